@@ -1,0 +1,1 @@
+//! Pipes, systems and node metadata: project folders, effective config, validation, flow graph.

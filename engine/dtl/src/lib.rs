@@ -1,0 +1,1 @@
+//! The Data Transformation Language: spanned syntax, checking, compilation, evaluation.

@@ -1,0 +1,1 @@
+//! Values and entities: transit JSON, order, equality, content hash, binary form.

@@ -1,0 +1,1 @@
+//! One running node: assembles the engine and serves its API.

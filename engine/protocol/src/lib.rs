@@ -1,0 +1,1 @@
+//! The node API: paths, request and response types.

@@ -1,0 +1,1 @@
+//! Datasets on disk: log, versions, indexes, offsets, execution log.

@@ -1,0 +1,1 @@
+//! What crosses rooms: conformance, example projects, crashes.
