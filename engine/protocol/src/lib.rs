@@ -1,1 +1,3 @@
 //! The node API: paths, request and response types.
+
+pub mod studio;

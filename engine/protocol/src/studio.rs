@@ -1,0 +1,107 @@
+//! What the studio asks beyond the public API, all under [`PREFIX`].
+//!
+//! Conventions of this part:
+//! - Times are microseconds since 1970 (UTC), as `_ts` of an entity.
+//! - Positions in text are byte offsets into its UTF-8 form, half open
+//!   (`start..end`).
+//! - Entities travel as transit JSON, byte for byte as the node wrote them
+//!   ([`Json`]), so that big integers and decimals survive the way.
+//! - A failed call answers with the status and an [`ApiError`] body, except
+//!   `409` of the file endpoints, whose body is a [`Conflict`].
+//! - Roles: reading needs a role that may read; everything that is `PUT` or
+//!   `POST` here needs one that may change, except [`CHECK`] and [`PREVIEW`],
+//!   which change nothing.
+
+mod clusters;
+mod data;
+mod events;
+mod files;
+mod graph;
+mod preview;
+mod project;
+
+pub use clusters::*;
+pub use data::*;
+pub use events::*;
+pub use files::*;
+pub use graph::*;
+pub use preview::*;
+pub use project::*;
+
+/// Every path of this module starts with it.
+pub const PREFIX: &str = "/api/studio";
+
+/// `GET` → [`Project`].
+pub const PROJECT: &str = "/api/studio/project";
+/// `POST` [`Trust`] → [`Project`].
+pub const TRUST: &str = "/api/studio/project/trust";
+/// `POST` [`Live`] → [`Project`].
+pub const LIVE: &str = "/api/studio/project/live";
+/// `GET` → `Vec<FileInfo>`; below it [`file_path`].
+pub const FILES: &str = "/api/studio/files";
+/// `POST` [`Edits`] → [`Edited`], or `409` [`Conflict`].
+pub const EDITS: &str = "/api/studio/edits";
+/// `POST` [`Check`] → `Vec<Diagnostic>`.
+pub const CHECK: &str = "/api/studio/check";
+/// `GET` → [`Graph`].
+pub const GRAPH: &str = "/api/studio/graph";
+/// `POST` [`PreviewRequest`] → [`Preview`].
+pub const PREVIEW: &str = "/api/studio/preview";
+/// `POST` [`Run`] → `202`; progress comes as events.
+pub const RUN: &str = "/api/studio/run";
+/// `POST` [`Run`] → `202`: stops what [`RUN`] started, and the pumps named.
+pub const STOP: &str = "/api/studio/stop";
+/// `GET` → `Vec<MergePipe>`; below it [`clusters_path`].
+pub const CLUSTERS: &str = "/api/studio/clusters";
+/// `GET` → a stream of [`Event`]s, one JSON object a line
+/// (`application/x-ndjson`). Blank lines only keep the connection open.
+pub const EVENTS: &str = "/api/studio/events";
+
+/// `GET` → [`FileText`]; `PUT` [`Save`] → [`FileText`], or `409` [`Conflict`].
+/// `path` is relative to the project folder, with `/`.
+pub fn file_path(path: &str) -> String {
+    let parts: Vec<String> = path.split('/').map(encode).collect();
+    format!("{FILES}/{}", parts.join("/"))
+}
+
+/// `GET` → [`ClusterPage`] of one merge pipe, largest clusters first.
+/// `since` is [`ClusterPage::next`] of the page before; `find` keeps the
+/// clusters with a member or golden record whose id contains it.
+pub fn clusters_path(pipe: &str, since: Option<&str>, limit: u32, find: &str) -> String {
+    let mut path = format!("{CLUSTERS}/{}?limit={limit}", encode(pipe));
+    if let Some(since) = since {
+        path.push_str(&format!("&since={}", encode(since)));
+    }
+    if !find.is_empty() {
+        path.push_str(&format!("&find={}", encode(find)));
+    }
+    path
+}
+
+/// `GET` → [`Cluster`]: the one whose golden record has this id.
+pub fn cluster_path(pipe: &str, id: &str) -> String {
+    format!("{CLUSTERS}/{}/cluster?entity_id={}", encode(pipe), encode(id))
+}
+
+/// `GET` → `Vec<EntityVersion>`: every kept version of one entity, newest
+/// first.
+pub fn versions_path(dataset: &str, entity: &str) -> String {
+    format!("{PREFIX}/versions/{}?entity_id={}", encode(dataset), encode(entity))
+}
+
+/// Percent-encodes one path segment or query value (RFC 3986: everything but
+/// letters, digits and `-._~`).
+pub fn encode(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for byte in text.bytes() {
+        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
+            out.push(char::from(byte));
+        } else {
+            out.push_str(&format!("%{byte:02X}"));
+        }
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,82 @@
+//! Values every part of the studio's API uses.
+
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+
+/// Transit JSON carried as its text: never reparsed on the way, so nothing of
+/// it is lost. It cannot sit inside internally tagged or flattened types.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Json(Box<RawValue>);
+
+impl Json {
+    /// Takes over JSON text; an error if it is not one JSON value.
+    pub fn from_text(text: String) -> Result<Self, serde_json::Error> {
+        RawValue::from_string(text).map(Self)
+    }
+
+    /// The JSON text.
+    pub fn text(&self) -> &str {
+        self.0.get()
+    }
+}
+
+impl PartialEq for Json {
+    fn eq(&self, other: &Self) -> bool {
+        self.text() == other.text()
+    }
+}
+
+/// One stored version of an entity.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct EntityVersion {
+    /// Where it stands in the log: `_updated`.
+    pub offset: u64,
+    /// When it was stored, microseconds.
+    pub ts: i64,
+    /// Whether this version is a delete.
+    pub deleted: bool,
+    /// The content with its metadata properties.
+    pub entity: Json,
+}
+
+/// How much a finding weighs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Severity {
+    /// Worth knowing.
+    Info,
+    /// Runs, but probably not as meant.
+    Warning,
+    /// Does not run.
+    Error,
+}
+
+/// One finding in one text.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Diagnostic {
+    /// Stable name of the rule that was broken; what software matches on.
+    pub code: String,
+    /// How much it weighs.
+    pub severity: Severity,
+    /// JSON path, such as `$.transform.rules.default[0]`.
+    pub path: String,
+    /// First byte of the text it is about.
+    pub start: usize,
+    /// The byte after the last.
+    pub end: usize,
+    /// For people.
+    pub message: String,
+    /// What to do about it, where that is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub suggestion: Option<String>,
+}
+
+/// Body of every failed call.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ApiError {
+    /// Stable name of the failure; what software matches on.
+    pub code: String,
+    /// What failed, where, and what to do.
+    pub message: String,
+}
