@@ -1,0 +1,75 @@
+//! Transit JSON: how values are written in configuration and on the wire.
+//!
+//! JSON, with a mark in front of strings that stand for other types: `~f`
+//! decimal, `~t` date or time, `~r` URI, `~u` UUID, `~b` base64, `~:`
+//! namespaced identifier (documentation page
+//! `hub/documentation/data-management/entity-data-model`). A marked string that does
+//! not hold what its mark says, and any other mark, is an ordinary string.
+//! There is no escape, so an ordinary string that looks marked reads back as
+//! the typed value.
+
+mod read;
+mod stream;
+mod write;
+
+pub use read::{TransitError, typed_string};
+pub use stream::{Entities, StreamError};
+pub(crate) use write::serialize_dict;
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use crate::Value;
+
+    fn round_trip(text: &str) {
+        assert_eq!(Value::from_transit(text.as_bytes()).unwrap().to_transit(), text);
+    }
+
+    #[test]
+    fn each_type_survives() {
+        round_trip(
+            r#"{"a":1,"b":-1.5,"c":"~f1.50","d":"~f0E-8","e":"~t2015-12-31","f":"~t2015-12-31T23:59:59.5Z","g":"~rhttp://x.example/","h":"~u6d9cc3c2-6c1f-4b3c-9d0b-1a2b3c4d5e6f","i":"~bYWJj","j":"~:crm:1","k":[null,true,false,[]],"l":{}}"#,
+        );
+        round_trip("123456789012345678901234567890");
+        round_trip(r#""a \"quoted\" line\nand \u0001""#);
+        round_trip("1.0");
+        round_trip("1e+300");
+    }
+
+    #[test]
+    fn what_its_mark_does_not_fit_stays_a_string() {
+        for text in ["~fabc", "~tyesterday", "~u123", "~b!", "~x", "~", "~~", "~f1E999999999"] {
+            let json = format!("{text:?}");
+            assert_eq!(Value::from_transit(json.as_bytes()).unwrap(), Value::from(text));
+        }
+    }
+
+    #[test]
+    fn errors_say_where() {
+        let error = Value::from_transit(b"{\"a\": 1,\n \"b\": nope}").unwrap_err();
+        assert_eq!((error.line, error.column), (2, 8));
+        assert!(Value::from_transit(b"1 2").is_err());
+        assert!(Value::from_transit(b"").is_err());
+    }
+
+    #[test]
+    fn deep_nesting_is_an_error_and_not_a_crash() {
+        let text = "[".repeat(100_000);
+        assert!(Value::from_transit(text.as_bytes()).is_err());
+    }
+
+    #[test]
+    fn the_last_of_two_equal_names_wins() {
+        let value = Value::from_transit(br#"{"a":1,"a":2}"#).unwrap();
+        assert_eq!(value.to_transit(), r#"{"a":2}"#);
+    }
+
+    #[test]
+    fn json_values_convert_both_ways() {
+        let json = serde_json::json!({"a": [1, 1.5, "~f2"], "n": null});
+        let value = Value::from_json(&json);
+        assert_eq!(value.to_transit(), json.to_string());
+        assert_eq!(value.to_json(), json);
+        assert_eq!(serde_json::to_string(&value).unwrap(), json.to_string());
+    }
+}

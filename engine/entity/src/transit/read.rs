@@ -1,0 +1,143 @@
+//! From transit JSON to values.
+
+use std::sync::Arc;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use jiter::{Jiter, JiterError, NumberAny, NumberInt, Peek};
+use uuid::Uuid;
+
+use crate::{Dict, MAX_DEPTH, Text, Value, number};
+
+/// The text is not JSON.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("not JSON at line {line}, column {column}: {what}")]
+pub struct TransitError {
+    /// Counted from 1.
+    pub line: usize,
+    /// Counted from 1.
+    pub column: usize,
+    /// What is wrong there.
+    pub what: String,
+}
+
+impl Value {
+    /// Reads one value in transit JSON, which must be all there is.
+    pub fn from_transit(text: &[u8]) -> Result<Value, TransitError> {
+        let mut reader = Jiter::new(text);
+        let value = read(&mut reader).and_then(|value| {
+            reader.finish().map_err(Fault::from)?;
+            Ok(value)
+        });
+        value.map_err(|fault| {
+            let (index, what) = match fault {
+                Fault::Json(error) => (error.index, error.error_type.to_string()),
+                Fault::TooDeep => (reader.current_index(), "nested too deep".to_owned()),
+            };
+            let at = reader.error_position(index);
+            TransitError { line: at.line, column: at.column, what }
+        })
+    }
+
+    /// Reads a JSON value whose strings may carry transit marks.
+    pub fn from_json(json: &serde_json::Value) -> Value {
+        match json {
+            serde_json::Value::Null => Value::Null,
+            serde_json::Value::Bool(value) => Value::Bool(*value),
+            serde_json::Value::Number(number) => match number.as_i64() {
+                Some(small) => Value::Int(small),
+                None => match number.as_u64() {
+                    Some(large) => Value::integer(large.into()),
+                    None => Value::Float(number.as_f64().unwrap_or(f64::NAN)),
+                },
+            },
+            serde_json::Value::String(text) => typed_string(text),
+            serde_json::Value::Array(items) => Value::list(items.iter().map(Value::from_json)),
+            serde_json::Value::Object(members) => Value::dict(
+                members
+                    .iter()
+                    .map(|(name, value)| (Text::new(name), Value::from_json(value)))
+                    .collect(),
+            ),
+        }
+    }
+}
+
+/// What a JSON string stands for: the typed value its mark names, or itself.
+pub fn typed_string(text: &str) -> Value {
+    let typed = || {
+        let rest = text.strip_prefix('~')?;
+        let mark = rest.chars().next()?;
+        let body = &rest[mark.len_utf8()..];
+        Some(match mark {
+            'f' => Value::decimal(number::parse_decimal(body)?),
+            't' => Value::DateTime(body.parse().ok()?),
+            'r' => Value::Uri(Text::new(body)),
+            'u' if body.len() == 36 => Value::Uuid(Uuid::try_parse(body).ok()?),
+            'b' => Value::bytes(STANDARD.decode(body).ok()?),
+            ':' => Value::Ni(Text::new(body)),
+            _ => return None,
+        })
+    };
+    typed().unwrap_or_else(|| Value::String(Text::new(text)))
+}
+
+enum Fault {
+    Json(jiter::JsonError),
+    TooDeep,
+}
+
+impl From<JiterError> for Fault {
+    fn from(error: JiterError) -> Fault {
+        let error_type = match error.error_type {
+            jiter::JiterErrorType::JsonError(error_type) => error_type,
+            // Only asked-for types can mismatch, and every type is peeked at first.
+            jiter::JiterErrorType::WrongType { .. } => jiter::JsonErrorType::ExpectedSomeValue,
+        };
+        Fault::Json(jiter::JsonError { error_type, index: error.index })
+    }
+}
+
+fn read(reader: &mut Jiter<'_>) -> Result<Value, Fault> {
+    let first = reader.peek()?;
+    read_value(reader, first, 0)
+}
+
+fn read_value(reader: &mut Jiter<'_>, next: Peek, depth: usize) -> Result<Value, Fault> {
+    if depth > MAX_DEPTH {
+        return Err(Fault::TooDeep);
+    }
+    Ok(match next {
+        Peek::Null => {
+            reader.known_null()?;
+            Value::Null
+        }
+        Peek::True | Peek::False => Value::Bool(reader.known_bool(next)?),
+        Peek::String => typed_string(reader.known_str()?),
+        Peek::Array => {
+            let mut items = Vec::new();
+            let mut item = reader.known_array()?;
+            while let Some(next) = item {
+                items.push(read_value(reader, next, depth + 1)?);
+                item = reader.array_step()?;
+            }
+            Value::List(Arc::new(items))
+        }
+        Peek::Object => {
+            let mut dict = Dict::default();
+            let mut name = reader.known_object()?.map(Text::new);
+            while let Some(this) = name {
+                let next = reader.peek()?;
+                let value = read_value(reader, next, depth + 1)?;
+                dict.insert(this, value);
+                name = reader.next_key()?.map(Text::new);
+            }
+            Value::Dict(Arc::new(dict))
+        }
+        _ => match reader.known_number(next)? {
+            NumberAny::Int(NumberInt::Int(number)) => Value::Int(number),
+            NumberAny::Int(NumberInt::BigInt(number)) => Value::integer(number),
+            NumberAny::Float(number) => Value::Float(number),
+        },
+    })
+}
