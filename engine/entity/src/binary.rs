@@ -31,6 +31,8 @@ pub enum BinaryError {
     NotAnEntity(#[from] NotAnEntity),
 }
 
+const NANOSECONDS: i128 = 1_000_000_000;
+
 mod tag {
     pub(super) const NULL: u8 = 0;
     pub(super) const FALSE: u8 = 1;
@@ -113,9 +115,10 @@ pub(crate) fn write_value(value: &Value, canonical: bool, to: &mut Vec<u8>) {
         }
         Value::DateTime(value) => {
             to.push(if value.is_date_only() { tag::DATE } else { tag::DATE_TIME });
-            let at = value.timestamp();
-            write_signed(at.as_second(), to);
-            write_signed(i64::from(at.subsec_nanosecond()), to);
+            // Seconds, then the nanoseconds past them; both fit 64 bits by far.
+            let at = value.as_nanosecond();
+            write_signed(at.div_euclid(NANOSECONDS) as i64, to);
+            write_signed(at.rem_euclid(NANOSECONDS) as i64, to);
         }
         Value::Uuid(value) => {
             to.push(tag::UUID);
@@ -262,14 +265,16 @@ impl<'a> Reader<'a> {
                 Value::decimal(BigDecimal::new(BigInt::from_signed_bytes_be(self.bytes()?), scale))
             }
             tag @ (tag::DATE_TIME | tag::DATE) => {
-                let seconds = self.signed()?;
-                let nanoseconds = i32::try_from(self.signed()?)
-                    .map_err(|_| BinaryError::Malformed("a time is out of range"))?;
-                let at = jiff::Timestamp::new(seconds, nanoseconds)
-                    .map_err(|_| BinaryError::Malformed("a time is out of range"))?;
-                let date = at.to_zoned(jiff::tz::TimeZone::UTC).date();
-                let time = if tag == tag::DATE { DateTime::from_date(date) } else { None };
-                Value::DateTime(time.unwrap_or(DateTime::new(at)))
+                let (seconds, nanoseconds) = (self.signed()?, self.signed()?);
+                let at = i128::from(seconds) * NANOSECONDS + i128::from(nanoseconds);
+                let time = DateTime::from_nanosecond(at).and_then(|time| {
+                    if tag == tag::DATE {
+                        DateTime::from_date(time.utc().date())
+                    } else {
+                        Some(time)
+                    }
+                });
+                Value::DateTime(time.ok_or(BinaryError::Malformed("a time is out of range"))?)
             }
             tag::UUID => Value::Uuid(Uuid::from_bytes(self.array()?)),
             tag::NI => Value::Ni(self.text()?),

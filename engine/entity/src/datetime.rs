@@ -3,17 +3,21 @@
 use std::fmt;
 use std::str::FromStr;
 
-use jiff::Timestamp;
-use jiff::civil::Date;
+use jiff::civil::{Date, DateTime as Clock, Time};
 use jiff::tz::TimeZone;
+use jiff::{SignedDuration, Timestamp};
 
 /// A point in time with nanoseconds, always in UTC.
 ///
 /// A value that was written as a date alone (`~t2015-12-31`) stands for the
 /// midnight it begins with, and is written as a date again.
+///
+/// Kept as a clock reading and not as a [`Timestamp`]: that one ends 26 hours
+/// before the year 9999 does, and the last day of that year is what many
+/// systems write for "never".
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct DateTime {
-    at: Timestamp,
+    clock: Clock,
     date_only: bool,
 }
 
@@ -22,22 +26,37 @@ pub struct DateTime {
 #[error("not a date (2015-12-31) or a date and time with zone (2015-12-31T23:59:59.5Z)")]
 pub struct InvalidDateTime;
 
+const EPOCH: Clock = Clock::constant(1970, 1, 1, 0, 0, 0, 0);
+const NANOSECONDS: i128 = 1_000_000_000;
+
 impl DateTime {
     /// The point in time `at`.
     pub fn new(at: Timestamp) -> DateTime {
-        DateTime { at, date_only: false }
+        DateTime { clock: TimeZone::UTC.to_datetime(at), date_only: false }
+    }
+
+    /// The point in time at which clocks in UTC read `clock`. `None` outside
+    /// the years 1 to 9999.
+    pub fn from_utc(clock: Clock) -> Option<DateTime> {
+        (clock.year() >= 1).then_some(DateTime { clock, date_only: false })
     }
 
     /// The midnight (UTC) with which `date` begins, written as a date alone.
-    /// `None` where the date lies outside what a timestamp can hold.
+    /// `None` outside the years 1 to 9999.
     pub fn from_date(date: Date) -> Option<DateTime> {
-        let at = date.to_zoned(TimeZone::UTC).ok()?.timestamp();
-        Some(DateTime { at, date_only: true })
+        let clock = date.to_datetime(Time::midnight());
+        (date.year() >= 1).then_some(DateTime { clock, date_only: true })
     }
 
-    /// The point in time.
-    pub fn timestamp(self) -> Timestamp {
-        self.at
+    /// What clocks in UTC read at this point in time.
+    pub fn utc(self) -> Clock {
+        self.clock
+    }
+
+    /// The point in time as a [`Timestamp`]; `None` in the last hours of the
+    /// year 9999, which that type cannot hold.
+    pub fn timestamp(self) -> Option<Timestamp> {
+        TimeZone::UTC.to_timestamp(self.clock).ok()
     }
 
     /// Whether only the date was given.
@@ -47,22 +66,24 @@ impl DateTime {
 
     /// Nanoseconds since 1970-01-01T00:00:00Z.
     pub fn as_nanosecond(self) -> i128 {
-        self.at.as_nanosecond()
+        self.clock.duration_since(EPOCH).as_nanos()
     }
 
     /// From nanoseconds since 1970-01-01T00:00:00Z; `None` outside the years
-    /// that can be written.
+    /// 1 to 9999.
     pub fn from_nanosecond(nanoseconds: i128) -> Option<DateTime> {
-        Timestamp::from_nanosecond(nanoseconds).ok().map(DateTime::new)
+        let seconds = i64::try_from(nanoseconds.div_euclid(NANOSECONDS)).ok()?;
+        let rest = i32::try_from(nanoseconds.rem_euclid(NANOSECONDS)).ok()?;
+        DateTime::from_utc(EPOCH.checked_add(SignedDuration::new(seconds, rest)).ok()?)
     }
 }
 
 impl fmt::Display for DateTime {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.date_only {
-            write!(f, "{}", self.at.to_zoned(TimeZone::UTC).date())
+            write!(f, "{}", self.clock.date())
         } else {
-            write!(f, "{}", self.at)
+            write!(f, "{}Z", self.clock)
         }
     }
 }
@@ -75,11 +96,22 @@ impl FromStr for DateTime {
             let date: Date = text.parse().map_err(|_| InvalidDateTime)?;
             return DateTime::from_date(date).ok_or(InvalidDateTime);
         }
-        // A bracketed zone name is Temporal's extension, not part of the format.
-        if text.contains('[') {
-            return Err(InvalidDateTime);
-        }
-        text.parse().map(DateTime::new).map_err(|_| InvalidDateTime)
+        let clock = match text.strip_suffix(['Z', 'z']) {
+            // A clock reading and nothing else: the reader would skip a second
+            // offset or a zone name.
+            Some(clock)
+                if clock.get(10..).is_some_and(|time| {
+                    time.len() > 1 && !time.contains(['+', '-', '\u{2212}', '['])
+                }) =>
+            {
+                clock.parse().ok()
+            }
+            Some(_) => None,
+            // A bracketed zone name is Temporal's extension, not part of the format.
+            None if text.contains('[') => None,
+            None => text.parse().ok().map(|at| TimeZone::UTC.to_datetime(at)),
+        };
+        clock.and_then(DateTime::from_utc).ok_or(InvalidDateTime)
     }
 }
 
@@ -102,6 +134,8 @@ mod tests {
             "2015-07-28T09:46:00.12Z",
             "2015-07-28T09:46:00.123456789Z",
             "0001-01-01T00:00:00Z",
+            "9999-12-31",
+            "9999-12-31T23:59:59.999999999Z",
         ] {
             assert_eq!(text.parse::<DateTime>().unwrap().to_string(), text);
         }
@@ -114,8 +148,37 @@ mod tests {
     }
 
     #[test]
+    fn nanoseconds_count_from_1970() {
+        for (text, nanoseconds) in [
+            ("1970-01-01T00:00:00Z", 0),
+            ("1969-12-31T23:59:59.999999999Z", -1),
+            ("2015-07-28T09:46:00.12345Z", 1_438_076_760_123_450_000),
+            ("9999-12-31T23:59:59.999999999Z", 253_402_300_799_999_999_999),
+        ] {
+            let time: DateTime = text.parse().unwrap();
+            assert_eq!(time.as_nanosecond(), nanoseconds);
+            assert_eq!(DateTime::from_nanosecond(nanoseconds), Some(time));
+        }
+        assert_eq!(DateTime::from_nanosecond(253_402_300_800_000_000_000), None);
+        assert_eq!(DateTime::from_nanosecond(i128::MAX), None);
+        assert_eq!(DateTime::from_nanosecond(i128::MIN), None);
+    }
+
+    #[test]
     fn other_text_is_refused() {
-        for text in ["", "yesterday", "2015-13-01", "2015-07-28T09:46:00", "2015-02-30"] {
+        for text in [
+            "",
+            "yesterday",
+            "2015-13-01",
+            "2015-07-28T09:46:00",
+            "2015-02-30",
+            "2015-07-28Z",
+            "2015-07-28TZ",
+            "2015-07-28T09:46:00+02:00Z",
+            "2015-07-28T09:46:00[UTC]Z",
+            "0000-12-31",
+            "-000001-01-01T00:00:00Z",
+        ] {
             assert_eq!(text.parse::<DateTime>(), Err(InvalidDateTime), "{text}");
         }
     }

@@ -44,7 +44,7 @@ impl Value {
         match (self, other) {
             (Value::Bool(a), Value::Bool(b)) => a.cmp(b),
             (a, b) if a.is_number() && b.is_number() => number::compare(a, b),
-            (Value::DateTime(a), Value::DateTime(b)) => a.timestamp().cmp(&b.timestamp()),
+            (Value::DateTime(a), Value::DateTime(b)) => a.utc().cmp(&b.utc()),
             (Value::Uuid(a), Value::Uuid(b)) => a.cmp(b),
             (Value::Ni(a), Value::Ni(b))
             | (Value::Uri(a), Value::Uri(b))

@@ -5,7 +5,6 @@ use std::cmp::Ordering;
 use std::str::FromStr;
 
 use bigdecimal::BigDecimal;
-use jiff::Timestamp;
 use num_bigint::BigInt;
 use pipewright_entity::{DateTime, Dict, Entity, Text, Value, binary};
 use proptest::prelude::*;
@@ -24,14 +23,11 @@ fn number() -> impl Strategy<Value = Value> {
 }
 
 fn time() -> impl Strategy<Value = DateTime> {
-    (-60_000_000_000i64..250_000_000_000, 0i32..1_000_000_000, any::<bool>()).prop_map(
+    (-62_135_596_800i64..253_402_300_800, 0i32..1_000_000_000, any::<bool>()).prop_map(
         |(s, n, date)| {
-            let at = Timestamp::new(s, n).unwrap();
-            if date {
-                DateTime::from_date(at.to_zoned(jiff::tz::TimeZone::UTC).date()).unwrap()
-            } else {
-                DateTime::new(at)
-            }
+            let at = i128::from(s) * 1_000_000_000 + i128::from(n);
+            let time = DateTime::from_nanosecond(at).unwrap();
+            if date { DateTime::from_date(time.utc().date()).unwrap() } else { time }
         },
     )
 }

@@ -45,6 +45,17 @@ mod tests {
     }
 
     #[test]
+    fn plain_json_has_no_marks() {
+        let text = br#"{"a":["~rhttp://x.example/",123456789012345678901234567890,"~f1"]}"#;
+        let value = Value::from_plain_json(text).unwrap();
+        let items = value.as_dict().unwrap()["a"].as_list().unwrap();
+        assert_eq!(items[0], Value::from("~rhttp://x.example/"));
+        assert!(matches!(items[1], Value::BigInt(_)));
+        assert_eq!(items[2], Value::from("~f1"));
+        assert!(Value::from_plain_json(b"NaN").is_err());
+    }
+
+    #[test]
     fn errors_say_where() {
         let error = Value::from_transit(b"{\"a\": 1,\n \"b\": nope}").unwrap_err();
         assert_eq!((error.line, error.column), (2, 8));

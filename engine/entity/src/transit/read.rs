@@ -24,19 +24,13 @@ pub struct TransitError {
 impl Value {
     /// Reads one value in transit JSON, which must be all there is.
     pub fn from_transit(text: &[u8]) -> Result<Value, TransitError> {
-        let mut reader = Jiter::new(text);
-        let value = read(&mut reader).and_then(|value| {
-            reader.finish().map_err(Fault::from)?;
-            Ok(value)
-        });
-        value.map_err(|fault| {
-            let (index, what) = match fault {
-                Fault::Json(error) => (error.index, error.error_type.to_string()),
-                Fault::TooDeep => (reader.current_index(), "nested too deep".to_owned()),
-            };
-            let at = reader.error_position(index);
-            TransitError { line: at.line, column: at.column, what }
-        })
+        read(text, typed_string)
+    }
+
+    /// Reads one value in plain JSON, which must be all there is. Strings are
+    /// strings, whatever they look like.
+    pub fn from_plain_json(text: &[u8]) -> Result<Value, TransitError> {
+        read(text, |text| Value::String(Text::new(text)))
     }
 
     /// Reads a JSON value whose strings may carry transit marks.
@@ -98,12 +92,33 @@ impl From<JiterError> for Fault {
     }
 }
 
-fn read(reader: &mut Jiter<'_>) -> Result<Value, Fault> {
-    let first = reader.peek()?;
-    read_value(reader, first, 0)
+fn read(text: &[u8], string: impl Fn(&str) -> Value + Copy) -> Result<Value, TransitError> {
+    let mut reader = Jiter::new(text);
+    let value = read_all(&mut reader, string);
+    value.map_err(|fault| {
+        let (index, what) = match fault {
+            Fault::Json(error) => (error.index, error.error_type.to_string()),
+            Fault::TooDeep => (reader.current_index(), "nested too deep".to_owned()),
+        };
+        let at = reader.error_position(index);
+        TransitError { line: at.line, column: at.column, what }
+    })
 }
 
-fn read_value(reader: &mut Jiter<'_>, next: Peek, depth: usize) -> Result<Value, Fault> {
+fn read_all(reader: &mut Jiter<'_>, string: impl Fn(&str) -> Value + Copy) -> Result<Value, Fault> {
+    let first = reader.peek()?;
+    let value = read_value(reader, first, 0, string)?;
+    reader.finish()?;
+    Ok(value)
+}
+
+/// `string` says what a JSON string becomes.
+fn read_value(
+    reader: &mut Jiter<'_>,
+    next: Peek,
+    depth: usize,
+    string: impl Fn(&str) -> Value + Copy,
+) -> Result<Value, Fault> {
     if depth > MAX_DEPTH {
         return Err(Fault::TooDeep);
     }
@@ -113,12 +128,12 @@ fn read_value(reader: &mut Jiter<'_>, next: Peek, depth: usize) -> Result<Value,
             Value::Null
         }
         Peek::True | Peek::False => Value::Bool(reader.known_bool(next)?),
-        Peek::String => typed_string(reader.known_str()?),
+        Peek::String => string(reader.known_str()?),
         Peek::Array => {
             let mut items = Vec::new();
             let mut item = reader.known_array()?;
             while let Some(next) = item {
-                items.push(read_value(reader, next, depth + 1)?);
+                items.push(read_value(reader, next, depth + 1, string)?);
                 item = reader.array_step()?;
             }
             Value::List(Arc::new(items))
@@ -128,7 +143,7 @@ fn read_value(reader: &mut Jiter<'_>, next: Peek, depth: usize) -> Result<Value,
             let mut name = reader.known_object()?.map(Text::new);
             while let Some(this) = name {
                 let next = reader.peek()?;
-                let value = read_value(reader, next, depth + 1)?;
+                let value = read_value(reader, next, depth + 1, string)?;
                 dict.insert(this, value);
                 name = reader.next_key()?.map(Text::new);
             }
