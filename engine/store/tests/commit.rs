@@ -201,7 +201,7 @@ fn the_state_of_a_pipe() {
 
     let reader = store.reader().unwrap();
     assert_eq!(reader.offset("p").unwrap(), Some(Value::string("2024-01-01")));
-    assert_eq!(reader.positions("p").unwrap(), [position.clone()]);
+    assert_eq!(reader.positions("p").unwrap(), std::slice::from_ref(&position));
     assert_eq!(reader.positions_in("dep").unwrap(), [("p".into(), position)]);
     assert_eq!(reader.state("p", "clusters", b"k1").unwrap().unwrap(), b"v2");
     assert_eq!(reader.state("p", "clusters", b"k2").unwrap().unwrap(), b"");
