@@ -1,0 +1,8 @@
+//! The JSON pull and push protocols, by which nodes and their neighbours hand
+//! entities to each other.
+
+mod sink;
+mod source;
+
+pub(crate) use sink::JsonSink;
+pub(crate) use source::JsonSource;

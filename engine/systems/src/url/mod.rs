@@ -1,0 +1,411 @@
+//! The URL system: where its resources lie and how to sign in
+//! (`hub/documentation/service-configuration/systems/configuration-systems-url`).
+//!
+//! Besides `http` and `https`, an address may be a `file:` URL. Without a
+//! leading slash it is relative to the project folder. Files in that folder are
+//! part of the project and can be read at any time; files elsewhere are outside.
+
+mod address;
+
+use std::fs::File;
+use std::io;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use pipewright_component::{Failure, Surroundings};
+use reqwest::header::{AUTHORIZATION, HeaderMap};
+use reqwest::{Method, StatusCode, Url};
+
+use crate::http::oauth2::{Asking, Grant};
+use crate::http::{self, Answer, Body, Call, CallError, Connection, Http, Place};
+use crate::properties::{Config, Properties};
+use crate::secrets;
+pub(crate) use address::Address;
+use address::Base;
+
+/// A URL system as one component uses it in one run. Without a system in the
+/// config, the component's `url` must be complete.
+pub(crate) struct UrlSystem {
+    http: Arc<Http>,
+    id: Option<String>,
+    config: Config,
+    surroundings: Surroundings,
+    /// The JSON path of the component.
+    path: String,
+}
+
+/// An address with the words that may be shown for it.
+pub(crate) struct Target {
+    pub(crate) address: Address,
+    pub(crate) shown: String,
+}
+
+/// An answer, or a file.
+pub(crate) struct Opened {
+    /// Empty for a file.
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: Body,
+}
+
+impl UrlSystem {
+    pub(crate) fn new(
+        http: &Arc<Http>,
+        system: Option<(&str, &Config)>,
+        surroundings: &Surroundings,
+        path: &str,
+    ) -> Result<UrlSystem, Failure> {
+        if let Some((id, config)) = system {
+            let kind = config.get("type").and_then(|kind| kind.as_str()).unwrap_or_default();
+            if !matches!(kind, "system:url" | "url") {
+                return Err(Failure::config(
+                    format!("{path}.system"),
+                    format!("system \"{id}\" is a \"{kind}\"; a \"system:url\" is needed here"),
+                ));
+            }
+        }
+        Ok(UrlSystem {
+            http: http.clone(),
+            id: system.map(|(id, _)| id.to_owned()),
+            config: system.map(|(_, config)| config.clone()).unwrap_or_default(),
+            surroundings: surroundings.clone(),
+            path: path.to_owned(),
+        })
+    }
+
+    pub(crate) fn surroundings(&self) -> &Surroundings {
+        &self.surroundings
+    }
+
+    /// The JSON path of a property of the component.
+    pub(crate) fn path_of(&self, property: &str) -> String {
+        format!("{}.{property}", self.path)
+    }
+
+    fn properties(&self) -> Properties<'_> {
+        Properties::new(&self.config, "$")
+    }
+
+    /// A failure of this system's own config.
+    fn failure(&self, property: &str, message: impl std::fmt::Display) -> Failure {
+        let system = self.id.as_deref().unwrap_or_default();
+        Failure::config(format!("$.{property}"), format!("system \"{system}\": {message}"))
+    }
+
+    fn resolve(&self, property: &str, text: &str) -> Result<String, Failure> {
+        secrets::resolve(text, self.id.as_deref(), &*self.surroundings.variables).map_err(|name| {
+            self.failure(
+                property,
+                format!("the secret \"{name}\" is not set; add it to the system"),
+            )
+        })
+    }
+
+    fn base(&self) -> Result<Base<'_>, Failure> {
+        if self.id.is_none() {
+            return Ok(Base::Nothing);
+        }
+        let properties = self.properties();
+        match (properties.text("url_pattern")?, properties.text("base_url")?) {
+            (Some(pattern), None) => Ok(Base::Pattern(pattern)),
+            (None, Some(base)) => Ok(Base::Join(base)),
+            (None, None) => Err(self.failure("url_pattern", "is missing")),
+            (Some(_), Some(_)) => {
+                Err(self.failure("base_url", "cannot be used together with url_pattern"))
+            }
+        }
+    }
+
+    /// Where the `url` of a component lies.
+    pub(crate) fn locate(&self, url: &str) -> Result<Target, Failure> {
+        let wrong =
+            |error: address::NoAddress| Failure::config(self.path_of("url"), error.to_string());
+        let text = self.base()?.join(url).map_err(wrong)?;
+        let shown = address::shown(&text);
+        let full = self.resolve("url_pattern", &text)?;
+        Ok(Target { address: Address::parse(&full).map_err(wrong)?, shown })
+    }
+
+    /// Opens an address for reading: a file, or the answer to a GET with more
+    /// query parameters and headers.
+    pub(crate) fn open(
+        &self,
+        target: &Target,
+        query: &[(&str, String)],
+        headers: &[(&str, &str)],
+    ) -> Result<Opened, Failure> {
+        match &target.address {
+            Address::File(path) => self.open_file(path, &target.shown),
+            Address::Web(url) => {
+                self.surroundings.may_read_outside(&self.path_of("url"))?;
+                let place = self.place(Method::GET, &target.shown);
+                let url = with_query(url, query);
+                self.call(&place, &url, headers, None)?
+                    .map(|answer| Opened { headers: answer.headers, body: answer.body })
+                    .map_err(|error| error.into_failure(&self.path_of("url")))
+            }
+        }
+    }
+
+    /// Posts to an address. The outer error says that the call was not made.
+    pub(crate) fn post(
+        &self,
+        target: &Target,
+        query: &[(&str, String)],
+        headers: &[(&str, &str)],
+        body: Vec<u8>,
+    ) -> Result<Result<Answer, CallError>, Failure> {
+        let Address::Web(url) = &target.address else {
+            return Err(Failure::config(
+                self.path_of("url"),
+                format!("{} is a file; entities can only be sent to http and https", target.shown),
+            ));
+        };
+        self.surroundings.may_write_outside(&self.path)?;
+        let place = self.place(Method::POST, &target.shown);
+        self.call(&place, &with_query(url, query), headers, Some(body))
+    }
+
+    /// What is found at the system's own address.
+    pub(crate) fn probe(&self) -> Result<String, Failure> {
+        let root = self.base()?.root().unwrap_or_default();
+        let target = self.locate(&root)?;
+        match &target.address {
+            Address::File(path) => {
+                let (full, _) = self.file(path, &target.shown)?;
+                let kind = if full.is_dir() { "a folder" } else { "a file" };
+                Ok(format!("{} is {kind}", target.shown))
+            }
+            Address::Web(url) => {
+                self.surroundings.may_read_outside("$.url_pattern")?;
+                let place = self.place(Method::GET, &target.shown);
+                match self.call(&place, url, &[], None)? {
+                    Ok(_) => Ok(format!("{} answers", target.shown)),
+                    // The bare address need not be a resource of its own.
+                    Err(error) if error.status().is_some_and(is_only_the_path) => {
+                        Ok(format!("{} answers, and knows no such path", target.shown))
+                    }
+                    Err(error) => Err(error.into_failure("$.url_pattern")),
+                }
+            }
+        }
+    }
+
+    fn place(&self, method: Method, shown: &str) -> Place {
+        Place { system: self.id.clone(), method, url: shown.to_owned() }
+    }
+
+    fn file(&self, path: &Path, shown: &str) -> Result<(std::path::PathBuf, bool), Failure> {
+        let folder = self.surroundings.folder.as_deref();
+        if folder.is_none() && path.is_relative() {
+            let message = format!("{shown} is relative to the project folder, but none is open");
+            return Err(Failure::config(self.path_of("url"), message));
+        }
+        address::place_in(folder, path).map_err(|error| self.no_file(shown, &error))
+    }
+
+    fn no_file(&self, shown: &str, error: &io::Error) -> Failure {
+        let message = match error.kind() {
+            io::ErrorKind::NotFound => format!("there is no file {shown}"),
+            io::ErrorKind::PermissionDenied => format!("{shown} may not be read"),
+            _ => format!("{shown}: {error}"),
+        };
+        Failure::config(self.path_of("url"), message)
+    }
+
+    fn open_file(&self, path: &Path, shown: &str) -> Result<Opened, Failure> {
+        let (full, inside) = self.file(path, shown)?;
+        if !inside {
+            self.surroundings.may_read_outside(&self.path_of("url"))?;
+        }
+        let file = File::open(&full).map_err(|error| self.no_file(shown, &error))?;
+        if file.metadata().is_ok_and(|about| about.is_dir()) {
+            let message = format!("{shown} is a folder; name a file in it");
+            return Err(Failure::config(self.path_of("url"), message));
+        }
+        let cancel = self.surroundings.cancel.clone();
+        Ok(Opened { headers: HeaderMap::new(), body: Body::file(file, cancel) })
+    }
+
+    fn call(
+        &self,
+        place: &Place,
+        url: &Url,
+        headers: &[(&str, &str)],
+        body: Option<Vec<u8>>,
+    ) -> Result<Result<Answer, CallError>, Failure> {
+        let connection = self.connection()?;
+        let grant = self.grant()?;
+        let mut again = grant.is_some();
+        loop {
+            let call = Call {
+                method: place.method.clone(),
+                url: url.clone(),
+                headers: self.headers(url, headers, &connection, grant.as_ref())?,
+                body: body.clone(),
+                place: place.clone(),
+            };
+            match self.http.call(&connection, call, &self.surroundings.cancel) {
+                // A token may be revoked before its time: ask for a new one, once.
+                Err(error)
+                    if again
+                        && error.status() == Some(StatusCode::UNAUTHORIZED)
+                        && grant.as_ref().is_some_and(|grant| self.http.forget_token(grant)) =>
+                {
+                    again = false;
+                }
+                done => return Ok(done),
+            }
+        }
+    }
+
+    fn connection(&self) -> Result<Connection, Failure> {
+        let properties = self.properties();
+        let seconds = |name, default| {
+            properties.number(name).map(|set| Duration::from_secs(set.unwrap_or(default)))
+        };
+        let ca_pem = properties
+            .text("custom_ca_pem_chain")?
+            .map(|pem| self.resolve("custom_ca_pem_chain", pem))
+            .transpose()?;
+        let proxies = properties
+            .text_dict("proxies")?
+            .into_iter()
+            .map(|(scheme, proxy)| Ok((scheme.to_owned(), self.resolve("proxies", proxy)?)))
+            .collect::<Result<Vec<_>, Failure>>()?;
+        Ok(Connection {
+            // The documented default.
+            verify_ssl: properties.flag("verify_ssl", false)?,
+            ca_pem,
+            proxies,
+            connect_timeout: seconds("connect_timeout", 60)?,
+            read_timeout: seconds("read_timeout", 1800)?,
+        })
+    }
+
+    /// Whether a URL belongs to this system, so that it may see its
+    /// credentials. A component can name a URL on quite another server.
+    fn is_own(&self, url: &Url) -> bool {
+        let root = self.base().ok().and_then(Base::root);
+        let root = root.and_then(|root| self.resolve("url_pattern", &root).ok());
+        root.and_then(|root| Url::parse(&root).ok())
+            .is_some_and(|root| root.origin() == url.origin())
+    }
+
+    fn headers(
+        &self,
+        url: &Url,
+        more: &[(&str, &str)],
+        connection: &Connection,
+        grant: Option<&Grant>,
+    ) -> Result<HeaderMap, Failure> {
+        let mut headers = HeaderMap::new();
+        if self.is_own(url) {
+            for (name, value) in self.properties().text_dict("headers")? {
+                let value = self.resolve("headers", value)?;
+                http::put_headers(&mut headers, [(name, value.as_str())])?;
+            }
+            if let Some(authorization) = self.authorization(connection, grant)? {
+                headers.insert(AUTHORIZATION, http::secret_header(&authorization)?);
+            }
+        }
+        for (name, value) in more {
+            let value = self.resolve("headers", value)?;
+            http::put_headers(&mut headers, [(*name, value.as_str())])?;
+        }
+        Ok(headers)
+    }
+
+    fn authorization(
+        &self,
+        connection: &Connection,
+        grant: Option<&Grant>,
+    ) -> Result<Option<String>, Failure> {
+        if let Some(grant) = grant {
+            let window = self
+                .properties()
+                .dict("oauth2")?
+                .map(|dict| Properties::new(dict, "$.oauth2").number("refresh_window"))
+                .transpose()?
+                .flatten()
+                .unwrap_or(30);
+            let asking = Asking {
+                grant,
+                refresh_window: Duration::from_secs(window),
+                connection,
+                system: self.id.as_deref(),
+            };
+            let surroundings = &self.surroundings;
+            let token = self.http.token(&asking, &*surroundings.clock, &surroundings.cancel)?;
+            return Ok(Some(format!("Bearer {token}")));
+        }
+        let text = |name: &str| -> Result<String, Failure> {
+            match self.properties().text(name)? {
+                Some(text) => self.resolve(name, text),
+                None => Err(self.failure(name, "is missing, and authentication needs it")),
+            }
+        };
+        match self.properties().text("authentication")? {
+            None => Ok(None),
+            Some("jwt") => Ok(Some(format!("Bearer {}", text("jwt_token")?))),
+            Some("basic") => {
+                let plain = format!("{}:{}", text("username")?, text("password")?);
+                Ok(Some(format!("Basic {}", base64(plain.as_bytes()))))
+            }
+            Some(other @ ("digest" | "ntlm" | "tripletex")) => Err(self.failure(
+                "authentication",
+                format!("\"{other}\" is not supported; basic, jwt and oauth2 are"),
+            )),
+            Some(other) => Err(self.failure(
+                "authentication",
+                format!("\"{other}\" is not known; use basic or jwt, or oauth2"),
+            )),
+        }
+    }
+
+    /// What OAuth 2.0 tokens are asked for with, if the system uses them.
+    fn grant(&self) -> Result<Option<Grant>, Failure> {
+        let Some(dict) = self.properties().dict("oauth2")? else { return Ok(None) };
+        let properties = Properties::new(dict, "$.oauth2");
+        let text = |name: &str| -> Result<Option<String>, Failure> {
+            properties.text(name)?.map(|text| self.resolve("oauth2", text)).transpose()
+        };
+        let needed = |name: &str| -> Result<String, Failure> {
+            text(name)?.ok_or_else(|| self.failure(&format!("oauth2.{name}"), "is missing"))
+        };
+        let extra = properties
+            .text_dict("extra")?
+            .into_iter()
+            .map(|(name, value)| Ok((name.to_owned(), self.resolve("oauth2", value)?)))
+            .collect::<Result<Vec<_>, Failure>>()?;
+        Ok(Some(Grant {
+            token_url: needed("token_url")?,
+            client_id: needed("client_id")?,
+            client_secret: needed("client_secret")?,
+            refresh_token: text("refresh_token")?,
+            scope: properties.texts("scope")?.map(|scopes| scopes.join(" ")),
+            extra,
+        }))
+    }
+}
+
+/// Whether an answer only says that the path itself is no resource.
+fn is_only_the_path(status: StatusCode) -> bool {
+    matches!(
+        status,
+        StatusCode::BAD_REQUEST | StatusCode::NOT_FOUND | StatusCode::METHOD_NOT_ALLOWED
+    )
+}
+
+fn with_query(url: &Url, query: &[(&str, String)]) -> Url {
+    let mut url = url.clone();
+    if !query.is_empty() {
+        url.query_pairs_mut().extend_pairs(query);
+    }
+    url
+}
+
+fn base64(bytes: &[u8]) -> String {
+    use ::base64::Engine;
+    ::base64::engine::general_purpose::STANDARD.encode(bytes)
+}
