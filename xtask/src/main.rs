@@ -1,7 +1,12 @@
 //! Builds, runs and tests the product: `cargo xtask help`.
 
 mod install;
+mod licences;
+mod metadata;
+mod run;
 mod shell;
+mod test;
+mod tidy;
 mod ui;
 
 use std::process::ExitCode;
@@ -11,15 +16,36 @@ use anyhow::{Result, bail};
 const HELP: &str = "\
 usage: cargo xtask COMMAND
 
-  ui [--release]  builds the studio's screens into dist/
+  run [ARGUMENT...]  installs what is missing, builds, and runs the example
+                     project; arguments go to `pipewright` instead
+  test [STAGE...]    installs what is missing and checks everything
+  ui [--release]     builds the studio's screens into dist/
+  tidy               checks who may use whom, and what else no compiler checks
+  licences           checks the licences of everything used
+
+The stages of test:
 ";
+
+/// An error that was already explained: nothing more to print.
+#[derive(Debug)]
+struct AlreadySaid;
+
+impl std::fmt::Display for AlreadySaid {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("see above")
+    }
+}
+
+impl std::error::Error for AlreadySaid {}
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     match start(&arguments) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("\nerror: {error:#}");
+            if !error.is::<AlreadySaid>() {
+                eprintln!("\nerror: {error:#}");
+            }
             ExitCode::FAILURE
         }
     }
@@ -28,12 +54,16 @@ fn main() -> ExitCode {
 fn start(arguments: &[String]) -> Result<()> {
     let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
     match words.as_slice() {
+        ["run", rest @ ..] => run::run(rest),
+        ["test", stages @ ..] => test::run(stages),
         ["ui"] => ui::build(ui::Profile::Quick),
         ["ui", "--release"] => ui::build(ui::Profile::Shipping),
-        ["help" | "--help" | "-h"] => {
-            print!("{HELP}");
+        ["tidy"] => tidy::check(),
+        ["licences"] => licences::check(),
+        [] | ["help" | "--help" | "-h"] => {
+            print!("{HELP}{}", test::list());
             Ok(())
         }
-        _ => bail!("unknown command: {}\n\n{HELP}", words.join(" ")),
+        _ => bail!("unknown: {}\n\n{HELP}{}", words.join(" "), test::list()),
     }
 }
