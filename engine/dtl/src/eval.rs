@@ -1,0 +1,318 @@
+//! Running a compiled program on one entity.
+
+use pipewright_entity::{Dict, Entity, Text, Value, ni};
+
+use crate::plan::{Expr, Flow, PathExpr, Root};
+use crate::names::{Name, Namespaces};
+use crate::program::Core;
+use crate::{Context, Fault};
+
+/// How deep calls may be nested while running, rules that apply themselves
+/// included. Beyond it the entity fails.
+const MAX_CALLS: usize = 700;
+/// How many entities one source entity may emit.
+const MAX_EMITTED: usize = 1_000_000;
+
+/// What a function may ask besides its arguments.
+pub struct Call<'a> {
+    /// The namespaces of the pipe.
+    pub namespaces: &'a Namespaces,
+    /// The pipe.
+    pub pipe: &'a str,
+    /// The world around.
+    pub context: &'a dyn Context,
+}
+
+/// One run of one program on one entity.
+pub struct Eval<'p> {
+    pub(crate) core: &'p Core,
+    pub(crate) context: &'p dyn Context,
+    /// The rules that are running, the innermost last.
+    frames: Vec<Frame>,
+    /// `_`.
+    current: Value,
+    /// The entities bound to dataset aliases, by slot.
+    aliases: Vec<Value>,
+    emitted: Vec<Entity>,
+    calls: usize,
+}
+
+/// A running rule.
+struct Frame {
+    source: Value,
+    target: Dict,
+}
+
+impl<'p> Eval<'p> {
+    pub(crate) fn new(
+        core: &'p Core,
+        context: &'p dyn Context,
+        source: Value,
+        target: Dict,
+    ) -> Eval<'p> {
+        Eval {
+            core,
+            context,
+            frames: vec![Frame { source, target }],
+            current: Value::Null,
+            aliases: vec![Value::Null; core.aliases],
+            emitted: Vec::new(),
+            calls: 0,
+        }
+    }
+
+    /// The target of the default rule and what was emitted.
+    pub(crate) fn finish(mut self) -> (Dict, Vec<Entity>) {
+        let target = self.frames.swap_remove(0).target;
+        (target, self.emitted)
+    }
+
+    /// What functions with plain arguments are called with.
+    pub(crate) fn call(&self) -> Call<'p> {
+        Call {
+            namespaces: &self.core.options.namespaces,
+            pipe: &self.core.options.pipe_id,
+            context: self.context,
+        }
+    }
+
+    /// The value of an expression.
+    pub fn value(&mut self, expr: &Expr) -> Result<Value, Fault> {
+        match expr {
+            Expr::Const(value) => Ok(value.clone()),
+            Expr::Path(path) => Ok(self.path(path)),
+            Expr::Call(call) => self.nested(|eval| {
+                use crate::functions::Body;
+                let result = match call.function.body {
+                    Body::Eager(body) => {
+                        let args: Result<Vec<Value>, Fault> =
+                            call.args.iter().map(|arg| eval.value(arg)).collect();
+                        body(&eval.call(), &args?)
+                    }
+                    Body::Lazy(body) => body(eval, &call.args),
+                    // These become plans of their own when compiled.
+                    Body::Special(_) | Body::Transform(_) => Ok(Value::Null),
+                };
+                result.map_err(|fault| fault.at(call.at))
+            }),
+            Expr::Special(special) => self.nested(|eval| special.evaluate(eval)),
+            Expr::Dict(members) => {
+                let mut dict = Dict::with_capacity_and_hasher(members.len(), Default::default());
+                for (name, expr) in members {
+                    let value = self.value(expr)?;
+                    dict.insert(name.clone(), value);
+                }
+                Ok(Value::dict(dict))
+            }
+            Expr::List(items) => {
+                let items: Result<Vec<_>, _> = items.iter().map(|item| self.value(item)).collect();
+                Ok(Value::list(items?))
+            }
+        }
+    }
+
+    /// The truth of an expression.
+    pub fn truth(&mut self, expr: &Expr) -> Result<bool, Fault> {
+        Ok(crate::functions::args::truth(&self.value(expr)?))
+    }
+
+    /// The value of an expression with `_` bound to an item.
+    pub fn each(&mut self, expr: &Expr, item: &Value) -> Result<Value, Fault> {
+        let outer = std::mem::replace(&mut self.current, item.clone());
+        let value = self.value(expr);
+        self.current = outer;
+        value
+    }
+
+    fn nested<T>(&mut self, body: impl FnOnce(&mut Self) -> Result<T, Fault>) -> Result<T, Fault> {
+        if self.calls >= MAX_CALLS {
+            return Err(Fault::limit(format!(
+                "calls are nested deeper than {MAX_CALLS}: does a rule apply itself without end?"
+            )));
+        }
+        self.calls += 1;
+        let result = body(self);
+        self.calls -= 1;
+        result
+    }
+
+    /// The source of the running rule.
+    pub(crate) fn source(&self) -> &Value {
+        &self.frame(0).source
+    }
+
+    /// The target of the running rule.
+    pub(crate) fn target(&mut self) -> &mut Dict {
+        let last = self.frames.len() - 1;
+        &mut self.frames[last].target
+    }
+
+    /// Whether the running rule is the default rule.
+    pub(crate) fn is_default_rule(&self) -> bool {
+        self.frames.len() == 1
+    }
+
+    fn frame(&self, up: usize) -> &Frame {
+        // There is always the frame of the default rule.
+        &self.frames[self.frames.len() - 1 - up]
+    }
+
+    /// Adds an entity to what comes out beside the target.
+    pub(crate) fn emit(&mut self, entity: Entity) -> Result<(), Fault> {
+        if self.emitted.len() >= MAX_EMITTED {
+            return Err(Fault::limit(format!("more than {MAX_EMITTED} entities were created")));
+        }
+        self.emitted.push(entity);
+        Ok(())
+    }
+
+    /// Applies a rule to a value. `None` if the rule filtered or discarded it.
+    pub(crate) fn apply(&mut self, rule: usize, source: Value) -> Result<Option<Value>, Fault> {
+        self.nested(|eval| {
+            eval.frames.push(Frame { source, target: Dict::default() });
+            let outer = std::mem::replace(&mut eval.current, Value::Null);
+            // Rules that call themselves must not overwrite the rows of the
+            // hops they were called from.
+            let aliases = eval.aliases.clone();
+            let flow = eval.core.rules[rule].run(eval);
+            eval.aliases = aliases;
+            eval.current = outer;
+            let frame = eval.frames.pop();
+            Ok(match flow? {
+                Flow::Next => frame.map(|frame| Value::dict(frame.target)),
+                Flow::Filter | Flow::Discard => None,
+            })
+        })
+    }
+
+    pub(crate) fn bind(&mut self, slot: usize, entity: Value) {
+        self.aliases[slot] = entity;
+    }
+
+    pub(crate) fn bound(&self, slot: usize) -> &Value {
+        &self.aliases[slot]
+    }
+
+    /// Replaces the source of the running rule, for hops that go on from what
+    /// other hops found. Gives back the one before.
+    pub(crate) fn replace_source(&mut self, source: Value) -> Value {
+        let last = self.frames.len() - 1;
+        std::mem::replace(&mut self.frames[last].source, source)
+    }
+
+    fn path(&self, path: &PathExpr) -> Value {
+        let in_frame = |up: usize| (up < self.frames.len()).then(|| self.frame(up));
+        let on_value = |value: &Value| follow(value, &path.steps);
+        match path.root {
+            Root::Source(up) => match in_frame(up) {
+                Some(frame) => match &path.ids {
+                    Some(identity) => self.ids(&frame.source, identity, &path.steps),
+                    None => on_value(&frame.source),
+                },
+                None => Value::Null,
+            },
+            Root::Target(up) => in_frame(up).map_or(Value::Null, |f| follow_in(&f.target, &path.steps)),
+            Root::RootSource => on_value(&self.frames[0].source),
+            Root::RootTarget => follow_in(&self.frames[0].target, &path.steps),
+            Root::Parent(up) => on_value(&self.parent(up)),
+            Root::RootContext => {
+                let mut dict = Dict::default();
+                dict.insert(Text::new_static("_S"), self.frames[0].source.clone());
+                dict.insert(Text::new_static("_T"), Value::dict(self.frames[0].target.clone()));
+                follow_in(&dict, &path.steps)
+            }
+            Root::Bound => match self.context.bound() {
+                Some(dict) => follow_in(dict, &path.steps),
+                None => Value::Null,
+            },
+            Root::Current => on_value(&self.current),
+            Root::Alias(slot) => on_value(&self.aliases[slot]),
+        }
+    }
+
+    /// `_P` as a dict.
+    fn parent(&self, up: usize) -> Value {
+        if up >= self.frames.len() {
+            return Value::Null;
+        }
+        let frame = self.frame(up);
+        let mut dict = Dict::default();
+        dict.insert(Text::new_static("_S"), frame.source.clone());
+        dict.insert(Text::new_static("_T"), Value::dict(frame.target.clone()));
+        let further = self.parent(up + 1);
+        if !further.is_null() {
+            dict.insert(Text::new_static("_P"), further);
+        }
+        Value::dict(dict)
+    }
+
+    /// `$ids` of the source: as it stands, or else its `_id` as a namespaced
+    /// identifier (documentation page `hub/dtl/caveats`).
+    fn ids(&self, source: &Value, identity: &Text, steps: &[Name]) -> Value {
+        let Some(dict) = source.as_dict() else { return Value::Null };
+        if dict.contains_key("$ids") {
+            return follow_in(dict, steps);
+        }
+        match dict.get("_id") {
+            Some(Value::String(id)) if steps.len() == 1 => {
+                let id = if id.contains(':') { id.clone() } else { ni::join(identity, id) };
+                Value::list([Value::Ni(id)])
+            }
+            _ => Value::Null,
+        }
+    }
+}
+
+/// Follows property names from a value. A list is followed item by item, and
+/// what is found in lists is taken together, one level at each step; items
+/// without the property are skipped. A missing property is null.
+pub(crate) fn follow(value: &Value, steps: &[Name]) -> Value {
+    match (value, steps) {
+        (value, []) => value.clone(),
+        (Value::Dict(dict), steps) => follow_in(dict, steps),
+        (Value::List(items), steps) => {
+            let mut found: Vec<&Value> = items.iter().collect();
+            for step in steps {
+                found = step_in_all(&found, step);
+            }
+            Value::list(found.into_iter().cloned())
+        }
+        _ => Value::Null,
+    }
+}
+
+fn follow_in(dict: &Dict, steps: &[Name]) -> Value {
+    let Some((step, rest)) = steps.split_first() else {
+        return Value::dict(dict.clone());
+    };
+    if let Name::Exact(name) = step {
+        return dict.get(name).map_or(Value::Null, |value| follow(value, rest));
+    }
+    let mut hits = step.find(dict).map(|(_, value)| value);
+    match (hits.next(), hits.next()) {
+        (None, _) => Value::Null,
+        (Some(only), None) => follow(only, rest),
+        (Some(first), Some(second)) => {
+            let mut found = Vec::new();
+            for value in [first, second].into_iter().chain(hits) {
+                found.extend(value.as_slice());
+            }
+            for step in rest {
+                found = step_in_all(&found, step);
+            }
+            Value::list(found.into_iter().cloned())
+        }
+    }
+}
+
+fn step_in_all<'a>(values: &[&'a Value], step: &'a Name) -> Vec<&'a Value> {
+    let mut found = Vec::new();
+    for value in values {
+        if let Value::Dict(dict) = value {
+            for (_, value) in step.find(dict) {
+                found.extend(value.as_slice());
+            }
+        }
+    }
+    found
+}

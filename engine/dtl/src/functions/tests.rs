@@ -1,0 +1,79 @@
+#![allow(clippy::unwrap_used)]
+
+use std::collections::BTreeSet;
+
+use pipewright_entity::{Dict, Value};
+
+use super::*;
+use crate::memory::MemoryDatasets;
+use crate::syntax::Document;
+use crate::{Context, Datasets, Options, compile};
+
+struct World(MemoryDatasets);
+
+impl Context for World {
+    fn datasets(&self) -> &dyn Datasets {
+        &self.0
+    }
+}
+
+fn value(text: &str) -> Value {
+    Value::from_transit(text.as_bytes()).unwrap_or_else(|error| panic!("{text}: {error}"))
+}
+
+/// Runs one expression or transform and gives the value, or the target.
+fn run(role: Role, text: &str, source: &str) -> Value {
+    let step = match role {
+        Role::Expression => format!(r#"["add", "result", {text}]"#),
+        Role::Transform => text.to_owned(),
+    };
+    let document = Document::parse(format!(r#"{{"default": [{step}]}}"#));
+    let rules = document.root.clone().unwrap();
+    let compiled = compile(&document, &rules, &Path::root(), &Options::new("test"));
+    let Some(program) = compiled.program else { panic!("{text}: {:#?}", compiled.diagnostics) };
+    let source = if source.is_empty() { Value::dict(Dict::default()) } else { value(source) };
+    let world = World(MemoryDatasets::new());
+    match program.run_raw(source, Dict::default(), &world) {
+        Ok(outcome) if role == Role::Expression => outcome.target["result"].clone(),
+        Ok(outcome) => Value::dict(outcome.target),
+        Err(error) => panic!("{text}: {error}"),
+    }
+}
+
+#[test]
+fn documented_examples() {
+    for function in all() {
+        for Example { text, source, result } in function.examples {
+            let found = run(function.role(), text, source);
+            assert_eq!(found.to_transit(), value(result).to_transit(), "{text} on {source}");
+        }
+    }
+}
+
+#[test]
+fn names_are_taken_once() {
+    let mut seen = BTreeSet::new();
+    for function in all() {
+        for name in std::iter::once(&function.name).chain(function.also) {
+            let role = function.role() == Role::Transform;
+            assert!(seen.insert((role, *name)), "{name} is described twice");
+        }
+        assert!(!function.summary.is_empty(), "{} has no summary", function.name);
+    }
+}
+
+#[test]
+fn parameters_of_calls() {
+    let slice = find(Role::Expression, "slice").unwrap();
+    assert_eq!(slice.arity(), (2, Some(4)));
+    let names = |count| {
+        (0..count).map(|at| slice.param(at, count).unwrap().name).collect::<Vec<_>>()
+    };
+    assert_eq!(names(2), ["START", "VALUES"]);
+    assert_eq!(names(3), ["START", "END", "VALUES"]);
+    assert_eq!(names(4), ["START", "END", "STRIDE", "VALUES"]);
+    assert_eq!(slice.signature(), r#"["slice", START, END?, STRIDE?, VALUES]"#);
+    let and = find(Role::Expression, "and").unwrap();
+    assert_eq!(and.arity(), (1, None));
+    assert_eq!(and.param(5, 6).unwrap().name, "VALUES");
+}

@@ -1,0 +1,456 @@
+//! From a hops specification to a join order.
+
+use std::collections::BTreeSet;
+
+use pipewright_entity::Text;
+
+use super::uses::{Caller, Origin, Use};
+use super::{Bind, Filter, Hops, Recurse, Return, Spec};
+use crate::Join;
+use crate::compile::{Alias, Compiler, code, nearest};
+use crate::functions::CallNode;
+use crate::plan::{Expr, Root};
+use crate::syntax::{Diagnostic, Node, NodeKind, Path};
+
+const KEYS: [&str; 10] = [
+    "datasets",
+    "where",
+    "return",
+    "recurse",
+    "exclude_root",
+    "max_depth",
+    "subsets",
+    "prefilters",
+    "track-dependencies",
+    "trace",
+];
+const DEFAULT_DEPTH: usize = 10;
+
+/// Compiles a call of `hops` or, with a rule, `apply-hops`.
+pub(crate) fn compile_hops(
+    compiler: &mut Compiler<'_>,
+    call: &CallNode<'_>,
+    rule: Option<usize>,
+) -> Option<Expr> {
+    let skipped = usize::from(rule.is_some());
+    let outer = compiler.aliases.len();
+    let mut origin = Origin::Source(compiler.rule);
+    let mut specs = Vec::new();
+    let mut returns = None;
+    let count = call.args.len() - skipped;
+    let mut whole = true;
+    let pipe_source = compiler.pipe_source();
+    for (index, node) in call.args[skipped..].iter().enumerate() {
+        let path = call.path_of(index + skipped);
+        // Only the first specification starts from the source of the rule.
+        if index > 0 {
+            compiler.set_pipe_source(false);
+        }
+        let mut specification =
+            Specification { compiler, node, path, origin: origin.clone(), scope: outer };
+        match specification.compile(index + 1 == count) {
+            Some((spec, returned, last)) => {
+                specs.push(spec);
+                returns = Some(returned);
+                origin = Origin::Use(last);
+            }
+            None => whole = false,
+        }
+        compiler.aliases.truncate(outer);
+    }
+    compiler.set_pipe_source(pipe_source);
+    if let Some(rule) = rule {
+        let entities = matches!(returns, Some(Return::Entities(_)));
+        let caller = if entities { Caller::Entities(origin) } else { Caller::Value };
+        compiler.uses.call(rule, caller);
+    }
+    if !whole {
+        return None;
+    }
+    let at = compiler.place(call.node, call.path);
+    Some(Expr::Special(Box::new(Hops { specs, returns: returns?, rule, at })))
+}
+
+struct Specification<'c, 'a, 'n> {
+    compiler: &'c mut Compiler<'a>,
+    node: &'n Node,
+    path: Path,
+    origin: Origin,
+    /// Aliases below this are those of hops around this one.
+    scope: usize,
+}
+
+/// A condition of `where` and the variables that it names.
+struct Condition<'n> {
+    node: &'n Node,
+    path: Path,
+    /// For an `eq`: its sides.
+    sides: Option<[Side<'n>; 2]>,
+    names: BTreeSet<Variable>,
+}
+
+struct Side<'n> {
+    node: &'n Node,
+    path: Path,
+    names: BTreeSet<Variable>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Variable {
+    /// An alias of this specification, by slot.
+    Slot(usize),
+    /// `_S`.
+    Source,
+    /// Anything else that is bound.
+    Other,
+}
+
+/// An alias of this specification.
+struct Dataset {
+    alias: Text,
+    dataset: Text,
+    slot: usize,
+}
+
+impl<'n> Specification<'_, '_, 'n> {
+    fn compile(&mut self, is_last: bool) -> Option<(Spec, Return, usize)> {
+        if !self.node.is_object() {
+            let message = format!("expected a hops specification, not a {}", self.node.type_name());
+            self.compiler.error(code::HOPS, self.node, &self.path, message);
+            return None;
+        }
+        self.report_unknown_keys();
+        let datasets = self.datasets()?;
+        let conditions = self.conditions()?;
+        let recurse = self.recurse()?;
+        let tracked = self.node.get("track-dependencies").and_then(Node::as_bool) != Some(false);
+
+        let mut bound: BTreeSet<Variable> = [Variable::Source, Variable::Other].into();
+        let mut used = vec![false; conditions.len()];
+        let mut before = Vec::new();
+        self.filters(&conditions, &mut used, &bound, &mut before)?;
+        let mut binds: Vec<Bind> = Vec::new();
+        let mut numbers: Vec<(usize, usize)> = Vec::new();
+        while binds.len() < datasets.len() {
+            let unbound = || datasets.iter().filter(|d| !bound.contains(&Variable::Slot(d.slot)));
+            let next = unbound().find_map(|dataset| {
+                let joins = conditions.iter().enumerate().filter(|(at, _)| !used[*at]);
+                let mut sides = joins.filter_map(|(at, condition)| {
+                    let [a, b] = condition.sides.as_ref()?;
+                    let reaches = |right: &Side<'_>, left: &Side<'_>| {
+                        right.names.iter().eq([&Variable::Slot(dataset.slot)])
+                            && !left.names.is_empty()
+                            && left.names.is_subset(&bound)
+                    };
+                    if reaches(a, b) {
+                        Some((at, b, a))
+                    } else if reaches(b, a) {
+                        Some((at, a, b))
+                    } else {
+                        None
+                    }
+                });
+                sides.next().map(|sides| (dataset, sides))
+            });
+            let Some((dataset, (at, left, right))) = next else {
+                let names: Vec<String> = unbound().map(|d| format!("{:?}", d.alias)).collect();
+                let message = format!("no \"eq\" joins {} with what is at hand", names.join(", "));
+                let place = self.node.get("where").unwrap_or(self.node);
+                let suggestion = "join each dataset by an [\"eq\", …] with one dataset or _S on each side";
+                let path = self.path.key("where");
+                self.compiler.error_with(code::UNJOINED, place, &path, message, Some(suggestion.into()));
+                return None;
+            };
+            used[at] = true;
+            let index = self.compiler.index(right.node, &right.path, &dataset.alias, &dataset.dataset)?;
+            let from = self.origin_of(left, &datasets, &numbers).and_then(|(origin, alias)| {
+                let far = self.compiler.index(left.node, &left.path, &alias, "");
+                let far = far.ok_or_else(|| "the join cannot be turned round".to_owned())?;
+                Ok((origin, Join { near: index.clone(), far }))
+            });
+            let from = match recurse {
+                Some(_) => Err("recursive hops are not followed backwards".to_owned()),
+                None => from,
+            };
+            let left = self.compiler.expr(left.node, &left.path)?;
+            let subset = self.subset(dataset)?;
+            if !self.compiler.indexes.contains(&index) {
+                self.compiler.indexes.push(index.clone());
+            }
+            self.compiler.analysis.datasets.insert(dataset.dataset.clone());
+            let number =
+                self.compiler.uses.add(Use { dataset: dataset.dataset.clone(), from, tracked });
+            numbers.push((dataset.slot, number));
+            bound.insert(Variable::Slot(dataset.slot));
+            let mut filters = Vec::new();
+            self.filters(&conditions, &mut used, &bound, &mut filters)?;
+            binds.push(Bind { slot: dataset.slot, left, index, subset, filters });
+        }
+        let last = datasets.last()?;
+        let returns = self.returns(&datasets, is_last, recurse.is_some())?;
+        let goes_on = match returns {
+            Return::Entities(ref slots) if slots.len() == 1 => slots[0],
+            _ => last.slot,
+        };
+        let number = numbers.iter().find(|(slot, _)| *slot == goes_on)?.1;
+        Some((Spec { before, binds, recurse, last: last.slot }, returns, number))
+    }
+
+    fn report_unknown_keys(&mut self) {
+        for member in self.node.members() {
+            if !KEYS.contains(&member.key.as_str()) {
+                let message = format!("hops know no property {:?}", member.key);
+                let path = self.path.key(member.key.clone());
+                let found =
+                    Diagnostic::warning(code::HOPS, path, member.key_span.clone(), message);
+                let near = nearest(&member.key, KEYS);
+                let found = match near {
+                    Some(near) => found.suggest(format!("did you mean {near:?}?")),
+                    None => found,
+                };
+                self.compiler.diagnostics.push(found);
+            }
+        }
+    }
+
+    /// Reads `datasets` and brings the aliases into scope.
+    fn datasets(&mut self) -> Option<Vec<Dataset>> {
+        let path = self.path.key("datasets");
+        let list = self.node.get("datasets");
+        let items = list.map_or(&[][..], Node::items);
+        if items.is_empty() {
+            let message = "\"datasets\" must be a list of datasets with aliases: [\"orders o\"]";
+            self.compiler.error(code::HOPS, list.unwrap_or(self.node), &path, message);
+            return None;
+        }
+        let mut datasets: Vec<Dataset> = Vec::new();
+        for (index, item) in items.iter().enumerate() {
+            let at = path.index(index);
+            let words: Vec<&str> = item.as_str().unwrap_or_default().split_whitespace().collect();
+            let [dataset, alias] = words[..] else {
+                let message = "expected a dataset and an alias: \"orders o\"";
+                self.compiler.error(code::HOPS, item, &at, message);
+                return None;
+            };
+            let taken = datasets.iter().any(|d| d.alias == alias);
+            if taken || matches!(alias, "_S" | "_T" | "_P" | "_R" | "_B" | "_") {
+                let message = format!("the alias {alias:?} is taken");
+                self.compiler.error(code::HOPS, item, &at, message);
+                return None;
+            }
+            let slot = self.compiler.slots;
+            self.compiler.slots += 1;
+            let (dataset, alias) = (Text::new(dataset), Text::new(alias));
+            let root = Root::Alias(slot);
+            self.compiler.aliases.push(Alias { name: alias.clone(), root });
+            datasets.push(Dataset { alias, dataset, slot });
+        }
+        Some(datasets)
+    }
+
+    /// The conditions of `where`, `and`s taken apart.
+    fn conditions(&mut self) -> Option<Vec<Condition<'n>>> {
+        let path = self.path.key("where");
+        let mut conditions = Vec::new();
+        if let Some(node) = self.node.get("where") {
+            let single = node.items().first().is_some_and(|first| first.as_str().is_some());
+            if single {
+                self.take_apart(node, path, &mut conditions);
+            } else if node.is_array() {
+                for (index, item) in node.items().iter().enumerate() {
+                    self.take_apart(item, path.index(index), &mut conditions);
+                }
+            } else if !matches!(node.kind, NodeKind::Null | NodeKind::Missing) {
+                let message = "\"where\" must be an expression or a list of expressions";
+                self.compiler.error(code::HOPS, node, &path, message);
+                return None;
+            }
+        }
+        Some(conditions)
+    }
+
+    fn take_apart(&self, node: &'n Node, path: Path, to: &mut Vec<Condition<'n>>) {
+        let items = node.items();
+        let function = items.first().and_then(Node::as_str);
+        if function == Some("and") {
+            for (index, item) in items.iter().enumerate().skip(1) {
+                self.take_apart(item, path.index(index), to);
+            }
+            return;
+        }
+        let sides = (function == Some("eq") && items.len() == 3).then(|| {
+            [1, 2].map(|at| Side {
+                node: &items[at],
+                path: path.index(at),
+                names: self.variables(&items[at]),
+            })
+        });
+        to.push(Condition { node, path, sides, names: self.variables(node) });
+    }
+
+    /// The variables that an expression names.
+    fn variables(&self, node: &Node) -> BTreeSet<Variable> {
+        let mut names = BTreeSet::new();
+        let mut nodes = vec![node];
+        while let Some(node) = nodes.pop() {
+            match &node.kind {
+                NodeKind::String(text) => match self.compiler.variable(text) {
+                    // Aliases of hops around this one are bound already.
+                    Some(Root::Alias(slot)) if self.is_ours(slot) => {
+                        names.insert(Variable::Slot(slot));
+                    }
+                    Some(Root::Source(0)) => {
+                        names.insert(Variable::Source);
+                    }
+                    Some(Root::Current) | None => {}
+                    Some(_) => {
+                        names.insert(Variable::Other);
+                    }
+                },
+                NodeKind::Array(items) => nodes.extend(items.iter()),
+                NodeKind::Object(members) => nodes.extend(members.iter().map(|m| &m.value)),
+                _ => {}
+            }
+        }
+        names
+    }
+
+    fn is_ours(&self, slot: usize) -> bool {
+        self.compiler.aliases[self.scope..].iter().any(|alias| alias.root == Root::Alias(slot))
+    }
+
+    /// Where the left side of a join comes from, and what it is called there.
+    fn origin_of(
+        &self,
+        left: &Side<'_>,
+        datasets: &[Dataset],
+        numbers: &[(usize, usize)],
+    ) -> Result<(Origin, Text), String> {
+        let mut names = left.names.iter();
+        match (names.next(), names.next()) {
+            (Some(Variable::Slot(slot)), None) => {
+                let number = numbers.iter().find(|(bound, _)| bound == slot);
+                let alias = datasets.iter().find(|dataset| dataset.slot == *slot);
+                match (number, alias) {
+                    (Some((_, number)), Some(alias)) => {
+                        Ok((Origin::Use(*number), alias.alias.clone()))
+                    }
+                    _ => Err("the join cannot be turned round".into()),
+                }
+            }
+            (Some(Variable::Source), None) => Ok((self.origin.clone(), Text::new_static("_S"))),
+            _ => Err("a join depends on more than the source entity".into()),
+        }
+    }
+
+    /// Takes the conditions that can be told now: all their variables are bound.
+    fn filters(
+        &mut self,
+        conditions: &[Condition<'n>],
+        used: &mut [bool],
+        bound: &BTreeSet<Variable>,
+        to: &mut Vec<Filter>,
+    ) -> Option<()> {
+        for (condition, used) in conditions.iter().zip(used) {
+            if *used || !condition.names.is_subset(bound) {
+                continue;
+            }
+            *used = true;
+            let is_join = condition.sides.as_ref().is_some_and(|[a, b]| {
+                let single = |side: &Side<'_>| {
+                    side.names.len() == 1 && !side.names.contains(&Variable::Other)
+                };
+                single(a) && single(b) && a.names != b.names
+            });
+            to.push(match &condition.sides {
+                Some([a, b]) if is_join => {
+                    let left = self.compiler.expr(a.node, &a.path);
+                    Filter::Overlap(left?, self.compiler.expr(b.node, &b.path)?)
+                }
+                _ => Filter::Truth(self.compiler.expr(condition.node, &condition.path)?),
+            });
+        }
+        Some(())
+    }
+
+    fn recurse(&mut self) -> Option<Option<Recurse>> {
+        if self.node.get("recurse").and_then(Node::as_bool) != Some(true) {
+            return Some(None);
+        }
+        let max_depth = match self.node.get("max_depth") {
+            None => Some(DEFAULT_DEPTH),
+            Some(node) if node.kind == NodeKind::Null => None,
+            Some(node) => {
+                let value = node.to_value(self.compiler.document);
+                let depth = crate::functions::args::integer(&value);
+                let Some(depth) = depth.and_then(|depth| usize::try_from(depth).ok()) else {
+                    let path = self.path.key("max_depth");
+                    self.compiler.error(code::HOPS, node, &path, "\"max_depth\" must be an integer or null");
+                    return None;
+                };
+                Some(depth)
+            }
+        };
+        let exclude_root = self.node.get("exclude_root").and_then(Node::as_bool) == Some(true);
+        Some(Some(Recurse { exclude_root, max_depth }))
+    }
+
+    fn subset(&mut self, dataset: &Dataset) -> Option<Option<(crate::Index, Expr)>> {
+        let (key, subsets) = match (self.node.get("subsets"), self.node.get("prefilters")) {
+            (Some(subsets), _) => ("subsets", subsets),
+            (None, Some(subsets)) => ("prefilters", subsets),
+            (None, None) => return Some(None),
+        };
+        let Some(node) = subsets.get(&dataset.alias) else { return Some(None) };
+        let path = self.path.key(key).key(dataset.alias.clone());
+        let [function, indexed, value] = node.items() else {
+            let message = "a subset is written [\"eq\", EXPRESSION, VALUE]";
+            self.compiler.error(code::HOPS, node, &path, message);
+            return None;
+        };
+        if function.as_str() != Some("eq") {
+            let message = "a subset is written [\"eq\", EXPRESSION, VALUE]";
+            self.compiler.error(code::HOPS, function, &path.index(0), message);
+            return None;
+        }
+        let pipe_source = self.compiler.pipe_source();
+        self.compiler.set_pipe_source(false);
+        let index = self.compiler.index(indexed, &path.index(1), "_S", &dataset.dataset);
+        self.compiler.set_pipe_source(pipe_source);
+        let value = self.compiler.expr(value, &path.index(2));
+        Some(Some((index?, value?)))
+    }
+
+    fn returns(&mut self, datasets: &[Dataset], is_last: bool, recurse: bool) -> Option<Return> {
+        let last = || Some(Return::Entities(datasets.last().map(|d| d.slot).into_iter().collect()));
+        let Some(node) = self.node.get("return") else { return last() };
+        let path = self.path.key("return");
+        if !is_last || recurse {
+            let message = if recurse {
+                "\"return\" cannot be used with \"recurse\""
+            } else {
+                "\"return\" can stand in the last specification only"
+            };
+            self.compiler.error(code::HOPS, node, &path, message);
+            return None;
+        }
+        let Some(text) = node.as_str() else {
+            return self.compiler.template(node, &path).map(Return::Template);
+        };
+        if self.compiler.variable(text).is_some() {
+            return self.compiler.expr(node, &path).map(Return::Path);
+        }
+        let mut slots = Vec::new();
+        for name in text.split(',').map(str::trim) {
+            let Some(dataset) = datasets.iter().find(|dataset| dataset.alias == name) else {
+                let known = datasets.iter().map(|dataset| dataset.alias.as_str());
+                let suggestion = nearest(name, known).map(|near| format!("did you mean {near:?}?"));
+                let message = format!("{name:?} is no alias of these hops");
+                self.compiler.error_with(code::HOPS, node, &path, message, suggestion);
+                return None;
+            };
+            slots.push(dataset.slot);
+        }
+        Some(Return::Entities(slots))
+    }
+}
