@@ -362,15 +362,16 @@ impl<'a> Compiler<'a> {
         };
         let Some((first, args)) = items.split_first() else {
             let message = format!("expected a {what}: the list is empty");
-            let suggestion = (role == Role::Expression).then(|| "write [\"list\"] for an empty list".into());
+            let suggestion =
+                (role == Role::Expression).then(|| "write [\"list\"] for an empty list".into());
             self.error_with(code::NOT_A_CALL, node, path, message, suggestion);
             return None;
         };
         let NodeKind::String(name) = &first.kind else {
             if !first.is_missing() {
                 let message = format!("expected the name of a {what}, not a {}", first.type_name());
-                let suggestion =
-                    (role == Role::Expression).then(|| "write [\"list\", …] for a list of values".into());
+                let suggestion = (role == Role::Expression)
+                    .then(|| "write [\"list\", …] for a list of values".into());
                 self.error_with(code::NOT_A_CALL, first, &path.index(0), message, suggestion);
             }
             return None;
@@ -417,9 +418,9 @@ impl<'a> Compiler<'a> {
             self.error(code::WRONG_ROLE, node, path, message);
             return;
         }
-        let names = functions::all().filter(|f| f.role() == role).flat_map(|f| {
-            std::iter::once(f.name).chain(f.also.iter().copied())
-        });
+        let names = functions::all()
+            .filter(|f| f.role() == role)
+            .flat_map(|f| std::iter::once(f.name).chain(f.also.iter().copied()));
         let suggestion = nearest(name, names).map(|near| format!("did you mean {near:?}?"));
         let message = format!("there is no {what} {name:?}");
         self.error_with(code::UNKNOWN_FUNCTION, node, path, message, suggestion);
@@ -493,7 +494,8 @@ impl<'a> Compiler<'a> {
                 },
                 NodeKind::Array(items) => {
                     let function = items.first().and_then(Node::as_str);
-                    let function = function.and_then(|name| functions::find(Role::Expression, name));
+                    let function =
+                        function.and_then(|name| functions::find(Role::Expression, name));
                     *namespaced |= function.is_some_and(|function| function.namespaced);
                     to.push('[');
                     for (index, item) in items.iter().enumerate() {
@@ -535,7 +537,13 @@ impl<'a> Compiler<'a> {
         let names: Vec<Text> = self.rules.iter().map(|rule| rule.name.clone()).collect();
         let suggestion = nearest(name, names.iter().map(Text::as_str));
         let suggestion = suggestion.map(|near| format!("did you mean {near:?}?"));
-        self.error_with(code::UNKNOWN_RULE, node, path, format!("there is no rule {name:?}"), suggestion);
+        self.error_with(
+            code::UNKNOWN_RULE,
+            node,
+            path,
+            format!("there is no rule {name:?}"),
+            suggestion,
+        );
         None
     }
 
@@ -612,8 +620,7 @@ impl<'a> Compiler<'a> {
                 _ => self.namespaces().reading(name),
             })
             .collect();
-        let computed =
-            root == Root::Source(0) && self.pipe_source && self.namespaces().enabled;
+        let computed = root == Root::Source(0) && self.pipe_source && self.namespaces().enabled;
         let ids = (computed && names.first().is_some_and(|name| name == "$ids"))
             .then(|| self.namespaces().identity.clone());
         PathExpr { root, steps, ids }
@@ -656,10 +663,7 @@ fn split_path(text: &str) -> Option<Vec<String>> {
 }
 
 /// The name most like another, if one is close.
-pub(crate) fn nearest<'n>(
-    name: &str,
-    names: impl IntoIterator<Item = &'n str>,
-) -> Option<&'n str> {
+pub(crate) fn nearest<'n>(name: &str, names: impl IntoIterator<Item = &'n str>) -> Option<&'n str> {
     names
         .into_iter()
         .map(|other| (strsim::damerau_levenshtein(name, other), other))

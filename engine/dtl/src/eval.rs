@@ -2,8 +2,8 @@
 
 use pipewright_entity::{Dict, Entity, Text, Value, ni};
 
-use crate::plan::{Expr, Flow, PathExpr, Root};
 use crate::names::{Name, Namespaces};
+use crate::plan::{Expr, Flow, PathExpr, Root};
 use crate::program::Core;
 use crate::{Context, Fault};
 
@@ -147,11 +147,6 @@ impl<'p> Eval<'p> {
         &mut self.frames[last].target
     }
 
-    /// Whether the running rule is the default rule.
-    pub(crate) fn is_default_rule(&self) -> bool {
-        self.frames.len() == 1
-    }
-
     fn frame(&self, up: usize) -> &Frame {
         // There is always the frame of the default rule.
         &self.frames[self.frames.len() - 1 - up]
@@ -211,7 +206,9 @@ impl<'p> Eval<'p> {
                 },
                 None => Value::Null,
             },
-            Root::Target(up) => in_frame(up).map_or(Value::Null, |f| follow_in(&f.target, &path.steps)),
+            Root::Target(up) => {
+                in_frame(up).map_or(Value::Null, |f| follow_in(&f.target, &path.steps))
+            }
             Root::RootSource => on_value(&self.frames[0].source),
             Root::RootTarget => follow_in(&self.frames[0].target, &path.steps),
             Root::Parent(up) => on_value(&self.parent(up)),

@@ -120,11 +120,8 @@ pub struct Pattern {
 impl Pattern {
     /// The pattern that `text` means to a pipe with these namespaces.
     pub fn new(text: &str, namespaces: &Namespaces) -> Pattern {
-        let whole = |text: &str| Pattern {
-            namespace: None,
-            identifier: Text::new(text),
-            separate: false,
-        };
+        let whole =
+            |text: &str| Pattern { namespace: None, identifier: Text::new(text), separate: false };
         if !namespaces.enabled {
             return whole(text);
         }

@@ -4,9 +4,9 @@ use pipewright_entity::Value;
 
 use super::args::truth;
 use super::{Body, Function, Kind, PLAIN, example, on, one, optional, some};
+use crate::Fault;
 use crate::eval::Eval;
 use crate::plan::Expr;
-use crate::Fault;
 
 const ARGS: &[super::Param] = &[some("VALUES", Kind::Boolean)];
 const QUANTIFIED: &[super::Param] =
@@ -19,7 +19,11 @@ pub(super) const FUNCTIONS: &[Function] = &[
         params: ARGS,
         summary: "True if all arguments are true. The first one that is not ends it.",
         examples: &[
-            on(r#"{"age":27,"gender":"male"}"#, r#"["and", ["gt", "_S.age", 26], ["eq", "_S.gender", "male"]]"#, "true"),
+            on(
+                r#"{"age":27,"gender":"male"}"#,
+                r#"["and", ["gt", "_S.age", 26], ["eq", "_S.gender", "male"]]"#,
+                "true",
+            ),
             example(r#"["and", true, ["list"]]"#, "false"),
         ],
         body: Body::Lazy(|eval, args| Ok(Value::Bool(all_true(eval, args)?))),
@@ -30,7 +34,11 @@ pub(super) const FUNCTIONS: &[Function] = &[
         area: "boolean-logic",
         params: ARGS,
         summary: "True if any argument is true. The first one that is ends it.",
-        examples: &[on(r#"{"category":"B"}"#, r#"["or", ["eq", "_S.category", "A"], ["eq", "_S.category", "B"]]"#, "true")],
+        examples: &[on(
+            r#"{"category":"B"}"#,
+            r#"["or", ["eq", "_S.category", "A"], ["eq", "_S.category", "B"]]"#,
+            "true",
+        )],
         body: Body::Lazy(|eval, args| {
             for arg in args {
                 if eval.truth(arg)? {
@@ -46,7 +54,10 @@ pub(super) const FUNCTIONS: &[Function] = &[
         area: "boolean-logic",
         params: ARGS,
         summary: "True unless all arguments are true.",
-        examples: &[example(r#"["not", true]"#, "false"), example(r#"["not", true, false]"#, "true")],
+        examples: &[
+            example(r#"["not", true]"#, "false"),
+            example(r#"["not", true, false]"#, "true"),
+        ],
         body: Body::Lazy(|eval, args| Ok(Value::Bool(!all_true(eval, args)?))),
         ..PLAIN
     },

@@ -6,7 +6,9 @@ use pipewright_entity::{Dict, Key, Text, Value};
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::args::{self, integer, items};
-use super::{Body, Example, Function, Kind, Many, PLAIN, Param, any, example, on, one, optional, some};
+use super::{
+    Body, Example, Function, Kind, Many, PLAIN, Param, any, example, on, one, optional, some,
+};
 use crate::Fault;
 use crate::compile::dict_of;
 use crate::compute::arithmetic::{Operation, calculate};
@@ -74,14 +76,20 @@ pub(super) const FUNCTIONS: &[Function] = &[
         "is-list",
         VALUES,
         "True if the value is a list.",
-        &[example(r#"["is-list", ["list", "a"]]"#, "true"), example(r#"["is-list", "a"]"#, "false")],
+        &[
+            example(r#"["is-list", ["list", "a"]]"#, "true"),
+            example(r#"["is-list", "a"]"#, "false"),
+        ],
         Body::Eager(|_, args| Ok(Value::Bool(matches!(args[0], Value::List(_))))),
     ),
     list(
         "first",
         VALUES,
         "The first value; null if there is none.",
-        &[example(r#"["first", ["list", "a", "b"]]"#, r#""a""#), example(r#"["first", 123]"#, "123")],
+        &[
+            example(r#"["first", ["list", "a", "b"]]"#, r#""a""#),
+            example(r#"["first", 123]"#, "123"),
+        ],
         Body::Eager(|_, args| Ok(items(&args[0]).first().cloned().unwrap_or(Value::Null))),
     ),
     list(
@@ -140,7 +148,10 @@ pub(super) const FUNCTIONS: &[Function] = &[
         "range",
         &[one("START", Kind::Integer), one("STOP", Kind::Integer), optional("STEP", Kind::Integer)],
         "The integers from START up to, and without, STOP in steps of STEP.",
-        &[example(r#"["range", 0, 4]"#, "[0,1,2,3]"), example(r#"["range", 4, 0, -1]"#, "[4,3,2,1]")],
+        &[
+            example(r#"["range", 0, 4]"#, "[0,1,2,3]"),
+            example(r#"["range", 4, 0, -1]"#, "[4,3,2,1]"),
+        ],
         Body::Eager(|_, args| range(args)),
     ),
     list(
@@ -283,7 +294,10 @@ pub(super) const FUNCTIONS: &[Function] = &[
         "The values in ascending order. With a function, its result decides.",
         &[
             example(r#"["sorted", ["list", 4, 2, 5, 4, 3]]"#, "[2,3,4,4,5]"),
-            example(r#"["sorted", "_.age", ["list", {"age": 30}, {"age": 20}]]"#, r#"[{"age":20},{"age":30}]"#),
+            example(
+                r#"["sorted", "_.age", ["list", {"age": 30}, {"age": 20}]]"#,
+                r#"[{"age":20},{"age":30}]"#,
+            ),
         ],
         Body::Lazy(|eval, args| sorted(eval, args, |a, b| a.compare(b))),
     ),
@@ -386,7 +400,9 @@ pub(super) const FUNCTIONS: &[Function] = &[
             for dict in items(&values).iter().filter_map(Value::as_dict) {
                 let mut new = Dict::default();
                 for (name, value) in dict.iter() {
-                    if let Value::String(name) = eval.each(&args[0], &Value::String(name.clone()))? {
+                    if let Value::String(name) =
+                        eval.each(&args[0], &Value::String(name.clone()))?
+                    {
                         new.insert(name, eval.each(&args[1], value)?);
                     }
                 }
@@ -554,4 +570,3 @@ fn range(args: &[Value]) -> Result<Value, Fault> {
     }
     Ok(Value::list((0..count as i64).map(|n| Value::Int(start + n * step))))
 }
-

@@ -20,11 +20,11 @@ use std::sync::LazyLock;
 use pipewright_entity::Value;
 use rustc_hash::FxHashMap;
 
+use crate::Fault;
 use crate::compile::Compiler;
 use crate::eval::{Call, Eval};
 use crate::plan::{Action, Expr};
 use crate::syntax::{Node, Path};
-use crate::Fault;
 
 /// One function or transform of the language.
 pub struct Function {
@@ -132,11 +132,7 @@ pub(crate) const fn example(text: &'static str, result: &'static str) -> Example
 }
 
 /// An example on a source entity.
-pub(crate) const fn on(
-    source: &'static str,
-    text: &'static str,
-    result: &'static str,
-) -> Example {
+pub(crate) const fn on(source: &'static str, text: &'static str, result: &'static str) -> Example {
     Example { text, source, result }
 }
 

@@ -33,7 +33,9 @@ pub(super) const FUNCTIONS: &[Function] = &[
         &[example(r#"["intersection", ["list", "A", "B"], ["list", "B", "C"]]"#, r#"["B"]"#)],
         Body::Eager(|_, args| {
             let mut other = keys(&args[1]);
-            Ok(Value::list(items(&args[0]).iter().filter(|item| other.remove(&item.key())).cloned()))
+            Ok(Value::list(
+                items(&args[0]).iter().filter(|item| other.remove(&item.key())).cloned(),
+            ))
         }),
     ),
     set(

@@ -66,9 +66,8 @@ fn names_are_taken_once() {
 fn parameters_of_calls() {
     let slice = find(Role::Expression, "slice").unwrap();
     assert_eq!(slice.arity(), (2, Some(4)));
-    let names = |count| {
-        (0..count).map(|at| slice.param(at, count).unwrap().name).collect::<Vec<_>>()
-    };
+    let names =
+        |count| (0..count).map(|at| slice.param(at, count).unwrap().name).collect::<Vec<_>>();
     assert_eq!(names(2), ["START", "VALUES"]);
     assert_eq!(names(3), ["START", "END", "VALUES"]);
     assert_eq!(names(4), ["START", "END", "STRIDE", "VALUES"]);

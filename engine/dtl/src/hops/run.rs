@@ -88,10 +88,12 @@ impl Spec {
         };
         // Each entity once, however many ways lead to it.
         let mut seen: FxHashSet<Text> = FxHashSet::default();
-        let id = |entity: &Value| entity.as_dict().and_then(|dict| match dict.get("_id") {
-            Some(Value::String(id)) => Some(id.clone()),
-            _ => None,
-        });
+        let id = |entity: &Value| {
+            entity.as_dict().and_then(|dict| match dict.get("_id") {
+                Some(Value::String(id)) => Some(id.clone()),
+                _ => None,
+            })
+        };
         if !exclude_root {
             seen.extend(id(&source));
             to.push(source.clone());

@@ -156,13 +156,21 @@ impl<'n> Specification<'_, '_, 'n> {
                 let names: Vec<String> = unbound().map(|d| format!("{:?}", d.alias)).collect();
                 let message = format!("no \"eq\" joins {} with what is at hand", names.join(", "));
                 let place = self.node.get("where").unwrap_or(self.node);
-                let suggestion = "join each dataset by an [\"eq\", …] with one dataset or _S on each side";
+                let suggestion =
+                    "join each dataset by an [\"eq\", …] with one dataset or _S on each side";
                 let path = self.path.key("where");
-                self.compiler.error_with(code::UNJOINED, place, &path, message, Some(suggestion.into()));
+                self.compiler.error_with(
+                    code::UNJOINED,
+                    place,
+                    &path,
+                    message,
+                    Some(suggestion.into()),
+                );
                 return None;
             };
             used[at] = true;
-            let index = self.compiler.index(right.node, &right.path, &dataset.alias, &dataset.dataset)?;
+            let index =
+                self.compiler.index(right.node, &right.path, &dataset.alias, &dataset.dataset)?;
             let from = self.origin_of(left, &datasets, &numbers).and_then(|(origin, alias)| {
                 let far = self.compiler.index(left.node, &left.path, &alias, "");
                 let far = far.ok_or_else(|| "the join cannot be turned round".to_owned())?;
@@ -201,8 +209,7 @@ impl<'n> Specification<'_, '_, 'n> {
             if !KEYS.contains(&member.key.as_str()) {
                 let message = format!("hops know no property {:?}", member.key);
                 let path = self.path.key(member.key.clone());
-                let found =
-                    Diagnostic::warning(code::HOPS, path, member.key_span.clone(), message);
+                let found = Diagnostic::warning(code::HOPS, path, member.key_span.clone(), message);
                 let near = nearest(&member.key, KEYS);
                 let found = match near {
                     Some(near) => found.suggest(format!("did you mean {near:?}?")),
@@ -385,7 +392,12 @@ impl<'n> Specification<'_, '_, 'n> {
                 let depth = crate::functions::args::integer(&value);
                 let Some(depth) = depth.and_then(|depth| usize::try_from(depth).ok()) else {
                     let path = self.path.key("max_depth");
-                    self.compiler.error(code::HOPS, node, &path, "\"max_depth\" must be an integer or null");
+                    self.compiler.error(
+                        code::HOPS,
+                        node,
+                        &path,
+                        "\"max_depth\" must be an integer or null",
+                    );
                     return None;
                 };
                 Some(depth)

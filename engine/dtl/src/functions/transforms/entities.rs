@@ -62,7 +62,11 @@ pub(super) const FUNCTIONS: &[Function] = &[
         name: "merge",
         params: VALUES,
         summary: "Adds all properties of each dict to the target; later ones overwrite. Those that start with \"_\" are left out.",
-        examples: &[on("{}", r#"["merge", ["list", {"a": 1}, {"a": 2, "b": 3}]]"#, r#"{"a":2,"b":3}"#)],
+        examples: &[on(
+            "{}",
+            r#"["merge", ["list", {"a": 1}, {"a": 2, "b": 3}]]"#,
+            r#"{"a":2,"b":3}"#,
+        )],
         body: Body::Transform(|compiler, call| {
             with_values(compiler, call, |eval, values| {
                 for dict in values.iter().filter_map(Value::as_dict) {
@@ -80,7 +84,11 @@ pub(super) const FUNCTIONS: &[Function] = &[
         name: "merge-union",
         params: VALUES,
         summary: "Adds all properties of each dict to the target; values of properties that are there already are collected in lists. Those that start with \"_\" are left out.",
-        examples: &[on("{}", r#"["merge-union", ["list", {"a": 1}, {"a": 2, "b": 3}]]"#, r#"{"a":[1,2],"b":3}"#)],
+        examples: &[on(
+            "{}",
+            r#"["merge-union", ["list", {"a": 1}, {"a": 2, "b": 3}]]"#,
+            r#"{"a":[1,2],"b":3}"#,
+        )],
         body: Body::Transform(|compiler, call| {
             with_values(compiler, call, |eval, values| {
                 for dict in values.iter().filter_map(Value::as_dict) {

@@ -16,23 +16,44 @@ const MESSAGE: &[Param] = &[one("MESSAGE", Kind::Value)];
 pub(super) const FUNCTIONS: &[Function] = &[
     Function {
         name: "if",
-        params: &[one("CONDITION", Kind::Boolean), one("THEN", Kind::Transforms), optional("ELSE", Kind::Transforms)],
+        params: &[
+            one("CONDITION", Kind::Boolean),
+            one("THEN", Kind::Transforms),
+            optional("ELSE", Kind::Transforms),
+        ],
         summary: "Some transforms if the condition is true, others (or none) if not.",
-        examples: &[on(r#"{"age":20}"#, r#"["if", ["gt", "_S.age", 18], ["add", "type", "adult"], ["add", "type", "child"]]"#, r#"{"type":"adult"}"#)],
+        examples: &[on(
+            r#"{"age":20}"#,
+            r#"["if", ["gt", "_S.age", 18], ["add", "type", "adult"], ["add", "type", "child"]]"#,
+            r#"{"type":"adult"}"#,
+        )],
         body: Body::Transform(|compiler, call| {
             let condition = compiler.expr(&call.args[0], &call.path_of(0));
             let then = compiler.block(&call.args[1], &call.path_of(1));
             let otherwise = call.args.get(2).map(|node| compiler.block(node, &call.path_of(2)));
             let (condition, otherwise) = (condition?, otherwise.unwrap_or_default());
-            action(move |eval| if eval.truth(&condition)? { then.run(eval) } else { otherwise.run(eval) })
+            action(
+                move |eval| {
+                    if eval.truth(&condition)? { then.run(eval) } else { otherwise.run(eval) }
+                },
+            )
         }),
         ..TRANSFORM
     },
     Function {
         name: "case",
-        params: &[one("CONDITION", Kind::Boolean), one("THEN", Kind::Transforms), any("CONDITION, THEN", Kind::Value), optional("ELSE", Kind::Transforms)],
+        params: &[
+            one("CONDITION", Kind::Boolean),
+            one("THEN", Kind::Transforms),
+            any("CONDITION, THEN", Kind::Value),
+            optional("ELSE", Kind::Transforms),
+        ],
         summary: "The transforms behind the first condition that is true, or else the last ones.",
-        examples: &[on(r#"{"age":1}"#, r#"["case", ["gte", "_S.age", 18], ["add", "group", "adult"], ["add", "group", "child"]]"#, r#"{"group":"child"}"#)],
+        examples: &[on(
+            r#"{"age":1}"#,
+            r#"["case", ["gte", "_S.age", 18], ["add", "group", "adult"], ["add", "group", "child"]]"#,
+            r#"{"group":"child"}"#,
+        )],
         body: Body::Transform(|compiler, call| {
             let (cases, otherwise) = cases(compiler, call, 0)?;
             action(move |eval| {
@@ -48,9 +69,19 @@ pub(super) const FUNCTIONS: &[Function] = &[
     },
     Function {
         name: "case-eq",
-        params: &[one("VALUE", Kind::Value), one("VALUE_1", Kind::Value), one("THEN", Kind::Transforms), any("VALUE_N, THEN", Kind::Value), optional("ELSE", Kind::Transforms)],
+        params: &[
+            one("VALUE", Kind::Value),
+            one("VALUE_1", Kind::Value),
+            one("THEN", Kind::Transforms),
+            any("VALUE_N, THEN", Kind::Value),
+            optional("ELSE", Kind::Transforms),
+        ],
         summary: "The transforms behind the first value that equals the given one, or else the last ones.",
-        examples: &[on(r#"{"country":"SE"}"#, r#"["case-eq", "_S.country", "NO", ["add", "c", "Norway"], "SE", ["add", "c", "Sweden"]]"#, r#"{"c":"Sweden"}"#)],
+        examples: &[on(
+            r#"{"country":"SE"}"#,
+            r#"["case-eq", "_S.country", "NO", ["add", "c", "Norway"], "SE", ["add", "c", "Sweden"]]"#,
+            r#"{"c":"Sweden"}"#,
+        )],
         body: Body::Transform(|compiler, call| {
             let value = compiler.expr(&call.args[0], &call.path_of(0));
             let (cases, otherwise) = cases(compiler, call, 1)?;

@@ -37,7 +37,11 @@ pub(super) const FUNCTIONS: &[Function] = &[
     },
     Function {
         name: "add-if",
-        params: &[one("PROPERTY", Kind::String), optional("CONDITION", Kind::Function), one("VALUES", Kind::Value)],
+        params: &[
+            one("PROPERTY", Kind::String),
+            optional("CONDITION", Kind::Function),
+            one("VALUES", Kind::Value),
+        ],
         summary: "Sets a property of the target if the condition, with the value as \"_\", is true; without condition unless the value is null.",
         examples: &[
             on("{}", r#"["add-if", "foo", null]"#, "{}"),
@@ -94,10 +98,17 @@ pub(super) const FUNCTIONS: &[Function] = &[
     },
     Function {
         name: "copy",
-        params: &[one("INCLUDE_PROPERTIES", Kind::Wildcard), optional("EXCLUDE_PROPERTIES", Kind::Wildcard)],
+        params: &[
+            one("INCLUDE_PROPERTIES", Kind::Wildcard),
+            optional("EXCLUDE_PROPERTIES", Kind::Wildcard),
+        ],
         summary: "Copies the properties of the source that match a pattern, and none of those to exclude.",
         examples: &[
-            on(r#"{"a":1,"ab":2,"ac":3,"abc":4,"b":5}"#, r#"["copy", "a*", "ab*"]"#, r#"{"a":1,"ac":3}"#),
+            on(
+                r#"{"a":1,"ab":2,"ac":3,"abc":4,"b":5}"#,
+                r#"["copy", "a*", "ab*"]"#,
+                r#"{"a":1,"ac":3}"#,
+            ),
             on(r#"{"ab":1,"abc":2}"#, r#"["copy", "a?"]"#, r#"{"ab":1}"#),
         ],
         namespaced: true,
@@ -146,7 +157,11 @@ pub(super) const FUNCTIONS: &[Function] = &[
         name: "rename",
         params: &[one("PROPERTY1", Kind::String), one("PROPERTY2", Kind::String)],
         summary: "Copies a property of the source under another name.",
-        examples: &[on(r#"{"age":1}"#, r#"["rename", "age", "current_age"]"#, r#"{"current_age":1}"#)],
+        examples: &[on(
+            r#"{"age":1}"#,
+            r#"["rename", "age", "current_age"]"#,
+            r#"{"current_age":1}"#,
+        )],
         namespaced: true,
         body: Body::Transform(|compiler, call| {
             let from = compiler.expr(&call.args[0], &call.path_of(0));
@@ -164,9 +179,17 @@ pub(super) const FUNCTIONS: &[Function] = &[
     },
     Function {
         name: "make-ni",
-        params: &[one("NAMESPACE", Kind::String), one("FROM_PROPERTY", Kind::String), optional("TO_PROPERTY", Kind::String)],
+        params: &[
+            one("NAMESPACE", Kind::String),
+            one("FROM_PROPERTY", Kind::String),
+            optional("TO_PROPERTY", Kind::String),
+        ],
         summary: "Adds the strings of a property of the source as namespaced identifiers.",
-        examples: &[on(r#"{"players":["b",1,"a"]}"#, r#"["make-ni", "hockey", "players"]"#, r#"{"players-ni":["~:hockey:a","~:hockey:b"]}"#)],
+        examples: &[on(
+            r#"{"players":["b",1,"a"]}"#,
+            r#"["make-ni", "hockey", "players"]"#,
+            r#"{"players-ni":["~:hockey:a","~:hockey:b"]}"#,
+        )],
         namespaced: true,
         body: Body::Transform(|compiler, call| {
             let namespace = compiler.expr(&call.args[0], &call.path_of(0));
@@ -308,7 +331,10 @@ fn rename(eval: &mut Eval<'_>, from: &str, to: &str) {
     let namespaces = &eval.core.options.namespaces;
     let reading = namespaces.reading(from);
     let found: Vec<(&Text, &Value)> = reading.find(&source).collect();
-    if namespaces.enabled && matches!(reading, Name::Any(_)) && matches!(namespaces.reading(to), Name::Any(_)) {
+    if namespaces.enabled
+        && matches!(reading, Name::Any(_))
+        && matches!(namespaces.reading(to), Name::Any(_))
+    {
         for (name, value) in found {
             let name = beside(name, to);
             set(eval, name, value.clone());
