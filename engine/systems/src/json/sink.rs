@@ -2,13 +2,13 @@
 //! (`hub/documentation/service-configuration/pipes/configuration-sinks-json`).
 
 use pipewright_component::{EntityFailure, Failure, Sequence, Setting, Sink, Written};
-use pipewright_entity::{Entity, Text, Value};
+use pipewright_entity::{Entity, Value};
 use reqwest::StatusCode;
 
 use super::source::owned;
 use crate::http::CallError;
 use crate::properties::Properties;
-use crate::url::{Target, UrlSystem};
+use crate::url::UrlSystem;
 
 /// Posts entities as JSON arrays.
 ///
@@ -19,7 +19,7 @@ use crate::url::{Target, UrlSystem};
 /// the end of the source tells which one is last.
 pub(crate) struct JsonSink {
     system: UrlSystem,
-    target: Target,
+    url: String,
     headers: Vec<(String, String)>,
     batch_size: usize,
     sequence: Option<Sequence>,
@@ -31,7 +31,7 @@ pub(crate) struct JsonSink {
 impl JsonSink {
     pub(crate) fn new(setting: &Setting<'_>, system: UrlSystem) -> Result<JsonSink, Failure> {
         let properties = Properties::new(setting.config, setting.path);
-        let target = system.locate(properties.required_text("url")?)?;
+        let url = properties.required_text("url")?.to_owned();
         let batch_size = properties.number("batch_size")?.unwrap_or(100).max(1);
         Ok(JsonSink {
             headers: owned(properties.text_dict("headers")?),
@@ -39,7 +39,7 @@ impl JsonSink {
             sequence: None,
             requests: 0,
             previous: None,
-            target,
+            url,
             system,
         })
     }
@@ -70,7 +70,9 @@ impl JsonSink {
         let body = array(entities);
         let mut headers = vec![("Content-Type", "application/json")];
         headers.extend(self.headers.iter().map(|(name, value)| (name.as_str(), value.as_str())));
-        match self.system.post(&self.target, &query, &headers, body)? {
+        // Only now, so that a sink can be built while its secrets are not set.
+        let target = self.system.locate(&self.url)?;
+        match self.system.post(&target, &query, &headers, body)? {
             Ok(_) => {
                 self.previous = Some(self.requests);
                 Ok(())
@@ -136,7 +138,7 @@ impl Sink for JsonSink {
     }
 
     fn begin(&mut self, sequence: &Sequence) -> Result<(), Failure> {
-        self.sequence = Some(Sequence { id: Text::new(&sequence.id), ..sequence.clone() });
+        self.sequence = Some(sequence.clone());
         self.requests = 0;
         self.previous = None;
         Ok(())

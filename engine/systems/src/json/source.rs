@@ -42,8 +42,7 @@ impl JsonSource {
             return Err(properties.failure("page_size", "must be at least 1"));
         }
         // A file has no way to hand out only what changed.
-        let is_file = matches!(system.locate(&url)?.address, Address::File(_));
-        let continuation = match is_file {
+        let continuation = match system.is_file(&url)? {
             true => Continuation::None,
             false => Continuation::choose(supports_since, is_chronological, is_comparable),
         };

@@ -22,7 +22,7 @@ use crate::http::{self, Answer, Body, Call, CallError, Connection, Http, Place};
 use crate::properties::{Config, Properties};
 use crate::secrets;
 pub(crate) use address::Address;
-use address::Base;
+use address::{Base, NoAddress};
 
 /// A URL system as one component uses it in one run. Without a system in the
 /// config, the component's `url` must be complete.
@@ -116,14 +116,34 @@ impl UrlSystem {
         }
     }
 
+    /// Whether the `url` of a component leads to a file, as far as can be said
+    /// without secrets.
+    pub(crate) fn is_file(&self, url: &str) -> Result<bool, Failure> {
+        Ok(self.join(url)?.starts_with("file:"))
+    }
+
+    /// The full text of an address, secrets not yet filled in.
+    fn join(&self, url: &str) -> Result<String, Failure> {
+        let base = self.base()?;
+        base.join(url).map_err(|error| {
+            let root = base.root().unwrap_or_default();
+            self.no_address(&address::shown(&root), &error)
+        })
+    }
+
+    fn no_address(&self, shown: &str, error: &NoAddress) -> Failure {
+        Failure::config(self.path_of("url"), format!("\"{shown}\" {error}"))
+    }
+
     /// Where the `url` of a component lies.
     pub(crate) fn locate(&self, url: &str) -> Result<Target, Failure> {
-        let wrong =
-            |error: address::NoAddress| Failure::config(self.path_of("url"), error.to_string());
-        let text = self.base()?.join(url).map_err(wrong)?;
+        let text = self.join(url)?;
         let shown = address::shown(&text);
         let full = self.resolve("url_pattern", &text)?;
-        Ok(Target { address: Address::parse(&full).map_err(wrong)?, shown })
+        match Address::parse(&full) {
+            Ok(address) => Ok(Target { address, shown }),
+            Err(error) => Err(self.no_address(&shown, &error)),
+        }
     }
 
     /// Opens an address for reading: a file, or the answer to a GET with more

@@ -145,7 +145,11 @@ fn nothing_is_sent_while_writes_are_held() {
     let folder = tempfile::tempdir().unwrap();
     let held: Surroundings = in_folder(folder.path());
     let config = json!({"type": "json", "url": "entities"});
-    let mut sink = sink(&config, &url_system(&format!("{}/%s", server.url)), &held).unwrap();
+    // Nor is any secret needed to say so.
+    let mut system = url_system(&format!("{}/%s", server.url));
+    system["authentication"] = json!("jwt");
+    system["jwt_token"] = json!("$SECRET(not-set)");
+    let mut sink = sink(&config, &system, &held).unwrap();
     sink.begin(&run("s1", false)).unwrap();
     let error = sink.write(&some(0..1)).unwrap_err().to_string();
     assert!(error.contains("$.sink") && error.contains("held"), "{error}");
