@@ -2,9 +2,10 @@
 //! `add_namespaces` or `remove_namespaces` and for `apply-ns` and `strip-ns`
 //! (documentation page `hub/features/namespaces`).
 
-use std::sync::Arc;
+use std::sync::{Mutex, PoisonError};
 
 use pipewright_entity::{Dict, Text, Value, ni};
+use rustc_hash::FxHashMap;
 
 /// What is added to which properties.
 ///
@@ -118,14 +119,6 @@ fn holds_dict(value: &Value) -> bool {
     matches!(value, Value::Dict(_) | Value::List(_))
 }
 
-/// Names for the beginnings of URIs: the service metadata's
-/// `namespaces.default` and the ones that are always there.
-#[derive(Debug, Clone)]
-pub struct Prefixes {
-    /// Namespace and what it stands for, longest first.
-    by_length: Arc<Vec<(Text, Text)>>,
-}
-
 /// Always there unless the metadata defines the same namespace otherwise
 /// (documentation page `hub/documentation/service-configuration/configuration-metadata`).
 const BUILT_IN: [(&str, &str); 11] = [
@@ -142,40 +135,39 @@ const BUILT_IN: [(&str, &str); 11] = [
     ("gs", "http://www.opengis.net/ont/geosparql#"),
 ];
 
-impl Prefixes {
-    /// The given pairs of namespace and URI, and those that are always there.
-    pub fn new(declared: impl IntoIterator<Item = (Text, Text)>) -> Self {
-        let mut by_length: Vec<(Text, Text)> = declared.into_iter().collect();
-        for (namespace, uri) in BUILT_IN {
-            if by_length.iter().all(|(declared, _)| declared != namespace) {
-                by_length.push((Text::new_static(namespace), Text::new_static(uri)));
-            }
-        }
-        by_length.sort_by_key(|(_, uri)| std::cmp::Reverse(uri.len()));
-        Self { by_length: Arc::new(by_length) }
-    }
-
-    /// The namespace that stands for exactly this beginning of a URI.
-    pub fn namespace(&self, prefix: &str) -> Option<&Text> {
-        self.by_length.iter().find(|(_, uri)| uri == prefix).map(|(namespace, _)| namespace)
-    }
-
-    /// The URI that a namespace stands for.
-    pub fn uri(&self, namespace: &str) -> Option<&Text> {
-        self.by_length.iter().find(|(name, _)| name == namespace).map(|(_, uri)| uri)
-    }
-
-    /// The namespace with the longest URI that `uri` begins with, and the rest.
-    pub fn collapse<'a>(&self, uri: &'a str) -> Option<(&Text, &'a str)> {
-        self.by_length
-            .iter()
-            .find_map(|(namespace, prefix)| Some((namespace, uri.strip_prefix(prefix.as_str())?)))
-    }
+/// Namespaces and the beginnings of URIs they stand for: those of
+/// `namespaces.default` in the metadata of the node, and those that are always
+/// there.
+pub(crate) fn prefixes(metadata: Option<&Value>) -> impl Iterator<Item = (&str, &str)> {
+    let declared = metadata
+        .and_then(|all| all.as_dict()?.get("namespaces")?.as_dict()?.get("default")?.as_dict());
+    let built_in = BUILT_IN
+        .into_iter()
+        .filter(move |(name, _)| declared.is_none_or(|declared| !declared.contains_key(*name)));
+    let declared = declared.into_iter().flat_map(|declared| declared.iter());
+    declared.filter_map(|(name, uri)| Some((name.as_str(), uri.as_str()?))).chain(built_in)
 }
 
-impl Default for Prefixes {
-    fn default() -> Self {
-        Self::new([])
+/// Numbers of the namespaces that a program makes up for beginnings of URIs
+/// that have none, in the order in which it meets them.
+#[derive(Debug, Default)]
+pub(crate) struct Generated(Mutex<FxHashMap<Text, usize>>);
+
+impl Generated {
+    /// The number for this beginning of a URI, from 1; none if there are too
+    /// many already.
+    pub(crate) fn number(&self, prefix: &str) -> Option<usize> {
+        const MOST: usize = 10_000;
+        // Nothing can stop half way in here: a poisoned table is whole.
+        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(number) = known.get(prefix) {
+            return Some(*number);
+        }
+        let number = known.len() + 1;
+        (number <= MOST).then(|| {
+            known.insert(Text::new(prefix), number);
+            number
+        })
     }
 }
 
@@ -235,17 +227,19 @@ mod tests {
     }
 
     #[test]
-    fn the_longest_prefix_counts() {
-        let prefixes = Prefixes::new([
-            ("p".into(), "http://x.example/people/".into()),
-            ("m".into(), "http://x.example/people/male/".into()),
-            ("_".into(), "http://mine.example/".into()),
-        ]);
-        let collapsed = |uri| prefixes.collapse(uri).map(|(name, rest)| format!("{name}:{rest}"));
-        assert_eq!(collapsed("http://x.example/people/male/john").unwrap(), "m:john");
-        assert_eq!(collapsed("http://x.example/people/male").unwrap(), "p:male");
-        assert_eq!(collapsed("http://example.org/bar"), None);
-        assert_eq!(prefixes.namespace("http://mine.example/").unwrap(), "_");
-        assert_eq!(prefixes.uri("rdf").unwrap(), "http://www.w3.org/1999/02/22-rdf-syntax-ns#");
+    fn declared_prefixes_go_before_built_in_ones() {
+        let metadata = v(r#"{"namespaces": {"default": {"_": "http://mine.example/", "n": 1}}}"#);
+        let found = |name: &str| prefixes(Some(&metadata)).find(|(n, _)| *n == name).map(|p| p.1);
+        assert_eq!(found("_"), Some("http://mine.example/"));
+        assert_eq!(found("dcterms"), Some("http://purl.org/dc/terms/"));
+        assert_eq!(found("n"), None);
+        assert_eq!(prefixes(None).count(), BUILT_IN.len());
+    }
+
+    #[test]
+    fn made_up_namespaces_are_numbered() {
+        let generated = Generated::default();
+        let numbers = ["a", "b", "a"].map(|prefix| generated.number(prefix));
+        assert_eq!(numbers, [Some(1), Some(2), Some(1)]);
     }
 }

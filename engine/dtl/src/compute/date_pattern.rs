@@ -1,11 +1,14 @@
 //! Format strings for dates: the tokens of `datetime-parse` and
 //! `datetime-format` (`%Y`, `%m`, `%d` …).
 
+use std::cell::RefCell;
 use std::fmt::Write;
+use std::rc::Rc;
 
 use jiff::civil;
 use jiff::tz::Offset;
 use regex::Regex;
+use rustc_hash::FxHashMap;
 use thiserror::Error;
 
 /// Format strings longer than this are refused; compiling them would cost more
@@ -202,6 +205,27 @@ impl DatePattern {
         }
         out
     }
+}
+
+/// The compiled form of a format string. It is compiled once on each thread:
+/// in a program it is the same constant for every entity.
+pub(crate) fn cached(text: &str) -> Result<Rc<DatePattern>, PatternError> {
+    thread_local! {
+        static COMPILED: RefCell<FxHashMap<Box<str>, Rc<DatePattern>>> = RefCell::default();
+    }
+    // Format strings made from data must not pile up.
+    const KEPT: usize = 100;
+    COMPILED.with_borrow_mut(|compiled| {
+        if let Some(pattern) = compiled.get(text) {
+            return Ok(pattern.clone());
+        }
+        let pattern = Rc::new(DatePattern::new(text)?);
+        if compiled.len() >= KEPT {
+            compiled.clear();
+        }
+        compiled.insert(text.into(), pattern.clone());
+        Ok(pattern)
+    })
 }
 
 /// Reads `Z`, `+HHMM` or `+HH:MM`.
