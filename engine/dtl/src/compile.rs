@@ -85,6 +85,7 @@ pub fn compile(document: &Document, rules: &Node, at: &Path, options: &Options) 
                     rules: blocks,
                     places: compiler.places,
                     aliases: compiler.slots,
+                    generated: Default::default(),
                 },
                 default,
                 indexes: compiler.indexes,
@@ -333,6 +334,7 @@ impl<'a> Compiler<'a> {
                 namespaces: self.namespaces(),
                 pipe: &self.options.pipe_id,
                 context: &NoContext,
+                generated: None,
             };
             // A call that fails is kept: it fails when it runs, if it does.
             if let Some(Ok(value)) = constants.map(|constants| body(&context, &constants)) {
@@ -465,6 +467,7 @@ impl<'a> Compiler<'a> {
             rules: Vec::new(),
             places: Vec::new(),
             aliases: self.slots,
+            generated: Default::default(),
         };
         let plan = Arc::new(IndexPlan { core, expr: expr? });
         (!failed).then(|| Index { dataset: Text::new(dataset), expression, plan })

@@ -3,6 +3,7 @@
 use pipewright_entity::{Dict, Entity, Text, Value, ni};
 
 use crate::names::{Name, Namespaces};
+use crate::namespaces::Generated;
 use crate::plan::{Expr, Flow, PathExpr, Root};
 use crate::program::Core;
 use crate::{Context, Fault};
@@ -21,6 +22,9 @@ pub struct Call<'a> {
     pub pipe: &'a str,
     /// The world around.
     pub context: &'a dyn Context,
+    /// Namespaces made up for URIs; none when a call on constants is computed
+    /// while compiling. A function that needs them fails then.
+    pub(crate) generated: Option<&'a Generated>,
 }
 
 /// One run of one program on one entity.
@@ -73,7 +77,13 @@ impl<'p> Eval<'p> {
             namespaces: &self.core.options.namespaces,
             pipe: &self.core.options.pipe_id,
             context: self.context,
+            generated: Some(&self.core.generated),
         }
+    }
+
+    /// The source of the default rule.
+    pub(crate) fn root_source(&self) -> &Value {
+        &self.frames[0].source
     }
 
     /// The value of an expression.

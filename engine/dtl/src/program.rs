@@ -7,6 +7,7 @@ use pipewright_entity::{Dict, Entity, Text, Value};
 
 use crate::eval::Eval;
 use crate::names::Namespaces;
+use crate::namespaces::Generated;
 use crate::plan::{Block, Flow};
 use crate::syntax::Path;
 use crate::{Analysis, Context, Dependency, EvalError, Fault, Index};
@@ -37,6 +38,8 @@ pub(crate) struct Core {
     pub(crate) rules: Vec<Block>,
     /// Where the numbered calls stand in the config.
     pub(crate) places: Vec<(Path, Range<usize>)>,
+    /// Namespaces made up for URIs so far.
+    pub(crate) generated: Generated,
     /// Number of slots for dataset aliases.
     pub(crate) aliases: usize,
 }

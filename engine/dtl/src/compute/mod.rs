@@ -1,6 +1,5 @@
 //! The work behind the functions, free of how they are called: arithmetic,
 //! texts, dates, JSON. `functions` describes and binds it.
-#![allow(dead_code)]
 
 pub(crate) mod arithmetic;
 pub(crate) mod date_pattern;

@@ -49,6 +49,15 @@ pub(crate) fn items(value: &Value) -> &[Value] {
     }
 }
 
+/// The first item of a list (null if it has none), or the value itself: what
+/// type tests and calculations with two numbers look at.
+pub(crate) fn first(value: &Value) -> &Value {
+    match value {
+        Value::List(items) => items.first().unwrap_or(&Value::Null),
+        scalar => scalar,
+    }
+}
+
 /// The truth of a value: `false`, `null` and `[]` are false, everything else
 /// is true (documentation page `hub/dtl/argument-types`).
 pub(crate) fn truth(value: &Value) -> bool {

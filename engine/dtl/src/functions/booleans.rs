@@ -8,7 +8,7 @@ use super::{Body, Function, Kind, PLAIN, example, one, optional};
 
 const AREA: &str = "booleans";
 
-pub(super) static FUNCTIONS: &[Function] = &[
+pub(super) const FUNCTIONS: &[Function] = &[
     Function {
         name: "boolean",
         area: AREA,

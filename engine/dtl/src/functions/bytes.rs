@@ -11,7 +11,7 @@ const AREA: &str = "bytes";
 
 const VALUES: &[Param] = &[one("VALUES", Kind::Value)];
 
-pub(super) static FUNCTIONS: &[Function] = &[
+pub(super) const FUNCTIONS: &[Function] = &[
     Function {
         name: "base64-decode",
         area: AREA,

@@ -20,7 +20,7 @@ const PATTERN: &[Param] = &[
     one("VALUES", Kind::Value),
 ];
 
-pub(super) static FUNCTIONS: &[Function] = &[
+pub(super) const FUNCTIONS: &[Function] = &[
     Function {
         name: "datetime",
         area: AREA,
@@ -34,10 +34,7 @@ pub(super) static FUNCTIONS: &[Function] = &[
                 r#""~t2015-07-28T09:46:00.12345Z""#,
             ),
             example(r#"["datetime", 1438076760123450000]"#, r#""~t2015-07-28T09:46:00.12345Z""#),
-            example(
-                r#"["datetime", ["list", 0, "hello"]]"#,
-                r#"["~t1970-01-01T00:00:00Z"]"#,
-            ),
+            example(r#"["datetime", ["list", 0, "hello"]]"#, r#"["~t1970-01-01T00:00:00Z"]"#),
             example(r#"["datetime", ["datetime", 0], "hello"]"#, r#""~t1970-01-01T00:00:00Z""#),
         ],
         body: Body::Lazy(|eval, args| {
@@ -259,7 +256,8 @@ fn spread_times(values: &Value, function: impl Fn(DateTime) -> Option<DateTime>)
 
 fn date_part(value: &Value) -> Result<DatePart, Fault> {
     string(value).and_then(DatePart::named).ok_or_else(|| {
-        let found = string(value).map_or_else(|| value.type_name().to_owned(), |name| format!("{name:?}"));
+        let found =
+            string(value).map_or_else(|| value.type_name().to_owned(), |name| format!("{name:?}"));
         Fault::failed(format!(
             "{found} is no part of a date; known are {}",
             DatePart::NAMES.join(", ")
@@ -282,9 +280,8 @@ fn pattern(args: &[Value]) -> Result<(TimeZone, Rc<DatePattern>, &Value), Fault>
         [name, pattern, values] => (zone(name)?, pattern, values),
         _ => return Err(Fault::failed("expected a format string and values")),
     };
-    let text = string(pattern).ok_or_else(|| {
-        Fault::failed(format!("the format string is a {}", pattern.type_name()))
-    })?;
+    let text = string(pattern)
+        .ok_or_else(|| Fault::failed(format!("the format string is a {}", pattern.type_name())))?;
     let pattern = date_pattern::cached(text).map_err(|error| Fault::failed(error.to_string()))?;
     Ok((zone, pattern, values))
 }

@@ -13,7 +13,7 @@ use crate::namespaces::prefixes;
 
 const AREA: &str = "deprecations";
 
-pub(super) static FUNCTIONS: &[Function] = &[
+pub(super) const FUNCTIONS: &[Function] = &[
     Function {
         name: "curie",
         area: AREA,
@@ -61,7 +61,10 @@ pub(super) static FUNCTIONS: &[Function] = &[
                   the longest beginning of theirs. What is no http or https URL is left out.",
         examples: &[
             example(r#"["ni-collapse", "http://example.org/bar"]"#, r#""~:_:bar""#),
-            example(r#"["ni-collapse", "http://example.com/path"]"#, r#""~:http://example.com/path""#),
+            example(
+                r#"["ni-collapse", "http://example.com/path"]"#,
+                r#""~:http://example.com/path""#,
+            ),
         ],
         deprecated: Some("use \"ni\""),
         purity: Purity::Reads,
@@ -167,11 +170,7 @@ pub(super) static FUNCTIONS: &[Function] = &[
     },
 ];
 
-fn lookup(
-    call: &Call<'_>,
-    datasets: &Value,
-    reference: &Value,
-) -> Result<Option<Value>, Fault> {
+fn lookup(call: &Call<'_>, datasets: &Value, reference: &Value) -> Result<Option<Value>, Fault> {
     let (Value::String(reference) | Value::Uri(reference)) = reference else { return Ok(None) };
     let explicit = reference.strip_prefix("sesam:").and_then(|path| path.split_once('/'));
     let (datasets, id): (Vec<Text>, Text) = match explicit {
@@ -193,7 +192,9 @@ fn lookup(
 
 fn expand(metadata: Option<&Value>, key: &str, entity: &Arc<Dict>) -> Dict {
     let prefixes = metadata
-        .and_then(|all| ["rdf", key, "prefixes"].iter().try_fold(all, |value, name| value.as_dict()?.get(*name)))
+        .and_then(|all| {
+            ["rdf", key, "prefixes"].iter().try_fold(all, |value, name| value.as_dict()?.get(*name))
+        })
         .and_then(Value::as_dict);
     let written_out = |text: &Text| {
         let curie = text.strip_prefix('<')?.strip_suffix('>')?;

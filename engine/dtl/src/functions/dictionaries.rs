@@ -11,7 +11,7 @@ const AREA: &str = "dictionaries";
 
 const DICTS: &[Param] = &[one("DICTS", Kind::Value)];
 
-pub(super) static FUNCTIONS: &[Function] = &[
+pub(super) const FUNCTIONS: &[Function] = &[
     Function {
         name: "dict",
         area: AREA,
@@ -149,9 +149,7 @@ pub(super) static FUNCTIONS: &[Function] = &[
             ),
             example(r#"["keys", ["list", "X", 123, {"A": 1}]]"#, r#"["A"]"#),
         ],
-        body: Body::Eager(|_, args| {
-            Ok(properties(&args[0], |key, _| Value::String(key.clone())))
-        }),
+        body: Body::Eager(|_, args| Ok(properties(&args[0], |key, _| Value::String(key.clone())))),
         ..PLAIN
     },
     Function {
@@ -160,10 +158,7 @@ pub(super) static FUNCTIONS: &[Function] = &[
         params: DICTS,
         summary: "A list of the values of all properties of the dicts.",
         examples: &[
-            example(
-                r#"["values", ["list", {"A": 1, "B": 2}, {"A": 1, "C": 3}]]"#,
-                "[1, 2, 1, 3]",
-            ),
+            example(r#"["values", ["list", {"A": 1, "B": 2}, {"A": 1, "C": 3}]]"#, "[1, 2, 1, 3]"),
             example(r#"["values", ["list", "X", 123, {"A": 1}]]"#, "[1]"),
         ],
         body: Body::Eager(|_, args| Ok(properties(&args[0], |_, value| value.clone()))),

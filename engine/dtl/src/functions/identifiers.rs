@@ -11,7 +11,7 @@ use crate::namespaces::prefixes;
 
 const AREA: &str = "namespaced-identifiers";
 
-pub(super) static FUNCTIONS: &[Function] = &[
+pub(super) const FUNCTIONS: &[Function] = &[
     Function {
         name: "is-ni",
         area: AREA,
@@ -103,11 +103,14 @@ fn parts(values: &Value, part: fn(&str) -> &str) -> Value {
 fn collapse(call: &Call<'_>, uri: &Text) -> Result<Value, Fault> {
     let Some(cut) = uri.rfind(['/', '#']) else { return Ok(Value::Ni(uri.clone())) };
     let (prefix, identifier) = uri.split_at(cut + 1);
+    let Some(generated) = call.generated else {
+        return Err(Fault::failed("the namespaces of URIs are known only while running"));
+    };
     let declared = prefixes(call.context.metadata()).find(|(_, uri)| *uri == prefix);
     if let Some((namespace, _)) = declared {
         return Ok(Value::Ni(ni::join(namespace, identifier)));
     }
-    let number = call.generated.number(prefix).ok_or_else(|| {
+    let number = generated.number(prefix).ok_or_else(|| {
         Fault::limit(
             "too many beginnings of URIs have no namespace; declare them in `namespaces.default` \
              of the metadata",

@@ -12,7 +12,7 @@ const VALUES: &[Param] = &[one("VALUES", Kind::Value)];
 
 const PARSE: &[Param] = &[optional("FUNCTION", Kind::Function), one("VALUES", Kind::Value)];
 
-pub(super) static FUNCTIONS: &[Function] = &[
+pub(super) const FUNCTIONS: &[Function] = &[
     Function {
         name: "json",
         area: AREA,
@@ -39,10 +39,7 @@ pub(super) static FUNCTIONS: &[Function] = &[
         examples: &[
             example(r#"["json-parse", "1"]"#, "1"),
             example(r#"["json-parse", "\"hello\""]"#, r#""hello""#),
-            example(
-                r#"["is-uri", ["json-parse", "\"~rhttp://www.example.org/\""]]"#,
-                "false",
-            ),
+            example(r#"["is-uri", ["json-parse", "\"~rhttp://www.example.org/\""]]"#, "false"),
             example(r#"["json-parse", "{\"a\": 1, \"b\": 2}"]"#, r#"{"a": 1, "b": 2}"#),
             example(r#"["json-parse", "hello"]"#, "null"),
             example(
@@ -52,7 +49,9 @@ pub(super) static FUNCTIONS: &[Function] = &[
             example(r#"["json-parse", "no-value", "hello"]"#, r#""no-value""#),
             example(r#"["json-parse", "no-value", "null"]"#, "null"),
         ],
-        body: Body::Lazy(|eval, args| cast(eval, args, |value| read(value, Value::from_plain_json))),
+        body: Body::Lazy(|eval, args| {
+            cast(eval, args, |value| read(value, Value::from_plain_json))
+        }),
         ..PLAIN
     },
     Function {

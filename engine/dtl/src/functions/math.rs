@@ -24,7 +24,7 @@ impl From<TooManyDigits> for Fault {
     }
 }
 
-pub(super) static FUNCTIONS: &[Function] = &[
+pub(super) const FUNCTIONS: &[Function] = &[
     Function {
         name: "-",
         area: AREA,
@@ -319,9 +319,12 @@ fn each_number(
     values: &Value,
     calculation: impl Fn(&Value) -> Result<Value, Fault>,
 ) -> Result<Value, Fault> {
-    try_spread(values, |value| {
-        if value.is_number() { calculation(value).map(Some) } else { Ok(None) }
-    })
+    try_spread(
+        values,
+        |value| {
+            if value.is_number() { calculation(value).map(Some) } else { Ok(None) }
+        },
+    )
 }
 
 fn rounded(rounding: Rounding, args: &[Value]) -> Result<Value, Fault> {

@@ -10,7 +10,7 @@ use crate::compute::murmur3;
 
 const AREA: &str = "misc";
 
-pub(super) static FUNCTIONS: &[Function] = &[
+pub(super) const FUNCTIONS: &[Function] = &[
     Function {
         name: "completeness",
         area: AREA,
@@ -40,10 +40,7 @@ pub(super) static FUNCTIONS: &[Function] = &[
         summary: "Hashes of strings (in UTF-8) and bytes as integers of 128 bits. The algorithm \
                   is \"murmur3\". Everything else is left out.",
         examples: &[
-            example(
-                r#"["hash128", "murmur3", "abc"]"#,
-                "79267961763742113019008347020647561319",
-            ),
+            example(r#"["hash128", "murmur3", "abc"]"#, "79267961763742113019008347020647561319"),
             example(
                 r#"["hash128", "murmur3", ["combine", "abc", 123, "def"]]"#,
                 "[79267961763742113019008347020647561319, 114697464648834432121201791580882983835]",

@@ -6,14 +6,29 @@
 
 pub(crate) mod args;
 mod boolean;
+mod booleans;
+mod bytes;
+mod casts;
 mod comparisons;
 mod conditionals;
+mod dates;
+mod deprecated;
+mod dictionaries;
 mod hops;
+mod identifiers;
+mod json;
 mod lists;
+mod math;
+mod misc;
+mod nulls;
+mod numbers;
 mod paths;
 pub(crate) mod rules;
 mod sets;
+mod strings;
 pub(crate) mod transforms;
+mod uris;
+mod uuids;
 
 use std::sync::LazyLock;
 
@@ -291,6 +306,20 @@ pub(crate) static AREAS: &[&[Function]] = &[
     paths::FUNCTIONS,
     rules::FUNCTIONS,
     sets::FUNCTIONS,
+    booleans::FUNCTIONS,
+    bytes::FUNCTIONS,
+    dates::FUNCTIONS,
+    deprecated::FUNCTIONS,
+    dictionaries::FUNCTIONS,
+    identifiers::FUNCTIONS,
+    json::FUNCTIONS,
+    math::FUNCTIONS,
+    misc::FUNCTIONS,
+    nulls::FUNCTIONS,
+    numbers::FUNCTIONS,
+    strings::FUNCTIONS,
+    uris::FUNCTIONS,
+    uuids::FUNCTIONS,
     transforms::ENTITIES,
     transforms::FLOW,
     transforms::PROPERTIES,

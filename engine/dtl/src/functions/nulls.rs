@@ -7,7 +7,7 @@ use super::{Body, Function, Kind, PLAIN, example, on, one, optional, some};
 
 const AREA: &str = "nulls";
 
-pub(super) static FUNCTIONS: &[Function] = &[
+pub(super) const FUNCTIONS: &[Function] = &[
     Function {
         name: "coalesce",
         area: AREA,

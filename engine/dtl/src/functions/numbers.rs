@@ -11,7 +11,7 @@ const AREA: &str = "numbers";
 
 const CAST: &[Param] = &[optional("FUNCTION", Kind::Function), one("VALUES", Kind::Value)];
 
-pub(super) static FUNCTIONS: &[Function] = &[
+pub(super) const FUNCTIONS: &[Function] = &[
     Function {
         name: "decimal",
         area: AREA,

@@ -19,15 +19,12 @@ const LONGEST: usize = 64 << 20;
 
 const AREA: &str = "strings";
 
-const LJUST: &[super::Param] = &[
-    one("WIDTH", Kind::Integer),
-    one("FILL_CHARACTER", Kind::Value),
-    one("VALUES", Kind::Value),
-];
+const LJUST: &[super::Param] =
+    &[one("WIDTH", Kind::Integer), one("FILL_CHARACTER", Kind::Value), one("VALUES", Kind::Value)];
 
 const STRIP: &[super::Param] = &[optional("CHARACTERS", Kind::String), one("VALUES", Kind::Value)];
 
-pub(super) static FUNCTIONS: &[Function] = &[
+pub(super) const FUNCTIONS: &[Function] = &[
     Function {
         name: "concat",
         area: AREA,
@@ -36,8 +33,15 @@ pub(super) static FUNCTIONS: &[Function] = &[
                   other. Everything else is left out.",
         examples: &[
             example(r#"["concat", ["list", "a", "b", "c"]]"#, r#""abc""#),
-            on(r#"{"name": "John"}"#, r#"["concat", "Hello ", "_S.name", "!"]"#, r#""Hello John!""#),
-            example(r#"["concat", "a", ["list", "b", "c"], "d", 123, ["list", "!"]]"#, r#""abcd!""#),
+            on(
+                r#"{"name": "John"}"#,
+                r#"["concat", "Hello ", "_S.name", "!"]"#,
+                r#""Hello John!""#,
+            ),
+            example(
+                r#"["concat", "a", ["list", "b", "c"], "d", 123, ["list", "!"]]"#,
+                r#""abcd!""#,
+            ),
             example(r#"["concat", 123, 3.14]"#, r#""""#),
         ],
         body: Body::Eager(|_, args| join("", args.iter().flat_map(items))),
@@ -126,10 +130,7 @@ pub(super) static FUNCTIONS: &[Function] = &[
             example(r#"["lstrip", ["list", " ab ", "cd ", "ef"]]"#, r#"["ab ", "cd ", "ef"]"#),
             example(r#"["lstrip", "  abc"]"#, r#""abc""#),
             on(r#"{"name": " John "}"#, r#"["lstrip", "_S.name"]"#, r#""John ""#),
-            example(
-                r#"["lstrip", "xy", ["list", "123xyx", "xy456yx"]]"#,
-                r#"["123xyx", "456yx"]"#,
-            ),
+            example(r#"["lstrip", "xy", ["list", "123xyx", "xy456yx"]]"#, r#"["123xyx", "456yx"]"#),
         ],
         body: Body::Eager(|_, args| Ok(stripped(args, true, false))),
         ..PLAIN
@@ -320,10 +321,7 @@ fn too_long() -> Fault {
     Fault::limit(format!("the result is longer than {} MiB", LONGEST >> 20))
 }
 
-fn join<'a>(
-    separator: &str,
-    values: impl Iterator<Item = &'a Value>,
-) -> Result<Value, Fault> {
+fn join<'a>(separator: &str, values: impl Iterator<Item = &'a Value>) -> Result<Value, Fault> {
     let mut out = String::new();
     for (at, text) in values.filter_map(Value::as_str).enumerate() {
         if at > 0 {

@@ -8,7 +8,7 @@ use crate::compute::percent::{quote, unquote};
 
 const AREA: &str = "uris";
 
-pub(super) static FUNCTIONS: &[Function] = &[
+pub(super) const FUNCTIONS: &[Function] = &[
     Function {
         name: "is-uri",
         area: AREA,

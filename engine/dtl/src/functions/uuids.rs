@@ -8,7 +8,7 @@ use super::{Body, Function, Kind, PLAIN, Purity, example, one, optional};
 
 const AREA: &str = "uuids";
 
-pub(super) static FUNCTIONS: &[Function] = &[
+pub(super) const FUNCTIONS: &[Function] = &[
     Function {
         name: "is-uuid",
         area: AREA,
