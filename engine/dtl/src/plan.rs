@@ -36,6 +36,7 @@ pub struct PathExpr {
 
 /// A variable.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[allow(clippy::enum_variant_names, reason = "`_R` is called the root context")]
 pub(crate) enum Root {
     /// `_S` of the rule so many calls up: 0 is the running one.
     Source(usize),

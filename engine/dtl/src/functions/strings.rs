@@ -397,7 +397,8 @@ fn split(args: &[Value]) -> Value {
 }
 
 fn replaced(args: &[Value]) -> Result<Value, Fault> {
-    let (values, replace): (_, Box<dyn Fn(&str) -> Option<String>>) = match args {
+    type Replace<'a> = Box<dyn Fn(&str) -> Option<String> + 'a>;
+    let (values, replace): (_, Replace<'_>) = match args {
         [replacements, values] => {
             let Value::Dict(dict) = first(replacements) else { return Ok(Value::Null) };
             let prepared = prepared(dict).ok_or_else(|| {
