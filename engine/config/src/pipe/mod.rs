@@ -1,0 +1,329 @@
+//! Pipes as types: what the config says with the defaults filled in.
+
+mod effective;
+mod pump;
+mod read;
+mod sink;
+mod source;
+mod transform;
+mod values;
+
+use pipewright_dtl::syntax::{Document, Node, Path};
+use pipewright_entity::{Text, Value};
+use serde_json::{Map, Value as Json};
+use std::sync::Arc;
+
+use crate::problem::Origin;
+use crate::variables::Variables;
+
+pub(crate) use effective::filled;
+pub use pump::{Mode, Pump, Rescan, Schedule};
+pub(crate) use read::{Reader, dataset_and_alias, not_yet, read};
+pub use sink::{DatasetSink, InitialOffset, NewVersions, Publication, Sink, SinkKind};
+pub use source::{
+    Completeness, Continuation, DatasetSource, EmbeddedSource, Identity, IfEmpty, MergeDataset,
+    MergeSource, MergeStrategy, Source, SourceKind,
+};
+pub use transform::{Dtl, Transform, TransformKind, Trigger};
+
+/// A pipe.
+///
+/// It can always be shown; whether it can run is told by its
+/// [obstacles](Pipe::obstacles) and by the errors of [`crate::validate`].
+#[derive(Clone, Debug, PartialEq)]
+pub struct Pipe {
+    /// Its `_id`.
+    pub id: Text,
+    /// Where the pipe is written.
+    pub origin: Origin,
+    /// Where the entities come from.
+    pub source: Source,
+    /// What happens to them, in order.
+    pub transforms: Vec<Transform>,
+    /// Where they go.
+    pub sink: Sink,
+    /// When it runs and what it does about failures.
+    pub pump: Pump,
+    /// Prefixes of ids and property names.
+    pub namespaces: Namespaces,
+    /// How many entities make a batch.
+    pub batch_size: usize,
+    /// After how many batches the offset is saved.
+    pub checkpoint_interval: usize,
+    /// Whether the offset is protected from being set by hand.
+    pub disable_set_last_seen: bool,
+    /// Whether a rescan may run beside incremental runs.
+    pub enable_background_rescan: bool,
+    /// Whether a changed config means starting over.
+    pub rescan_when_config_changes: bool,
+    /// What to do when the pipe is out of sync.
+    pub reprocessing: Reprocessing,
+    /// Whether to collect which properties and types occur.
+    pub infer_entity_types: bool,
+    /// Limits of dependency tracking.
+    pub dependency_tracking: DependencyTracking,
+    /// How long old versions are kept.
+    pub compaction: Compaction,
+    /// The datasets that count for the completeness of what the pipe writes;
+    /// all that are read when `None`.
+    pub include_completeness: Option<Vec<Text>>,
+    /// Datasets that do not count for it, whatever else is said.
+    pub exclude_completeness: Vec<Text>,
+    /// Whether what it writes is kept twice.
+    pub durable: bool,
+    /// Free data, such as tags.
+    pub metadata: Map<String, Json>,
+    /// The effective config without source, transforms, sink and pump.
+    pub config: Map<String, Json>,
+}
+
+/// Prefixes of ids and property names (documentation: features/namespaces).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Namespaces {
+    /// Whether names and ids carry a namespace in this pipe.
+    pub enabled: bool,
+    /// The namespace of ids.
+    pub identity: Text,
+    /// The namespace of property names.
+    pub property: Text,
+    /// Whether they are added before the first transform.
+    pub add: bool,
+    /// Whether they are removed after the last transform.
+    pub remove: bool,
+}
+
+/// What to do when a pipe is out of sync.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Reprocessing {
+    /// Go on and say so.
+    #[default]
+    Continue,
+    /// Start over.
+    Automatic,
+}
+
+/// Limits of dependency tracking.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct DependencyTracking {
+    /// How many entities may be held before a warning is logged.
+    pub warning_entities: u64,
+    /// How many entities may be held before the run fails.
+    pub error_entities: u64,
+    /// How many bytes may be held before a warning is logged.
+    pub warning_bytes: u64,
+    /// How many bytes may be held before the run fails.
+    pub error_bytes: u64,
+    /// Whether the limits hold for hops too.
+    pub for_hops: bool,
+}
+
+/// How long old versions are kept in the dataset a pipe writes
+/// (documentation: features/compaction-feature).
+#[derive(Clone, Debug, PartialEq)]
+pub struct Compaction {
+    /// Whether versions are removed without being asked to.
+    pub automatic: bool,
+    /// While the pipe runs, rather than once a day.
+    pub in_sink: bool,
+    /// How many versions of an entity are kept.
+    pub keep_versions: u64,
+    /// Versions younger than this many hours are kept.
+    pub hours: Option<u64>,
+    /// The same for the execution log.
+    pub log_hours: u64,
+    /// How much the dataset must have grown; 1.1 is ten percent.
+    pub growth: f64,
+    /// Seconds between two compactions.
+    pub interval: f64,
+    /// Entities not written for this many hours are deleted.
+    pub ttl_hours: Option<f64>,
+    /// Seconds one round of that may take.
+    pub ttl_timeout: f64,
+    /// Whether entities deleted long enough are removed.
+    pub retract: bool,
+    /// Seconds one round of that may take.
+    pub retract_timeout: f64,
+}
+
+/// A piece of a config file that is data or DTL, kept as it is written so that
+/// its findings point into the file.
+#[derive(Clone, Debug)]
+pub struct Fragment {
+    /// The file's text and tree.
+    pub document: Arc<Document>,
+    /// The piece.
+    pub node: Node,
+    /// Its path in the file.
+    pub at: Path,
+    /// The variables that its strings may name.
+    pub variables: Arc<Variables>,
+}
+
+impl Fragment {
+    /// The piece as plain JSON, with variables put in.
+    pub fn to_json(&self) -> Json {
+        self.variables.json_of(&self.document, &self.node)
+    }
+
+    /// The piece as data (transit), with variables put in.
+    pub fn to_value(&self) -> Value {
+        self.variables.value_of(&self.document, &self.node)
+    }
+
+    /// The items of a list, each as a piece of its own.
+    pub fn items(&self) -> impl Iterator<Item = Fragment> {
+        self.node.items().iter().enumerate().map(|(index, node)| Fragment {
+            node: node.clone(),
+            at: self.at.index(index),
+            ..self.clone()
+        })
+    }
+}
+
+impl PartialEq for Fragment {
+    /// Pieces that say the same are equal, wherever they stand.
+    fn eq(&self, other: &Fragment) -> bool {
+        self.document.text_of(&self.node) == other.document.text_of(&other.node)
+            || self.to_json() == other.to_json()
+    }
+}
+
+/// Something that keeps a pipe from running.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Obstacle {
+    /// Where it stands.
+    pub origin: Origin,
+    /// What it is, for people: `sources of type "sql" do not run here yet`.
+    pub why: String,
+}
+
+impl Pipe {
+    /// What keeps the pipe from running: parts that are missing, broken or not
+    /// supported yet. What they need from elsewhere (systems, datasets) is not
+    /// looked at.
+    pub fn obstacles(&self) -> Vec<Obstacle> {
+        let mut found = Vec::new();
+        let mut add = |origin: &Origin, why: &str| {
+            found.push(Obstacle { origin: origin.clone(), why: why.to_owned() });
+        };
+        if let SourceKind::Other { why, .. } = &self.source.kind {
+            add(&self.source.origin, why);
+        }
+        for transform in &self.transforms {
+            if let TransformKind::Other { why, .. } = &transform.kind {
+                add(&transform.origin, why);
+            }
+        }
+        if let SinkKind::Other { why, .. } = &self.sink.kind {
+            add(&self.sink.origin, why);
+        }
+        found
+    }
+
+    /// The datasets its source reads, in order. Datasets that the transforms
+    /// hop to are in [`crate::flow::Graph`].
+    pub fn source_datasets(&self) -> Vec<&Text> {
+        self.source.datasets()
+    }
+
+    /// The dataset it writes.
+    pub fn sink_dataset(&self) -> Option<&Text> {
+        self.sink.dataset()
+    }
+
+    /// Whether it reads datasets of this node and writes one.
+    pub fn is_internal(&self) -> bool {
+        !self.source_datasets().is_empty() && self.sink_dataset().is_some()
+    }
+
+    /// Whether others fetch what it gives, so that it never runs by itself.
+    pub fn is_endpoint(&self) -> bool {
+        self.sink.is_endpoint()
+    }
+
+    /// The DTL transforms, with their place among all transforms.
+    pub fn dtl(&self) -> impl Iterator<Item = (usize, &Dtl)> {
+        self.transforms.iter().enumerate().filter_map(|(index, transform)| match &transform.kind {
+            TransformKind::Dtl(dtl) => Some((index, dtl)),
+            _ => None,
+        })
+    }
+
+    /// The config as it takes effect: variables put in, alternatives chosen,
+    /// defaults filled in. Secrets stay as they are written.
+    pub fn effective(&self) -> Json {
+        effective::effective(self)
+    }
+
+    /// The config as it is written.
+    pub fn original(&self) -> Json {
+        effective::original(self)
+    }
+}
+
+impl Source {
+    /// The datasets it reads, in order.
+    pub fn datasets(&self) -> Vec<&Text> {
+        match &self.kind {
+            SourceKind::Dataset(source) => vec![&source.dataset],
+            SourceKind::Merge(source) => {
+                source.datasets.iter().map(|dataset| &dataset.dataset).collect()
+            }
+            SourceKind::Other { datasets, .. } => datasets.iter().collect(),
+            SourceKind::Embedded(_) | SourceKind::Empty | SourceKind::Outside(_) => Vec::new(),
+        }
+    }
+
+    /// Its `type`; empty when it has none.
+    pub fn type_name(&self) -> &str {
+        match &self.kind {
+            SourceKind::Dataset(_) => "dataset",
+            SourceKind::Merge(_) => "merge",
+            SourceKind::Embedded(_) => "embedded",
+            SourceKind::Empty => "empty",
+            SourceKind::Outside(kind) | SourceKind::Other { kind, .. } => kind,
+        }
+    }
+}
+
+impl Transform {
+    /// Its `type`; empty when it has none.
+    pub fn type_name(&self) -> &str {
+        match &self.kind {
+            TransformKind::Dtl(_) => "dtl",
+            TransformKind::EmitChildren => "emit_children",
+            TransformKind::Other { kind, .. } => kind,
+        }
+    }
+}
+
+impl Sink {
+    /// The dataset it writes.
+    pub fn dataset(&self) -> Option<&Text> {
+        match &self.kind {
+            SinkKind::Dataset(sink) => Some(&sink.dataset),
+            SinkKind::Other { dataset, .. } => dataset.as_ref(),
+            SinkKind::Published(_) | SinkKind::Outside(_) | SinkKind::Null => None,
+        }
+    }
+
+    /// Whether others fetch what it gets.
+    pub fn is_endpoint(&self) -> bool {
+        match &self.kind {
+            SinkKind::Published(_) => true,
+            SinkKind::Other { kind, .. } => kind.ends_with("_endpoint"),
+            _ => false,
+        }
+    }
+
+    /// Its `type`; empty when it has none.
+    pub fn type_name(&self) -> &str {
+        match &self.kind {
+            SinkKind::Dataset(_) => "dataset",
+            SinkKind::Published(Publication::Json) => "http_endpoint",
+            SinkKind::Published(Publication::Csv) => "csv_endpoint",
+            SinkKind::Null => "null",
+            SinkKind::Outside(kind) | SinkKind::Other { kind, .. } => kind,
+        }
+    }
+}

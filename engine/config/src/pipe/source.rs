@@ -1,0 +1,175 @@
+//! Sources.
+
+use pipewright_entity::Text;
+use serde_json::{Map, Value as Json};
+
+use super::Fragment;
+use crate::problem::Origin;
+
+/// Where the entities of a pipe come from.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Source {
+    /// What kind of source it is. A conditional source is the alternative that
+    /// was chosen.
+    pub kind: SourceKind,
+    /// The id of the system it reads from.
+    pub system: Option<Text>,
+    /// How it can go on where it left off.
+    pub continuation: Continuation,
+    /// The `since` to begin with when there is no offset yet.
+    pub initial_since: Option<Json>,
+    /// What an empty source means.
+    pub if_empty: IfEmpty,
+    /// Whether a change of what it reads starts the pipe at once.
+    pub signalled: bool,
+    /// Its effective config. What is data or DTL (`entities`) is `null` here.
+    pub config: Map<String, Json>,
+    /// Where it is written.
+    pub origin: Origin,
+}
+
+/// What kind of source it is.
+#[derive(Clone, Debug, PartialEq)]
+pub enum SourceKind {
+    /// Reads a dataset.
+    Dataset(DatasetSource),
+    /// Puts entities of several datasets that are the same into one.
+    Merge(MergeSource),
+    /// Entities written out in the config.
+    Embedded(EmbeddedSource),
+    /// Nothing.
+    Empty,
+    /// Reads from a system; the type is its name. Its config is in
+    /// [`Source::config`].
+    Outside(Text),
+    /// Something that does not run.
+    Other {
+        /// Its type, empty when it has none.
+        kind: Text,
+        /// Why it does not run, for people.
+        why: String,
+        /// The datasets of this node it would read.
+        datasets: Vec<Text>,
+    },
+}
+
+/// How a source can go on where it left off (documentation:
+/// configuration-sources, continuation support).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Continuation {
+    /// It can hand out only what changed after a marker.
+    pub supports_since: bool,
+    /// Two markers can be compared.
+    pub is_since_comparable: bool,
+    /// Entities come in the order of their markers.
+    pub is_chronological: bool,
+}
+
+/// What an empty source means.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum IfEmpty {
+    /// What was there before is gone.
+    #[default]
+    Accept,
+    /// The run fails and leaves everything as it was.
+    Fail,
+}
+
+/// Reads a dataset.
+#[derive(Clone, Debug, PartialEq)]
+pub struct DatasetSource {
+    /// The dataset.
+    pub dataset: Text,
+    /// Only the entities for which this `eq` holds.
+    pub subset: Option<Fragment>,
+    /// Whether entities are held back until all they depend on is processed.
+    pub completeness: Completeness,
+    /// Datasets that must have a completeness value before anything is read.
+    pub initial_completeness: Vec<Text>,
+    /// Do not run before the dataset has been filled once.
+    pub require_populated_input: bool,
+    /// Also give the versions before the latest.
+    pub include_previous_versions: bool,
+    /// Also give entities that a merge has replaced.
+    pub include_replaced: bool,
+}
+
+/// Up to when entities of a dataset source are read.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub enum Completeness {
+    /// All of them.
+    #[default]
+    Off,
+    /// Up to the completeness of the dataset itself.
+    Source,
+    /// Up to the smallest completeness of these datasets.
+    Datasets(Vec<Text>),
+    /// Up to the datetime that this expression gives when the run starts.
+    Expression(Fragment),
+}
+
+/// Puts entities of several datasets that are the same into one; version 2.
+#[derive(Clone, Debug, PartialEq)]
+pub struct MergeSource {
+    /// The datasets, in the order that decides about ids and values.
+    pub datasets: Vec<MergeDataset>,
+    /// The datasets that must have been filled for the source to count as
+    /// filled; all when `None`.
+    pub initial_datasets: Option<Vec<Text>>,
+    /// Datasets in `initial_datasets` that do not exist do not count.
+    pub ignore_non_existent_datasets: bool,
+    /// Do not run before all datasets have been filled once.
+    pub require_populated_input: bool,
+    /// `["eq", a, b]` rules.
+    pub equality: Vec<Fragment>,
+    /// Sets of expressions whose values are equal for the same entity.
+    pub equality_sets: Vec<Vec<Fragment>>,
+    /// What the `_id` of a merged entity is.
+    pub identity: Identity,
+    /// How properties are put together.
+    pub strategy: MergeStrategy,
+    /// Keep `_ts` and the like in `$merged`.
+    pub include_internal_properties: bool,
+    /// How many entities may become one.
+    pub max_merged: u64,
+}
+
+/// A dataset of a merge.
+#[derive(Clone, Debug, PartialEq)]
+pub struct MergeDataset {
+    /// Its id.
+    pub dataset: Text,
+    /// What the equality rules call it; the id where no alias is given.
+    pub alias: Text,
+    /// Where it is written.
+    pub origin: Origin,
+}
+
+/// What the `_id` of a merged entity is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Identity {
+    /// The ids of all entities, with the place of their dataset before each.
+    #[default]
+    Composite,
+    /// The id of the first entity.
+    First,
+}
+
+/// How the properties of merged entities are put together.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum MergeStrategy {
+    /// All values.
+    #[default]
+    Default,
+    /// Without duplicates, empty lists and lists of one.
+    Compact,
+    /// The entities as they are, in `$merged`.
+    List,
+}
+
+/// Entities written out in the config.
+#[derive(Clone, Debug, PartialEq)]
+pub struct EmbeddedSource {
+    /// The list.
+    pub entities: Fragment,
+}

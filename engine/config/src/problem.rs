@@ -1,0 +1,243 @@
+//! What is wrong with a project, and where.
+
+use std::fmt;
+use std::ops::Range;
+use std::sync::Arc;
+
+use pipewright_dtl::syntax::{Diagnostic, Path, Position, Severity};
+use pipewright_entity::Text;
+
+use crate::File;
+
+/// A finding in one file of a project.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Problem {
+    /// The file, relative to the project folder, with `/`.
+    pub file: Text,
+    /// The pipe or system it concerns, where there is one.
+    pub component: Option<Text>,
+    /// Line and column where the finding begins.
+    pub position: Position,
+    /// The finding. Its path and span count in the file.
+    pub diagnostic: Diagnostic,
+}
+
+impl Problem {
+    /// Whether what it concerns cannot run.
+    pub fn is_error(&self) -> bool {
+        self.diagnostic.severity == Severity::Error
+    }
+}
+
+impl fmt::Display for Problem {
+    /// `pipes/a.conf.json:3:5: error at $.source: no such type (…)`
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "{}:{}:{}: {}",
+            self.file, self.position.line, self.position.column, self.diagnostic
+        )
+    }
+}
+
+/// Where in the files of a project something stands.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Origin {
+    /// The file.
+    pub file: Arc<File>,
+    /// The path in the file.
+    pub at: Path,
+    /// The bytes of the file.
+    pub span: Range<usize>,
+}
+
+impl Origin {
+    /// Line and column where it begins.
+    pub fn position(&self) -> Position {
+        self.file.document.position(self.span.start)
+    }
+}
+
+/// Findings about one component as they are collected.
+pub(crate) struct Findings<'a> {
+    pub(crate) file: &'a Arc<File>,
+    pub(crate) component: Option<Text>,
+    /// Findings weigh at most this much.
+    pub(crate) most: Severity,
+    pub(crate) problems: &'a mut Vec<Problem>,
+}
+
+impl Findings<'_> {
+    pub(crate) fn add(&mut self, mut diagnostic: Diagnostic) {
+        diagnostic.severity = diagnostic.severity.min(self.most);
+        self.problems.push(Problem {
+            file: self.file.path.clone(),
+            component: self.component.clone(),
+            position: self.file.document.position(diagnostic.span.start),
+            diagnostic,
+        });
+    }
+
+    /// The path of what begins at a span. Nodes do not carry their paths, but
+    /// where one begins says which it is.
+    pub(crate) fn path(&self, span: &Range<usize>) -> Path {
+        self.file.document.path_at(span.start)
+    }
+
+    pub(crate) fn error(&mut self, code: &'static str, span: Range<usize>, message: String) {
+        self.report(code, Severity::Error, span, message, None);
+    }
+
+    pub(crate) fn warning(
+        &mut self,
+        code: &'static str,
+        span: Range<usize>,
+        message: String,
+        suggestion: Option<String>,
+    ) {
+        self.report(code, Severity::Warning, span, message, suggestion);
+    }
+
+    pub(crate) fn report(
+        &mut self,
+        code: &'static str,
+        severity: Severity,
+        span: Range<usize>,
+        message: String,
+        suggestion: Option<String>,
+    ) {
+        let path = self.path(&span);
+        self.add(Diagnostic { code, severity, path, span, message, suggestion });
+    }
+
+    /// The same place with findings that weigh at most so much.
+    pub(crate) fn at_most(&mut self, most: Severity) -> Findings<'_> {
+        Findings {
+            file: self.file,
+            component: self.component.clone(),
+            most: self.most.min(most),
+            problems: self.problems,
+        }
+    }
+}
+
+/// Codes of what can be wrong with a project, on top of those of the JSON
+/// itself ([`pipewright_dtl::syntax::code`]) and of DTL.
+pub mod code {
+    /// A file cannot be read, or not as text.
+    pub const FILE_UNREADABLE: &str = "config-file-unreadable";
+    /// A file lies where config lies but is not read as such.
+    pub const FILE_IGNORED: &str = "config-file-ignored";
+    /// A component is not an object.
+    pub const NOT_AN_OBJECT: &str = "config-not-an-object";
+    /// A component has no usable `_id`.
+    pub const ID_INVALID: &str = "config-id-invalid";
+    /// Two components have the same `_id`.
+    pub const ID_DUPLICATE: &str = "config-id-duplicate";
+    /// A `type` that no component has.
+    pub const TYPE_UNKNOWN: &str = "config-type-unknown";
+    /// A `type` is missing.
+    pub const TYPE_MISSING: &str = "config-type-missing";
+    /// Documented, but it does not run here yet.
+    pub const NOT_SUPPORTED: &str = "config-not-supported";
+    /// A property that the component does not have.
+    pub const PROPERTY_UNKNOWN: &str = "config-property-unknown";
+    /// A property that must be there is not.
+    pub const PROPERTY_MISSING: &str = "config-property-missing";
+    /// A value of the wrong shape, or not among the allowed ones.
+    pub const VALUE_INVALID: &str = "config-value-invalid";
+    /// The documentation advises against it.
+    pub const DEPRECATED: &str = "config-deprecated";
+    /// A variable that the profile does not have.
+    pub const VARIABLE_MISSING: &str = "config-variable-missing";
+    /// The profile that was asked for is not there.
+    pub const PROFILE_MISSING: &str = "config-profile-missing";
+    /// A condition that names no alternative.
+    pub const ALTERNATIVE_MISSING: &str = "config-alternative-missing";
+    /// A system that is not there.
+    pub const SYSTEM_MISSING: &str = "config-system-missing";
+    /// A system of a type that does not fit.
+    pub const SYSTEM_MISMATCH: &str = "config-system-mismatch";
+    /// A dataset that no pipe writes.
+    pub const DATASET_MISSING: &str = "config-dataset-missing";
+    /// A dataset that another pipe writes too.
+    pub const DATASET_SHARED: &str = "config-dataset-shared";
+    /// Pipes that read each other's output in a circle.
+    pub const CYCLE: &str = "config-cycle";
+    /// Two properties that do not go together.
+    pub const CONFLICT: &str = "config-conflict";
+    /// A test that names a pipe that is not there.
+    pub const SPEC_PIPE_MISSING: &str = "config-spec-pipe-missing";
+    /// A test without the file it compares with.
+    pub const SPEC_FILE_MISSING: &str = "config-spec-file-missing";
+}
+
+/// `did you mean …?` for a word that is close to one of the known ones.
+pub(crate) fn did_you_mean<'a>(
+    word: &str,
+    known: impl IntoIterator<Item = &'a str>,
+) -> Option<String> {
+    closest(word, known).map(|known| format!("did you mean `{known}`?"))
+}
+
+/// The known word closest to one, if it is close.
+pub(crate) fn closest<'a>(
+    word: &str,
+    known: impl IntoIterator<Item = &'a str>,
+) -> Option<&'a str> {
+    let allowed = match word.chars().count() {
+        0..=2 => 1,
+        3..=7 => 2,
+        _ => 3,
+    };
+    known
+        .into_iter()
+        .filter(|known| *known != word)
+        .map(|known| (distance(word, known), known))
+        .filter(|(distance, known)| *distance <= allowed && *distance < known.chars().count())
+        .min_by_key(|(distance, _)| *distance)
+        .map(|(_, known)| known)
+}
+
+/// How many letters must be put in, taken out, replaced or swapped with their
+/// neighbour. Case and the kind of dash do not count.
+fn distance(a: &str, b: &str) -> usize {
+    let fold = |text: &str| -> Vec<char> {
+        text.chars()
+            .flat_map(char::to_lowercase)
+            .map(|c| if c == '-' { '_' } else { c })
+            .collect()
+    };
+    let (a, b) = (fold(a), fold(b));
+    let mut before: Vec<usize> = Vec::new();
+    let mut above: Vec<usize> = (0..=b.len()).collect();
+    for i in 1..=a.len() {
+        let mut row = vec![i];
+        for j in 1..=b.len() {
+            let replace = above[j - 1] + usize::from(a[i - 1] != b[j - 1]);
+            let mut best = replace.min(above[j] + 1).min(row[j - 1] + 1);
+            if i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1] {
+                best = best.min(before[j - 2] + 1);
+            }
+            row.push(best);
+        }
+        before = std::mem::replace(&mut above, row);
+    }
+    above[b.len()]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn close_words_are_offered() {
+        let known = ["dataset", "datasets", "system", "url"];
+        assert_eq!(closest("datset", known), Some("dataset"));
+        assert_eq!(closest("sytsem", known), Some("system"));
+        assert_eq!(closest("URL", known), Some("url"));
+        assert_eq!(closest("banana", known), None);
+        assert_eq!(closest("x", known), None);
+        assert_eq!(distance("set-initial-offset", "set_initial_offset"), 0);
+    }
+}

@@ -1,0 +1,272 @@
+//! What is wrong with a project as a whole.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use pipewright_dtl::syntax::{Diagnostic, Severity};
+use pipewright_entity::Text;
+
+use crate::catalogue::{self, Part};
+use crate::flow::{Graph, hops};
+use crate::pipe::{Completeness, Pipe, SinkKind, SourceKind};
+use crate::problem::{Origin, Problem, code, did_you_mean};
+use crate::spec::Endpoint;
+use crate::Project;
+
+/// All that is wrong with a project: what was found when its files were read,
+/// references that lead nowhere, cycles, tests, and DTL. By file, then in the
+/// order of the text. One mistake gives one finding.
+pub fn validate(project: &Project) -> Vec<Problem> {
+    let graph = Graph::new(project);
+    let mut problems = project.problems().to_vec();
+    let datasets = Datasets::of(project);
+    for pipe in project.pipes() {
+        references(project, pipe, &mut problems);
+        datasets.check(pipe, &mut problems);
+    }
+    shared_datasets(project, &graph, &mut problems);
+    cycles(project, &graph, &mut problems);
+    specs(project, &mut problems);
+    problems.sort_by(|a, b| {
+        let key = |problem: &Problem| {
+            (problem.file.clone(), problem.diagnostic.span.start, problem.diagnostic.code)
+        };
+        key(a).cmp(&key(b))
+    });
+    problems
+}
+
+/// A finding about something that a component names.
+fn finding(
+    origin: &Origin,
+    component: Option<&Text>,
+    severity: Severity,
+    code: &'static str,
+    message: String,
+    suggestion: Option<String>,
+) -> Problem {
+    Problem {
+        file: origin.file.path.clone(),
+        component: component.cloned(),
+        position: origin.position(),
+        diagnostic: Diagnostic {
+            code,
+            severity,
+            path: origin.at.clone(),
+            span: origin.span.clone(),
+            message,
+            suggestion,
+        },
+    }
+}
+
+/// The origin of a property of a part, or of the part itself.
+fn of_property(origin: &Origin, key: &str) -> Origin {
+    let at = origin.at.key(key);
+    match origin.file.document.at(&at) {
+        Some(node) => Origin { file: origin.file.clone(), span: node.span.clone(), at },
+        None => origin.clone(),
+    }
+}
+
+/// Systems that are not there or do not fit.
+fn references(project: &Project, pipe: &Pipe, problems: &mut Vec<Problem>) {
+    let source = (Part::Source, pipe.source.type_name(), &pipe.source.system, &pipe.source.origin);
+    let sink = (Part::Sink, pipe.sink.type_name(), &pipe.sink.system, &pipe.sink.origin);
+    let transforms = pipe
+        .transforms
+        .iter()
+        .map(|one| (Part::Transform, one.type_name(), &one.system, &one.origin));
+    for (part, kind, system, origin) in [source, sink].into_iter().chain(transforms) {
+        let Some(id) = system else { continue };
+        // A system that only the graph shows.
+        if kind == "embedded" || id.contains("$ENV(") || id == "system:sesam-node" {
+            continue;
+        }
+        let Some(system) = project.system(id) else {
+            let known = project.systems().map(|system| system.id.as_str());
+            problems.push(finding(
+                &of_property(origin, "system"),
+                Some(&pipe.id),
+                Severity::Error,
+                code::SYSTEM_MISSING,
+                format!("there is no system `{id}`"),
+                did_you_mean(id, known),
+            ));
+            continue;
+        };
+        let fitting = catalogue::find(part, kind)
+            .and_then(|description| description.property("system"))
+            .map_or(&[][..], |property| &property.systems);
+        let fits = fitting.is_empty()
+            || catalogue::find(Part::System, &system.kind)
+                .is_none_or(|found| fitting.contains(&found.name));
+        if !fits {
+            problems.push(finding(
+                &of_property(origin, "system"),
+                Some(&pipe.id),
+                Severity::Warning,
+                code::SYSTEM_MISMATCH,
+                format!("a {} of type \"{kind}\" cannot use a {}", part.name(), system.kind),
+                Some(format!("it needs one of type {}", fitting.join(", "))),
+            ));
+        }
+    }
+}
+
+/// The datasets there will be.
+struct Datasets<'a> {
+    written: BTreeSet<&'a Text>,
+}
+
+impl<'a> Datasets<'a> {
+    fn of(project: &'a Project) -> Datasets<'a> {
+        let mut written: BTreeSet<&Text> = BTreeSet::new();
+        for pipe in project.pipes() {
+            written.extend(pipe.sink_dataset());
+            written.extend(&pipe.pump.dead_letter_dataset);
+            // A sink that is broken or not known may still write the dataset
+            // named like its pipe.
+            if matches!(&pipe.sink.kind, SinkKind::Other { .. }) {
+                written.insert(&pipe.id);
+            }
+        }
+        Datasets { written }
+    }
+
+    fn check(&self, pipe: &Pipe, problems: &mut Vec<Problem>) {
+        let mut seen: BTreeSet<Text> = BTreeSet::new();
+        let mut check = |dataset: &Text, origin: Origin| {
+            // Datasets of the node itself are always there.
+            if self.written.contains(dataset)
+                || dataset.starts_with("system:")
+                || dataset.contains("$ENV(")
+                || !seen.insert(dataset.clone())
+            {
+                return;
+            }
+            let known = self.written.iter().map(|dataset| dataset.as_str());
+            problems.push(finding(
+                &origin,
+                Some(&pipe.id),
+                Severity::Warning,
+                code::DATASET_MISSING,
+                format!("no pipe writes a dataset `{dataset}`"),
+                did_you_mean(dataset, known),
+            ));
+        };
+        match &pipe.source.kind {
+            SourceKind::Dataset(source) => {
+                check(&source.dataset, of_property(&pipe.source.origin, "dataset"));
+                if let Completeness::Datasets(datasets) = &source.completeness {
+                    for dataset in datasets {
+                        check(dataset, of_property(&pipe.source.origin, "completeness"));
+                    }
+                }
+            }
+            SourceKind::Merge(source) => {
+                for one in &source.datasets {
+                    check(&one.dataset, one.origin.clone());
+                }
+            }
+            SourceKind::Other { datasets, .. } => {
+                for dataset in datasets {
+                    check(dataset, of_property(&pipe.source.origin, "datasets"));
+                }
+            }
+            _ => {}
+        }
+        for (_, dtl) in pipe.dtl() {
+            for hop in hops(&dtl.rules.node) {
+                let at = dtl.rules.document.path_at(hop.span.start);
+                let file = pipe.origin.file.clone();
+                check(&hop.dataset, Origin { file, at, span: hop.span });
+            }
+        }
+    }
+}
+
+fn shared_datasets(project: &Project, graph: &Graph, problems: &mut Vec<Problem>) {
+    let mut writers: BTreeMap<&Text, Vec<&Pipe>> = BTreeMap::new();
+    for id in graph.order() {
+        let Some(pipe) = project.pipe(id) else { continue };
+        if let Some(dataset) = pipe.sink_dataset() {
+            writers.entry(dataset).or_default().push(pipe);
+        }
+    }
+    for (dataset, mut pipes) in writers {
+        // The pipe that is named like the dataset is the rightful one.
+        pipes.sort_by_key(|pipe| (pipe.id != *dataset, pipe.id.clone()));
+        let Some((first, others)) = pipes.split_first() else { continue };
+        for pipe in others {
+            problems.push(finding(
+                &of_property(&pipe.sink.origin, "dataset"),
+                Some(&pipe.id),
+                Severity::Warning,
+                code::DATASET_SHARED,
+                format!(
+                    "the pipe `{}` writes the dataset `{dataset}` too; after a full run each \
+                     deletes what the other has written",
+                    first.id
+                ),
+                Some("give each pipe a dataset of its own and merge them".into()),
+            ));
+        }
+    }
+}
+
+fn cycles(project: &Project, graph: &Graph, problems: &mut Vec<Problem>) {
+    for cycle in graph.cycles() {
+        let Some(pipe) = cycle.first().and_then(|id| project.pipe(id)) else { continue };
+        let message = match cycle.as_slice() {
+            [_] => "the pipe reads what it writes itself".to_owned(),
+            all => format!("these pipes read each other’s output: {}", all.join(", ")),
+        };
+        problems.push(finding(
+            &pipe.source.origin,
+            Some(&pipe.id),
+            Severity::Info,
+            code::CYCLE,
+            message,
+            None,
+        ));
+    }
+}
+
+fn specs(project: &Project, problems: &mut Vec<Problem>) {
+    for spec in project.specs() {
+        let Some(pipe) = project.pipe(&spec.pipe) else {
+            let known = project.pipes().map(|pipe| pipe.id.as_str());
+            problems.push(finding(
+                &of_property(&spec.origin, "pipe"),
+                None,
+                Severity::Error,
+                code::SPEC_PIPE_MISSING,
+                format!("there is no pipe `{}` to test", spec.pipe),
+                did_you_mean(&spec.pipe, known),
+            ));
+            continue;
+        };
+        if !spec.ignore && !project.paths().any(|(path, _)| path == spec.file) {
+            problems.push(finding(
+                &of_property(&spec.origin, "file"),
+                Some(&pipe.id),
+                Severity::Warning,
+                code::SPEC_FILE_MISSING,
+                format!("the file {} with what is expected is not there", spec.file),
+                Some("make it from what the pipe gives now: pipewright update".into()),
+            ));
+        }
+        if let Endpoint::Published(form) = &spec.endpoint
+            && !pipe.is_endpoint()
+        {
+            problems.push(finding(
+                &of_property(&spec.origin, "endpoint"),
+                Some(&pipe.id),
+                Severity::Error,
+                code::CONFLICT,
+                format!("the pipe `{}` does not publish {form}", pipe.id),
+                None,
+            ));
+        }
+    }
+}
