@@ -166,10 +166,8 @@ fn members(item: &Item, owner: &Owner<'_>, findings: &mut Findings<'_>) {
             item.entries().iter().any(|entry| {
                 !matches!(entry.value.form, Form::Null)
                     && match known {
-                        Some(known) => {
-                            catalogue::property(owner.properties, &entry.key)
-                                .is_some_and(|found| found.name == known.name)
-                        }
+                        Some(known) => catalogue::property(owner.properties, &entry.key)
+                            .is_some_and(|found| found.name == known.name),
                         None => entry.key == name,
                     }
             })

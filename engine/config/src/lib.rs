@@ -42,9 +42,9 @@ pub mod variables;
 pub use metadata::Metadata;
 pub use pipe::Pipe;
 pub use problem::{Origin, Problem, code};
+pub use project::{Change, File, FileKind, Project, SourceFile};
 #[cfg(not(target_arch = "wasm32"))]
 pub use project::{OpenError, read_folder};
-pub use project::{Change, File, FileKind, Project, SourceFile};
 pub use spec::Spec;
 pub use system::System;
 pub use validate::validate;

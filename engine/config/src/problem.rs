@@ -181,10 +181,7 @@ pub(crate) fn did_you_mean<'a>(
 }
 
 /// The known word closest to one, if it is close.
-pub(crate) fn closest<'a>(
-    word: &str,
-    known: impl IntoIterator<Item = &'a str>,
-) -> Option<&'a str> {
+pub(crate) fn closest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let allowed = match word.chars().count() {
         0..=2 => 1,
         3..=7 => 2,
@@ -203,10 +200,7 @@ pub(crate) fn closest<'a>(
 /// neighbour. Case and the kind of dash do not count.
 fn distance(a: &str, b: &str) -> usize {
     let fold = |text: &str| -> Vec<char> {
-        text.chars()
-            .flat_map(char::to_lowercase)
-            .map(|c| if c == '-' { '_' } else { c })
-            .collect()
+        text.chars().flat_map(char::to_lowercase).map(|c| if c == '-' { '_' } else { c }).collect()
     };
     let (a, b) = (fold(a), fold(b));
     let mut before: Vec<usize> = Vec::new();

@@ -339,11 +339,15 @@ impl Project {
     fn read_component(&mut self, id: Text, component: &Component, problems: &mut Vec<Problem>) {
         let variables = self.variables.clone();
         let metadata = self.metadata.clone();
+        let first = problems.len();
         let mut findings = component.findings(Some(id.clone()), problems);
         let item = Item::resolve(&component.node, &variables, &mut findings);
         match component.kind {
             Kind::System => {
                 let system = system::read(id.clone(), &item, &metadata.config, &mut findings);
+                if system.obstacle.is_some() {
+                    soften(&mut problems[first..], &system.origin.span);
+                }
                 self.systems.insert(id, Arc::new(system));
             }
             _ => {
@@ -353,6 +357,9 @@ impl Project {
                     findings: &mut findings,
                 };
                 let pipe = pipe::read(id.clone(), &item, &mut reader);
+                for obstacle in pipe.obstacles() {
+                    soften(&mut problems[first..], &obstacle.origin.span);
+                }
                 self.pipes.insert(id, Arc::new(pipe));
             }
         }
@@ -363,12 +370,8 @@ impl Project {
         for (path, entry) in &self.entries {
             match entry {
                 Entry::Read(file) => {
-                    let mut findings = Findings {
-                        file,
-                        component: None,
-                        most: Severity::Error,
-                        problems,
-                    };
+                    let mut findings =
+                        Findings { file, component: None, most: Severity::Error, problems };
                     for problem in &file.document.problems {
                         findings.add(problem.clone());
                     }
@@ -411,9 +414,8 @@ impl Project {
         self.profile = None;
         let Some(file) = self.file(&path).cloned() else {
             if self.wanted_profile.is_some() {
-                let suggestion = did_you_mean(wanted, self.profiles()).unwrap_or_else(|| {
-                    format!("there are: {}", self.profiles().join(", "))
-                });
+                let suggestion = did_you_mean(wanted, self.profiles())
+                    .unwrap_or_else(|| format!("there are: {}", self.profiles().join(", ")));
                 let file = Arc::new(File {
                     path: Text::new(&path),
                     kind: FileKind::Env,
@@ -535,6 +537,18 @@ impl Component {
     }
 }
 
+/// A variable that is missing in something that does not run anyway stops
+/// nothing.
+fn soften(problems: &mut [Problem], span: &Range<usize>) {
+    for problem in problems {
+        let inside =
+            span.start <= problem.diagnostic.span.start && problem.diagnostic.span.end <= span.end;
+        if inside && problem.diagnostic.code == code::VARIABLE_MISSING {
+            problem.diagnostic.severity = problem.diagnostic.severity.min(Severity::Warning);
+        }
+    }
+}
+
 /// What to point at when something is missing in an object.
 fn first_byte(node: &Node) -> Range<usize> {
     node.span.start..node.span.end.min(node.span.start + 1)
@@ -576,19 +590,16 @@ fn collect(file: &Arc<File>, all: &mut Vec<Component>, problems: &mut Vec<Proble
 }
 
 /// A component that is read as a pipe although it does not say that it is one.
-fn check_pipe_type(
-    file: &Arc<File>,
-    node: &Node,
-    kind: Option<&str>,
-    problems: &mut Vec<Problem>,
-) {
+fn check_pipe_type(file: &Arc<File>, node: &Node, kind: Option<&str>, problems: &mut Vec<Problem>) {
     let id = node.get("_id").and_then(Node::as_text).cloned();
     let mut findings = Findings { component: id, ..about(file, problems) };
     match (kind, node.get("type")) {
         (Some(kind), Some(at)) => findings.error(
             code::TYPE_UNKNOWN,
             at.span.clone(),
-            format!("there is no component of type `{kind}`: a pipe is \"pipe\", a system \"system:…\""),
+            format!(
+                "there is no component of type `{kind}`: a pipe is \"pipe\", a system \"system:…\""
+            ),
         ),
         (None, Some(at)) if !at.is_missing() => findings.error(
             code::VALUE_INVALID,

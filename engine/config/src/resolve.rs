@@ -255,8 +255,7 @@ fn put(entries: &mut Vec<Entry>, entry: Entry) {
 fn chosen(node: &Node, variables: &Variables, findings: &mut Findings<'_>) -> Vec<Entry> {
     let (Some(condition), Some(alternatives)) = (node.get("condition"), node.get("alternatives"))
     else {
-        let missing =
-            if node.get("condition").is_none() { "condition" } else { "alternatives" };
+        let missing = if node.get("condition").is_none() { "condition" } else { "alternatives" };
         findings.error(
             code::PROPERTY_MISSING,
             node.span.clone(),

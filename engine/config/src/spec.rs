@@ -7,8 +7,8 @@ use pipewright_entity::Text;
 use serde_json::{Map, Value as Json};
 
 use crate::problem::{Findings, Origin, Problem, code, did_you_mean};
-use crate::{File, Variables};
 use crate::resolve::{Form, Item};
+use crate::{File, Variables};
 
 /// A test: what a pipe gives, compared with a file.
 #[derive(Clone, Debug, PartialEq)]
@@ -80,8 +80,7 @@ const KEYS: [&str; 12] = [
 
 /// Reads a test. Keys that are missing have their documented defaults.
 pub(crate) fn read(file: &Arc<File>, problems: &mut Vec<Problem>) -> Spec {
-    let mut findings =
-        Findings { file, component: None, most: Severity::Error, problems };
+    let mut findings = Findings { file, component: None, most: Severity::Error, problems };
     let (folder, name) = file.path.rsplit_once('/').unwrap_or(("", &file.path));
     let name = name.strip_suffix(".test.json").unwrap_or(name);
     let root = file.document.root.as_ref();

@@ -5,12 +5,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use pipewright_dtl::syntax::{Diagnostic, Severity};
 use pipewright_entity::Text;
 
+use crate::Project;
 use crate::catalogue::{self, Part};
 use crate::flow::{Graph, hops};
 use crate::pipe::{Completeness, Pipe, SinkKind, SourceKind};
 use crate::problem::{Origin, Problem, code, did_you_mean};
 use crate::spec::Endpoint;
-use crate::Project;
 
 /// All that is wrong with a project: what was found when its files were read,
 /// references that lead nowhere, cycles, tests, and DTL. By file, then in the
@@ -239,7 +239,7 @@ fn specs(project: &Project, problems: &mut Vec<Problem>) {
             problems.push(finding(
                 &of_property(&spec.origin, "pipe"),
                 None,
-                Severity::Error,
+                Severity::Warning,
                 code::SPEC_PIPE_MISSING,
                 format!("there is no pipe `{}` to test", spec.pipe),
                 did_you_mean(&spec.pipe, known),

@@ -151,12 +151,7 @@ fn namespaces(id: &Text, values: &Values<'_>, source: &Source, sink: &Sink) -> N
 /// `supports_signalling`). Given on the source it holds. Otherwise it is for
 /// pipes between datasets, unless the pump has a cron expression or an interval
 /// of its own below an hour.
-fn signalled(
-    source: &Source,
-    pump: &Pump,
-    internal: bool,
-    metadata: &Map<String, Json>,
-) -> bool {
+fn signalled(source: &Source, pump: &Pump, internal: bool, metadata: &Map<String, Json>) -> bool {
     if let Some(Json::Bool(given)) = source.config.get("supports_signalling") {
         return *given;
     }
@@ -356,7 +351,8 @@ impl Reader<'_, '_> {
 
     fn merge(&mut self, item: &Item, values: &Values<'_>) -> Result<MergeSource, String> {
         if values.number("version") != 2.0 {
-            let span = item.get("version").map_or_else(|| check::start_of(item), |v| v.span.clone());
+            let span =
+                item.get("version").map_or_else(|| check::start_of(item), |v| v.span.clone());
             self.findings.warning(
                 code::NOT_SUPPORTED,
                 span,
@@ -513,8 +509,7 @@ impl Reader<'_, '_> {
             config.insert("dataset".into(), id.as_str().into());
         }
         let values = Values::new(&config, &description.properties);
-        let dataset =
-            writes_dataset.then(|| Text::new(values.given_text("dataset").unwrap_or(id)));
+        let dataset = writes_dataset.then(|| Text::new(values.given_text("dataset").unwrap_or(id)));
         let other = |why: String| SinkKind::Other {
             kind: Text::new(&description.name),
             why,
@@ -708,9 +703,8 @@ fn datasets_named(item: &Item, description: &'static Description) -> Vec<Text> {
     let plain = check::strings_with_role(item, &description.properties, Role::Dataset)
         .filter(|(_, _, property)| matches!(property.name.as_str(), "dataset" | "datasets"))
         .map(|(text, _, _)| dataset_and_alias(text).0);
-    let aliased =
-        check::strings_with_role(item, &description.properties, Role::DatasetsWithAlias)
-            .map(|(text, _, _)| dataset_and_alias(text).0);
+    let aliased = check::strings_with_role(item, &description.properties, Role::DatasetsWithAlias)
+        .map(|(text, _, _)| dataset_and_alias(text).0);
     plain.chain(aliased).map(Text::new).collect()
 }
 
