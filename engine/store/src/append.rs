@@ -11,7 +11,7 @@ use crate::dataset::Dataset;
 use crate::error::Outcome;
 use crate::full_run::FullRun;
 use crate::index::{self, Open, Registry};
-use crate::{StoreError, run, schema};
+use crate::{StoreError, rank, run, schema};
 
 /// Unseen entities deleted at a time.
 const STEP: usize = 1_000;
@@ -23,6 +23,7 @@ pub(crate) struct Appender<'a> {
     ts: i64,
     dataset: Dataset,
     indexes: Vec<Open<'a>>,
+    ranks: rank::Deltas,
     tally: Written,
 }
 
@@ -66,7 +67,8 @@ impl<'a> Appender<'a> {
             last_offset: None,
         };
         let indexes = index::open(connection, &dataset, registry, defer_indexes)?;
-        Ok(Appender { connection, run, ts, dataset, indexes, tally })
+        let ranks = rank::Deltas::default();
+        Ok(Appender { connection, run, ts, dataset, indexes, ranks, tally })
     }
 
     /// Stores what differs, in order. What is the same counts as seen.
@@ -155,6 +157,7 @@ impl<'a> Appender<'a> {
             self.dataset.completeness = completeness;
         }
         crate::dataset::save(self.connection, &self.dataset)?;
+        self.ranks.save(self.connection, self.dataset.number)?;
         index::save(self.connection, &self.indexes)?;
         self.tally.last_offset = self.dataset.last_offset();
         Ok(self.tally)
@@ -237,6 +240,7 @@ impl<'a> Appender<'a> {
         }
         dataset.length += 1;
         dataset.bytes += bytes as u64;
+        self.ranks.log(updated, deleted, 1);
         self.tally.written += 1;
         match old {
             Some(old) if old.deleted => dataset.deleted -= 1,
@@ -273,12 +277,16 @@ impl<'a> Appender<'a> {
         Ok(())
     }
 
-    fn write_latest(&self, slots: &[Slot<'_>]) -> Outcome<()> {
+    fn write_latest(&mut self, slots: &[Slot<'_>]) -> Outcome<()> {
         let mut gone: Vec<u64> = Vec::new();
         let mut come: Vec<(u64, bool)> = Vec::with_capacity(slots.len());
         for (slot, now) in changed(slots) {
-            gone.extend(slot.before.map(|before| before.updated));
+            if let Some(before) = slot.before {
+                gone.push(before.updated);
+                self.ranks.current(before.updated, before.deleted, -1);
+            }
             come.push((now.updated, now.deleted));
+            self.ranks.current(now.updated, now.deleted, 1);
         }
         gone.sort_unstable();
         come.sort_unstable();

@@ -39,6 +39,8 @@ pub struct Dataset {
     pub(crate) number: i64,
     /// How far compaction by count has come.
     pub(crate) compacted: u64,
+    /// How many versions that compaction kept.
+    pub(crate) compacted_keep: u32,
 }
 
 impl Dataset {
@@ -64,7 +66,7 @@ impl Dataset {
 }
 
 const COLUMNS: &str = "number, id, generation, next, live, deleted, log_live, log_deleted, bytes, \
-                       initial, completeness, modified, compacted";
+                       initial, completeness, modified, compacted, compacted_keep";
 
 fn from_row(row: &Row<'_>) -> rusqlite::Result<Dataset> {
     let count = |column| row.get::<_, i64>(column).map(|count| count.max(0) as u64);
@@ -82,6 +84,7 @@ fn from_row(row: &Row<'_>) -> rusqlite::Result<Dataset> {
         completeness: row.get(10)?,
         last_modified: row.get(11)?,
         compacted: count(12)?,
+        compacted_keep: row.get(13)?,
     })
 }
 
@@ -144,7 +147,8 @@ pub(crate) fn save(connection: &Connection, dataset: &Dataset) -> Outcome<()> {
     connection
         .prepare_cached(
             "UPDATE dataset SET next = ?, live = ?, deleted = ?, log_live = ?, log_deleted = ?, \
-             bytes = ?, initial = ?, completeness = ?, modified = ?, compacted = ? \
+             bytes = ?, initial = ?, completeness = ?, modified = ?, compacted = ?, \
+             compacted_keep = ? \
              WHERE number = ?",
         )?
         .execute(params![
@@ -158,6 +162,7 @@ pub(crate) fn save(connection: &Connection, dataset: &Dataset) -> Outcome<()> {
             dataset.completeness,
             dataset.last_modified,
             dataset.compacted as i64,
+            dataset.compacted_keep,
             dataset.number,
         ])?;
     Ok(())

@@ -31,8 +31,10 @@
 //! so that another database can stand behind it one day.
 
 mod append;
+mod backup;
 mod batch;
 mod commit;
+mod compact;
 mod dataset;
 mod error;
 mod full_run;
@@ -41,6 +43,7 @@ mod lock;
 pub mod names;
 mod pool;
 mod purge;
+mod rank;
 mod read;
 mod retry;
 mod run;
@@ -50,6 +53,7 @@ mod store;
 mod versions;
 
 pub use batch::{Batch, Committed, Durability, Position, Write, Written};
+pub use compact::{Compacted, Compaction};
 pub use dataset::Dataset;
 pub use error::StoreError;
 pub use full_run::FullRun;

@@ -5,7 +5,7 @@ use rusqlite::{Connection, OptionalExtension};
 use crate::batch::Durability;
 use crate::error::Outcome;
 use crate::store::Store;
-use crate::{StoreError, run, schema};
+use crate::{StoreError, rank, run, schema};
 
 /// Kinds of retired numbers.
 pub(crate) const DATASET: i64 = 0;
@@ -69,7 +69,14 @@ fn purge_dataset(connection: &Connection, number: i64, limit: usize) -> Outcome<
     if removed == limit {
         return Ok(removed);
     }
-    Ok(removed + remove(connection, "name", "dataset", "id", number, limit - removed)?)
+    let removed = removed + remove(connection, "name", "dataset", "id", number, limit - removed)?;
+    if removed < limit {
+        // Few rows: one for thousands of versions.
+        connection
+            .prepare_cached("DELETE FROM block WHERE at >= ? AND at < ?")?
+            .execute([rank::address(number, 0), rank::address(number + 1, 0)])?;
+    }
+    Ok(removed)
 }
 
 /// The log from its beginning; runs lose the versions they had here.

@@ -40,7 +40,8 @@ CREATE TABLE dataset (
   initial INTEGER,
   completeness INTEGER,
   modified INTEGER,
-  compacted INTEGER NOT NULL DEFAULT 0
+  compacted INTEGER NOT NULL DEFAULT 0,
+  compacted_keep INTEGER NOT NULL DEFAULT 0
 );
 -- The current version of each entity, by id: all that change tracking needs.
 CREATE TABLE name (
@@ -65,6 +66,14 @@ CREATE TABLE version (
 -- Those of the log that are current.
 CREATE TABLE latest (
   at INTEGER PRIMARY KEY,
+  deleted INTEGER NOT NULL
+);
+-- How many versions lie in each block of a log; see `rank`.
+CREATE TABLE block (
+  at INTEGER PRIMARY KEY,
+  log_live INTEGER NOT NULL,
+  log_deleted INTEGER NOT NULL,
+  live INTEGER NOT NULL,
   deleted INTEGER NOT NULL
 );
 -- Runs that stored something, while a version of theirs is left.
@@ -180,6 +189,11 @@ fn connect(file: &Path) -> Result<Connection, StoreError> {
     connection.pragma_update(None, "temp_store", "MEMORY").map_err(fault)?;
     connection.busy_timeout(std::time::Duration::from_secs(30)).map_err(fault)?;
     Ok(connection)
+}
+
+/// Opens a file that a store is copied to.
+pub(crate) fn open_copy(file: &Path) -> Result<Connection, StoreError> {
+    connect(file)
 }
 
 fn fault(error: rusqlite::Error) -> StoreError {

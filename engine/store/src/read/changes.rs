@@ -7,11 +7,11 @@ use pipewright_entity::{Key, Text, Version};
 use rusqlite::params;
 
 use super::Reader;
-use crate::StoreError;
 use crate::dataset::Dataset;
 use crate::error::Outcome;
 use crate::index::{self, LONG, Registered};
 use crate::versions::{self, Past};
+use crate::{StoreError, rank};
 
 /// Versions per piece, and how many bytes one may take.
 const PIECE: i64 = 512;
@@ -124,6 +124,33 @@ impl<'r> Changes<'r> {
             piece: VecDeque::new(),
             dataset,
         })
+    }
+
+    /// What follows the first `skip` versions, at most `limit` of it.
+    pub(super) fn page(mut self, skip: u64, limit: u64) -> Result<Changes<'r>, StoreError> {
+        let history = match self.way {
+            Way::Log => true,
+            Way::Latest => false,
+            Way::Entries { .. } | Way::Members { .. } => {
+                for _ in 0..skip {
+                    if self.next().transpose()?.is_none() {
+                        break;
+                    }
+                }
+                self.limit = limit;
+                return Ok(self);
+            }
+        };
+        (self.from, self.end) = rank::skip(
+            &self.reader.snapshot,
+            &self.dataset,
+            rank::Counted { history, deleted: self.deleted },
+            self.reverse,
+            (self.from.min(self.end), self.end),
+            skip,
+        )?;
+        self.limit = limit;
+        Ok(self)
     }
 
     /// Reads the next piece.

@@ -84,6 +84,19 @@ impl Reader {
         Changes::new(self, self.known(dataset)?, since, limit, select)
     }
 
+    /// [`Reader::changes`] from the beginning (or, in reverse, from the end)
+    /// without the first `skip`: page N of a table costs as much as page 1,
+    /// unless it is of a subset.
+    pub fn page(
+        &self,
+        dataset: &str,
+        skip: u64,
+        limit: u64,
+        select: Select,
+    ) -> Result<Changes<'_>, StoreError> {
+        self.changes(dataset, None, None, select)?.page(skip, limit)
+    }
+
     /// All entities of a dataset that are not deleted, by the order of their
     /// last change.
     pub fn current(&self, dataset: &str) -> Result<Changes<'_>, StoreError> {
