@@ -85,6 +85,45 @@ fn an_index_is_built_later_and_caught_up_after_a_restart() {
 }
 
 #[test]
+fn an_entity_that_changed_twice_behind_the_index_leaves_no_entry() {
+    let (dir, store) = open();
+    store.ensure_index("d", ON_X, Arc::new(property("x"))).unwrap();
+    put(&store, &[r#"{"_id":"a","x":1}"#]);
+    drop(store);
+    let store = Store::open(dir.path()).unwrap();
+    put(&store, &[r#"{"_id":"a","x":2}"#]);
+    // More than is caught up in one step.
+    let mut batch = store.batch(1);
+    for n in 0..5_000 {
+        batch.append("d", entity(&format!(r#"{{"_id":"{n}","x":9}}"#)));
+    }
+    store.commit(batch).unwrap();
+    put(&store, &[r#"{"_id":"a","x":3}"#]);
+    store.ensure_index("d", ON_X, Arc::new(property("x"))).unwrap();
+    let reader = store.reader().unwrap();
+    assert_eq!(found(&reader, 1), [""; 0]);
+    assert_eq!(found(&reader, 2), [""; 0]);
+    assert_eq!(found(&reader, 3), ["a"]);
+    assert_eq!(found(&reader, 9).len(), 5_000);
+}
+
+#[test]
+fn a_crash_of_a_key_function_spoils_nothing() {
+    let (_dir, store) = open();
+    let keys = |entity: &Entity, keys: &mut Vec<Key>| {
+        assert!(entity.id() != "bad", "a fault in the key function");
+        property("x")(entity, keys);
+    };
+    store.ensure_index("d", ON_X, Arc::new(keys)).unwrap();
+    put(&store, &[r#"{"_id":"a","x":1}"#]);
+    let bad = || put(&store, &[r#"{"_id":"b","x":1}"#, r#"{"_id":"bad","x":1}"#]);
+    assert!(std::panic::catch_unwind(std::panic::AssertUnwindSafe(bad)).is_err());
+    assert_eq!(found(&store.reader().unwrap(), 1), ["a"]);
+    put(&store, &[r#"{"_id":"c","x":1}"#]);
+    assert_eq!(found(&store.reader().unwrap(), 1), ["a", "c"]);
+}
+
+#[test]
 fn deferred_indexes_are_behind_until_caught_up() {
     let (_dir, store) = open();
     store.ensure_index("d", ON_X, Arc::new(property("x"))).unwrap();

@@ -79,13 +79,13 @@ fn change() -> impl Strategy<Value = Change> {
 fn step() -> impl Strategy<Value = Step> {
     let writes = || prop::collection::vec((0usize..2, change()), 0..8);
     let ids = prop::collection::vec(0u8..12, 0..6);
-    let compaction = (0u32..4, prop::option::of(0i64..40), prop::option::of(0i64..40)).prop_map(
-        |(keep_versions, keep_since, forget_deleted)| Compaction {
-            keep_versions,
-            keep_since,
-            forget_deleted,
-        },
-    );
+    let compaction =
+        (0u32..4, prop::option::weighted(0.3, 0i64..40), prop::option::weighted(0.3, 0i64..40))
+            .prop_map(|(keep_versions, keep_since, forget_deleted)| Compaction {
+                keep_versions,
+                keep_since,
+                forget_deleted,
+            });
     prop_oneof![
         10 => prop::collection::vec(writes(), 1..4).prop_map(Step::Commit),
         2 => writes().prop_map(Step::Deferred),
@@ -95,8 +95,8 @@ fn step() -> impl Strategy<Value = Step> {
         4 => (0usize..2, 0usize..2).prop_map(|(d, p)| Step::EnsureIndex(d, p)),
         2 => Just(Step::Reopen),
         1 => (0usize..2).prop_map(Step::Reset),
-        1 => (0usize..2, prop::option::of(0u64..30)).prop_map(|(d, since)| Step::Track(d, since)),
-        2 => (0usize..2, compaction).prop_map(|(d, keep)| Step::Compact(d, keep)),
+        3 => (0usize..2, prop::option::of(0u64..15)).prop_map(|(d, since)| Step::Track(d, since)),
+        4 => (0usize..2, compaction).prop_map(|(d, keep)| Step::Compact(d, keep)),
         1 => (0usize..2, 0u8..12).prop_map(|(d, id)| Step::Retract(d, id)),
         1 => Just(Step::Purge),
     ]
