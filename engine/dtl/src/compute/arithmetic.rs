@@ -277,6 +277,7 @@ pub(crate) fn round(
             } else {
                 let drop = scale.checked_sub(places).ok_or(TooManyDigits)?;
                 let digits = shed(digits.into_owned(), drop, rounding, false);
+                let places = if digits.is_zero() { places.max(0) } else { places };
                 BigDecimal::from_bigint(digits, places)
             };
             within_digits(&rounded)?;
@@ -409,7 +410,7 @@ fn within_digits(number: &BigDecimal) -> Result<(), TooManyDigits> {
     let (digits, scale) = number.as_bigint_and_scale();
     within_bits(digits.bits())?;
     let before = i64::try_from(digits.bits() * 1000 / 3322).unwrap_or(i64::MAX);
-    if digits.is_zero() && scale.abs() <= MAX_DIGITS
+    if digits.is_zero() && scale.unsigned_abs() <= MAX_DIGITS.unsigned_abs()
         || scale <= MAX_DIGITS && before.saturating_sub(scale) <= MAX_DIGITS
     {
         Ok(())

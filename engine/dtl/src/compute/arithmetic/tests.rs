@@ -160,8 +160,13 @@ fn rounding_to_absurd_places() {
     for value in ["1", "1.5", r#""~f1.5""#] {
         assert_eq!(round(&v(value), i64::MAX, Up).unwrap(), v(value));
         assert_eq!(round(&v(value), i64::MIN, Up), Err(TooManyDigits));
+        assert_eq!(
+            round(&v(value), -1_000_000, HalfToEven).map(|v| v.same(&Value::Int(0))),
+            Ok(true)
+        );
     }
     assert_eq!(round(&v(r#""~f1E99999""#), 0, Up), Err(TooManyDigits));
+    assert_eq!(round(&Value::Int(0), i64::MIN + 1, Down), Ok(Value::Int(0)));
 }
 
 #[test]
@@ -176,4 +181,36 @@ fn roots_and_angles() {
     assert_eq!(square_root(&v(r#""~f-2""#)).unwrap(), Value::Null);
     assert_eq!(through_float(&v("0"), f64::cos), Value::Float(1.0));
     assert_eq!(through_float(&v(r#""0""#), f64::cos), Value::Null);
+}
+
+proptest::proptest! {
+    #[test]
+    fn integers_calculate_as_wider_ones_do(a: i64, b: i64) {
+        let (x, y) = (i128::from(a), i128::from(b));
+        let expected = [
+            (Add, x + y),
+            (Subtract, x - y),
+            (Multiply, x * y),
+            (Remainder, if y == 0 { 0 } else { (x % y + y) % y }),
+        ];
+        for (operation, result) in expected {
+            let found = calculate(operation, &Value::Int(a), &Value::Int(b)).unwrap();
+            if operation == Remainder && b == 0 {
+                proptest::prop_assert_eq!(found, Value::Null);
+            } else {
+                proptest::prop_assert_eq!(found, Value::integer(BigInt::from(result)));
+            }
+        }
+    }
+
+    #[test]
+    fn quotients_multiply_back(a: i64, b in 1i64..1_000_000, places in 0i64..20) {
+        let dividend = BigDecimal::from_bigint(BigInt::from(a), places);
+        let divisor = BigDecimal::from(b);
+        let back = quotient(&dividend, &divisor) * &divisor;
+        // Half a unit of the last of at least 28 digits, times the divisor.
+        let error = (back - &dividend).abs();
+        let bound = (dividend.abs() + BigDecimal::from(1)) * BigDecimal::from_bigint(1.into(), 26);
+        proptest::prop_assert!(error <= bound);
+    }
 }
