@@ -1,1 +1,3 @@
 //! What crosses rooms: conformance, example projects, crashes.
+
+pub mod conformance;

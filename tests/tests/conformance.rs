@@ -1,0 +1,102 @@
+//! The conformance cases hold, and so does the program that tries them.
+#![allow(clippy::unwrap_used)]
+
+use std::path::Path;
+
+use pipewright_tests::conformance::{Report, Verdict};
+
+/// How many of the cases in `public.jsonl` pass. Raise it when more do.
+const LEAST: usize = 280;
+
+fn folder() -> &'static Path {
+    Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/conformance"))
+}
+
+#[test]
+fn as_many_cases_pass_as_before() {
+    let text = std::fs::read_to_string(folder().join("public.jsonl")).unwrap();
+    let report = Report::of(&text, folder());
+    assert_eq!(report.cases.len(), 692);
+    assert!(report.passed() >= LEAST, "{report}");
+}
+
+/// What becomes of one case.
+fn verdict(line: &str) -> Verdict {
+    let mut report = Report::of(line, folder());
+    assert_eq!(report.cases.len(), 1);
+    report.cases.remove(0).verdict
+}
+
+fn passes(line: &str) -> bool {
+    verdict(line) == Verdict::Passed
+}
+
+#[test]
+fn what_differs_fails() {
+    let case = |rest: &str| format!(r#"{{"id":"x","kind":"expr",{rest}}}"#);
+    assert!(passes(&case(r#""expr":["list",1,"a"],"expect":[1,"a"]"#)));
+    assert!(!passes(&case(r#""expr":["list",1,"a"],"expect":["a",1]"#)));
+    assert!(passes(&case(r#""expr":["list",1,"a"],"expect":["a",1],"compare":"unordered""#)));
+    assert!(!passes(&case(r#""expr":["list",1,1],"expect":[1,2],"compare":"unordered""#)));
+    assert!(!passes(&case(r#""expr":1,"expect":1.0"#)));
+    assert!(passes(&case(r#""expr":1,"expect":1.0,"compare":"numeric""#)));
+    assert!(passes(&case(r#""expr":"~f1.10","expect":"~f1.1""#)));
+    assert!(!passes(&case(r#""expr":1,"expect":1.2,"compare":"approx","tol":0.1"#)));
+    assert!(passes(&case(r#""expr":1,"expect":1.2,"compare":"approx","tol":0.3"#)));
+    let ignoring = r#""expr":{"a":[{"b":1,"c":2}]},"expect":{"a":[{"b":1}]},"ignore":["c"]"#;
+    assert!(passes(&case(ignoring)));
+    assert!(passes(&case(r#""expr":"~t2015-07-28T00:00:00Z","expect_type":"datetime""#)));
+    assert!(!passes(&case(r#""expr":"2015","expect_type":"datetime""#)));
+    assert!(passes(&case(r#""expr":["no-such-function"],"expect_error":true"#)));
+    assert!(!passes(&case(r#""expr":["list"],"expect_error":true"#)));
+    assert!(!passes(&case(r#""expr":["list"]"#)), "a case that expects nothing");
+    assert!(!passes(&case(r#""expr":1,"expect":1,"expect_more":2"#)));
+    assert!(!passes("{"));
+}
+
+#[test]
+fn what_a_case_gives_is_seen() {
+    let case = |kind: &str, rest: &str| format!(r#"{{"id":"x","kind":"{kind}",{rest}}}"#);
+    assert!(passes(&case("expr", r#""expr":"_B.a","vars":{"_B":{"a":1}},"expect":1"#)));
+    assert!(passes(&case("expr", r#""expr":"_T.a","target":{"a":1},"expect":1"#)));
+    let applied = r#""expr":["apply","r","_S."],"source":{"a":1},"rules":{"default":["fail!",""],"r":["copy","*"]},"expect":{"a":1}"#;
+    assert!(passes(&case("expr", applied)));
+    let hops = r#""expr":["hops",{"datasets":["d d"],"where":["eq","_S._id","d._id"],"return":"d.n"}],"source":{"_id":"1"},"datasets":{"d":[{"_id":"1","n":1},{"_id":"1","n":2}]},"expect":[2]"#;
+    assert!(passes(&case("expr", hops)), "the last entity of an id counts");
+    let named = r#""config":{"namespaced_identifiers":true,"pipe_id":"p"}"#;
+    let add = r#""expr":["add","a",1],"source":{},"expect":{"p:a":1}"#;
+    assert!(passes(&case("transform", &format!("{add},{named}"))));
+    assert!(!passes(&case("transform", add)));
+    let path = r#""expr":"_S.a","source":{"p:a":1},"expect":1"#;
+    assert!(passes(&case("expr", &format!("{path},{named}"))));
+}
+
+#[test]
+fn outcomes_are_seen() {
+    let case = |rest: &str| format!(r#"{{"id":"x","kind":"transform","source":{{}},{rest}}}"#);
+    for (transform, outcome) in [
+        (r#"["comment"]"#, "kept"),
+        (r#"["filter"]"#, "filtered"),
+        (r#"["discard"]"#, "discarded"),
+        (r#"["fail!", "x"]"#, "failed"),
+        (r#"["trip!", "x"]"#, "tripped"),
+    ] {
+        for wanted in ["kept", "filtered", "discarded", "failed", "tripped"] {
+            let line = case(&format!(r#""expr":{transform},"expect_outcome":"{wanted}""#));
+            assert_eq!(passes(&line), wanted == outcome, "{line}");
+        }
+    }
+    let create = r#""expr":["create",{"_id":"1"}],"expect":{}"#;
+    assert!(passes(&case(&format!(r#"{create},"expect_emitted":[{{"_id":"1"}}]"#))));
+    assert!(!passes(&case(&format!(r#"{create},"expect_emitted":[]"#))));
+    assert!(!passes(&case(&format!(r#"{create},"expect_none":true"#))));
+}
+
+#[test]
+fn the_numbers_come_last() {
+    let text = "{\"id\":\"a\",\"kind\":\"expr\",\"expr\":1,\"expect\":1}\n\n{}\n\
+                {\"id\":\"b\",\"kind\":\"expr\",\"expr\":1,\"expect\":1,\"secrets_from\":{\"k\":\"none.pem\"}}";
+    let shown = Report::of(text, folder()).to_string();
+    assert_eq!(shown.lines().last(), Some("1 passed, 1 failed, 1 skipped"));
+    assert!(shown.starts_with("line 3: "), "{shown}");
+}
