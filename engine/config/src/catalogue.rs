@@ -202,6 +202,8 @@ impl From<String> for Required {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Role {
+    /// A component, or a list of them, with a description of its own.
+    Component,
     /// Id or ids of datasets that are read.
     Dataset,
     /// Ids of datasets with an alias each: `"crm-person cp"`.

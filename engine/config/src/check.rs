@@ -54,6 +54,18 @@ pub(crate) fn component(item: &Item, part: Part, findings: &mut Findings<'_>) {
     }
 }
 
+/// Whether a component is an object; what else it is gets reported.
+pub(crate) fn is_object(item: &Item, part: Part, findings: &mut Findings<'_>) -> bool {
+    if !matches!(item.form, Form::Object(_) | Form::Unknown(_)) {
+        findings.error(
+            code::NOT_AN_OBJECT,
+            item.span.clone(),
+            format!("a {} is an object, this is {}", part.name(), item.name()),
+        );
+    }
+    item.is_object()
+}
+
 /// The description of a component by its `type`, or what is wrong with that.
 /// A sink without a type writes a dataset.
 pub(crate) fn description(
@@ -61,17 +73,8 @@ pub(crate) fn description(
     part: Part,
     findings: &mut Findings<'_>,
 ) -> Option<&'static Description> {
-    match &item.form {
-        Form::Object(_) => {}
-        Form::Unknown(_) => return None,
-        _ => {
-            findings.error(
-                code::NOT_AN_OBJECT,
-                item.span.clone(),
-                format!("a {} is an object, this is {}", part.name(), item.name()),
-            );
-            return None;
-        }
+    if !is_object(item, part, findings) {
+        return None;
     }
     let Some(kind) = item.get("type") else {
         if part == Part::Sink {
@@ -217,6 +220,10 @@ fn value(entry: &Entry, property: &Property, findings: &mut Findings<'_>) {
                 |about| about.split(". ").next().unwrap_or(about).trim_end_matches('.').to_owned(),
             ),
         );
+    }
+    // Checked against its own description.
+    if property.role == Some(Role::Component) {
+        return;
     }
     if !shape_fits(property, item) {
         findings.error(

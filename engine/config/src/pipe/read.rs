@@ -583,7 +583,9 @@ impl Reader<'_, '_> {
     fn pump(&mut self, id: &Text, pipe: &Item, internal: bool, endpoint: bool) -> Pump {
         let description = catalogue::single(Part::Pump);
         let given = pipe.get("pump");
-        if let Some(pump) = given.filter(|pump| pump.is_object()) {
+        if let Some(pump) = given
+            && check::is_object(pump, Part::Pump, self.findings)
+        {
             check::properties(pump, description, self.findings);
             self.pump_conflicts(pump);
         }
