@@ -11,7 +11,7 @@ use serde_json::{Map, Value as Json};
 use crate::metadata::{self, Metadata};
 use crate::pipe::{self, Pipe};
 use crate::problem::{Findings, Problem, code, did_you_mean};
-use crate::resolve::Item;
+use crate::resolve::{Item, name_of};
 use crate::spec::{self, Spec};
 use crate::system::{self, System};
 use crate::variables::Variables;
@@ -442,7 +442,7 @@ impl Project {
             Some(root) if !root.is_missing() => about(&file, problems).error(
                 code::NOT_AN_OBJECT,
                 root.span.clone(),
-                format!("a profile is an object of variables, this is a {}", root.type_name()),
+                format!("a profile is an object of variables, this is {}", name_of(root)),
             ),
             _ => {}
         }
@@ -529,7 +529,7 @@ impl Component {
                 findings.error(
                     code::ID_INVALID,
                     node.span.clone(),
-                    format!("`_id` is a string, this is a {}", node.type_name()),
+                    format!("`_id` is a string, this is {}", name_of(node)),
                 );
                 None
             }
@@ -569,7 +569,7 @@ fn collect(file: &Arc<File>, all: &mut Vec<Component>, problems: &mut Vec<Proble
                 about(file, problems).error(
                     code::NOT_AN_OBJECT,
                     node.span.clone(),
-                    format!("a component is an object, this is a {}", node.type_name()),
+                    format!("a component is an object, this is {}", name_of(&node)),
                 );
                 continue;
             }
@@ -604,7 +604,7 @@ fn check_pipe_type(file: &Arc<File>, node: &Node, kind: Option<&str>, problems: 
         (None, Some(at)) if !at.is_missing() => findings.error(
             code::VALUE_INVALID,
             at.span.clone(),
-            format!("`type` is a string, this is a {}", at.type_name()),
+            format!("`type` is a string, this is {}", name_of(at)),
         ),
         (None, None) => findings.warning(
             code::TYPE_MISSING,

@@ -165,14 +165,22 @@ impl Item {
             Form::String(_) => "a string",
             Form::List(_) => "a list",
             Form::Object(_) => "an object",
-            Form::Opaque(node) => match &node.kind {
-                NodeKind::Array(_) => "a list",
-                NodeKind::Object(_) => "an object",
-                NodeKind::String(_) => "a string",
-                _ => "a value",
-            },
+            Form::Opaque(node) => name_of(node),
             Form::Unknown(_) => "nothing",
         }
+    }
+}
+
+/// The words for what a node is.
+pub(crate) fn name_of(node: &Node) -> &'static str {
+    match &node.kind {
+        NodeKind::Null => "null",
+        NodeKind::Bool(_) => "true or false",
+        NodeKind::Number => "a number",
+        NodeKind::String(_) => "a string",
+        NodeKind::Array(_) => "a list",
+        NodeKind::Object(_) => "an object",
+        NodeKind::Missing => "nothing",
     }
 }
 

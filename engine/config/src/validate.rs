@@ -1,15 +1,18 @@
 //! What is wrong with a project as a whole.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
+use pipewright_dtl::Index;
 use pipewright_dtl::syntax::{Diagnostic, Severity};
 use pipewright_entity::Text;
 
 use crate::Project;
 use crate::catalogue::{self, Part};
 use crate::flow::{Graph, hops};
-use crate::pipe::{Completeness, Pipe, SinkKind, SourceKind};
+use crate::pipe::{Completeness, Fragment, Pipe, Side, SinkKind, SourceKind};
 use crate::problem::{Origin, Problem, code, did_you_mean};
+use crate::resolve::name_of;
 use crate::spec::Endpoint;
 
 /// All that is wrong with a project: what was found when its files were read,
@@ -22,6 +25,8 @@ pub fn validate(project: &Project) -> Vec<Problem> {
     for pipe in project.pipes() {
         references(project, pipe, &mut problems);
         datasets.check(pipe, &mut problems);
+        entities(pipe, &mut problems);
+        dtl(pipe, &mut problems);
     }
     shared_datasets(project, &graph, &mut problems);
     cycles(project, &graph, &mut problems);
@@ -182,6 +187,123 @@ impl<'a> Datasets<'a> {
                 check(&hop.dataset, Origin { file, at, span: hop.span });
             }
         }
+    }
+}
+
+/// Embedded entities that are none.
+fn entities(pipe: &Pipe, problems: &mut Vec<Problem>) {
+    let SourceKind::Embedded(source) = &pipe.source.kind else { return };
+    for (index, entity) in source.entities.node.items().iter().enumerate() {
+        if entity.is_object() || entity.is_missing() {
+            continue;
+        }
+        let at = source.entities.at.index(index);
+        let span = entity.span.clone();
+        problems.push(finding(
+            &Origin { file: pipe.origin.file.clone(), at, span },
+            Some(&pipe.id),
+            Severity::Error,
+            code::NOT_AN_OBJECT,
+            format!("an entity is an object, this is {}", name_of(entity)),
+            None,
+        ));
+    }
+}
+
+/// What the DTL compiler says: about rules, and about the expressions of
+/// subsets, indexes and merges.
+fn dtl(pipe: &Pipe, problems: &mut Vec<Problem>) {
+    for (_, dtl) in pipe.dtl() {
+        let rules = dtl.rules.with_variables();
+        let options = pipe.dtl_options(dtl.id_required);
+        let compiled = pipewright_dtl::compile(&rules.document, &rules.node, &rules.at, &options);
+        let found = compiled.diagnostics.into_iter();
+        problems.extend(found.map(|diagnostic| in_file(pipe, &rules, diagnostic)));
+    }
+    let options = pipe.dtl_options(true);
+    let mut expression = |piece: &Result<Fragment, Diagnostic>, alias: &str, dataset: &str| {
+        let (piece, found) = match piece {
+            Err(found) => (None, vec![found.clone()]),
+            Ok(piece) => {
+                let Fragment { document, node, at, .. } = piece;
+                let compiled = Index::compile(document, node, at, alias, dataset, &options);
+                (Some(piece), compiled.err().unwrap_or_default())
+            }
+        };
+        problems.extend(found.into_iter().map(|found| match piece {
+            Some(piece) => in_file(pipe, piece, found),
+            None => at_path(pipe, found),
+        }));
+    };
+    match &pipe.source.kind {
+        SourceKind::Dataset(source) => {
+            if let Some(subset) = &source.subset {
+                expression(&subset_expression(subset), "_S", &source.dataset);
+            }
+        }
+        SourceKind::Merge(source) => {
+            for rule in source.rules() {
+                match rule {
+                    Ok(sides) => {
+                        for Side { dataset, expression: piece } in sides {
+                            let one = &source.datasets[dataset];
+                            expression(&Ok(piece), &one.alias, &one.dataset);
+                        }
+                    }
+                    Err(found) => expression(&Err(found), "", ""),
+                }
+            }
+        }
+        _ => {}
+    }
+    if let SinkKind::Dataset(sink) = &pipe.sink.kind {
+        for index in &sink.indexes {
+            expression(&Ok(index.with_variables()), "_S", &sink.dataset);
+        }
+    }
+}
+
+/// The expression of a subset, `["eq", expression, literal]` (documentation:
+/// configuration-sources-dataset).
+fn subset_expression(subset: &Fragment) -> Result<Fragment, Diagnostic> {
+    let piece = subset.with_variables();
+    let mut items = piece.items();
+    match (items.next(), items.next(), items.next(), items.next()) {
+        (Some(eq), Some(expression), Some(_), None) if eq.node.as_str() == Some("eq") => {
+            Ok(expression)
+        }
+        _ => Err(Diagnostic::error(
+            code::VALUE_INVALID,
+            subset.at.clone(),
+            subset.node.span.clone(),
+            "a subset is [\"eq\", expression, value]",
+        )),
+    }
+}
+
+/// A finding about a piece, in the file the piece is written in.
+fn in_file(pipe: &Pipe, piece: &Fragment, diagnostic: Diagnostic) -> Problem {
+    if !Arc::ptr_eq(&piece.document, &pipe.origin.file.document) {
+        return at_path(pipe, diagnostic);
+    }
+    Problem {
+        file: pipe.origin.file.path.clone(),
+        component: Some(pipe.id.clone()),
+        position: piece.document.position(diagnostic.span.start),
+        diagnostic,
+    }
+}
+
+/// A finding whose path leads to its place in the file, but whose span may
+/// not: it may count in a text that a variable has made.
+fn at_path(pipe: &Pipe, mut diagnostic: Diagnostic) -> Problem {
+    let file = &pipe.origin.file;
+    diagnostic.span = file.document.nearest_span(&diagnostic.path);
+    Problem {
+        file: file.path.clone(),
+        component: Some(pipe.id.clone()),
+        position: file.document.position(diagnostic.span.start),
+        diagnostic,
     }
 }
 

@@ -19,10 +19,11 @@ fn parts(text: &str) -> Vec<(&str, &str)> {
 #[test]
 fn problems_are_found_where_they_are() {
     let mut failed = String::new();
-    let mut cases: Vec<_> = fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/problems"))
-        .unwrap()
-        .map(|entry| entry.unwrap().path())
-        .collect();
+    let mut cases: Vec<_> =
+        fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/problems"))
+            .unwrap()
+            .map(|entry| entry.unwrap().path())
+            .collect();
     cases.sort();
     assert!(!cases.is_empty());
     for case in cases {

@@ -8,7 +8,8 @@ mod source;
 mod transform;
 mod values;
 
-use pipewright_dtl::syntax::{Document, Node, Path};
+use pipewright_dtl::Options;
+use pipewright_dtl::syntax::{Document, Member, Node, NodeKind, Path};
 use pipewright_entity::{Text, Value};
 use serde_json::{Map, Value as Json};
 use std::sync::Arc;
@@ -22,7 +23,7 @@ pub(crate) use read::{Reader, dataset_and_alias, not_yet, read};
 pub use sink::{DatasetSink, InitialOffset, NewVersions, Publication, Sink, SinkKind};
 pub use source::{
     Completeness, Continuation, DatasetSource, EmbeddedSource, Identity, IfEmpty, MergeDataset,
-    MergeSource, MergeStrategy, Source, SourceKind,
+    MergeSource, MergeStrategy, Side, Source, SourceKind,
 };
 pub use transform::{Dtl, Transform, TransformKind, Trigger};
 
@@ -170,6 +171,21 @@ impl Fragment {
         self.variables.value_of(&self.document, &self.node)
     }
 
+    /// The piece with variables put in, to be compiled. Where a variable is a
+    /// number, the text the piece is in becomes one of its own, and its spans
+    /// count there; the path is that in the file in any case.
+    pub fn with_variables(&self) -> Fragment {
+        if !self.document.text_of(&self.node).contains("$ENV(") {
+            return self.clone();
+        }
+        if let Some(node) = in_place(&self.node, &self.variables) {
+            return Fragment { node, ..self.clone() };
+        }
+        let document = Arc::new(Document::parse(self.to_json().to_string()));
+        let node = document.root.clone().unwrap_or_else(|| self.node.clone());
+        Fragment { document, node, ..self.clone() }
+    }
+
     /// The items of a list, each as a piece of its own.
     pub fn items(&self) -> impl Iterator<Item = Fragment> {
         self.node.items().iter().enumerate().map(|(index, node)| Fragment {
@@ -178,6 +194,50 @@ impl Fragment {
             ..self.clone()
         })
     }
+}
+
+/// The node with variables put into its strings, each at the span of its
+/// string; `None` when one is a number, which only a text can hold.
+fn in_place(node: &Node, variables: &Variables) -> Option<Node> {
+    let kind = match &node.kind {
+        NodeKind::String(text) if text.contains("$ENV(") => {
+            of_json(&variables.expand(text).value, &node.span)?
+        }
+        NodeKind::Array(items) => NodeKind::Array(
+            items.iter().map(|item| in_place(item, variables)).collect::<Option<_>>()?,
+        ),
+        NodeKind::Object(members) => NodeKind::Object(
+            members
+                .iter()
+                .map(|member| {
+                    let value = in_place(&member.value, variables)?;
+                    Some(Member { value, ..member.clone() })
+                })
+                .collect::<Option<_>>()?,
+        ),
+        other => other.clone(),
+    };
+    Some(Node { span: node.span.clone(), kind })
+}
+
+fn of_json(value: &Json, span: &std::ops::Range<usize>) -> Option<NodeKind> {
+    let node = |value: &Json| Some(Node { span: span.clone(), kind: of_json(value, span)? });
+    Some(match value {
+        Json::Null => NodeKind::Null,
+        Json::Bool(value) => NodeKind::Bool(*value),
+        Json::Number(_) => return None,
+        Json::String(text) => NodeKind::String(Text::new(text)),
+        Json::Array(items) => NodeKind::Array(items.iter().map(node).collect::<Option<_>>()?),
+        Json::Object(members) => NodeKind::Object(
+            members
+                .iter()
+                .map(|(key, value)| {
+                    let (key, key_span) = (Text::new(key), span.clone());
+                    Some(Member { key, key_span, value: node(value)? })
+                })
+                .collect::<Option<_>>()?,
+        ),
+    })
 }
 
 impl PartialEq for Fragment {
@@ -247,6 +307,19 @@ impl Pipe {
             TransformKind::Dtl(dtl) => Some((index, dtl)),
             _ => None,
         })
+    }
+
+    /// What its DTL is compiled with. `id_required` is that of a [`Dtl`].
+    pub fn dtl_options(&self, id_required: bool) -> Options {
+        Options {
+            namespaces: pipewright_dtl::Namespaces {
+                enabled: self.namespaces.enabled,
+                identity: self.namespaces.identity.clone(),
+                property: self.namespaces.property.clone(),
+            },
+            id_required,
+            ..Options::new(self.id.clone())
+        }
     }
 
     /// The config as it takes effect: variables put in, alternatives chosen,

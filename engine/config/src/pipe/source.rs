@@ -1,10 +1,11 @@
 //! Sources.
 
+use pipewright_dtl::syntax::{Diagnostic, Node};
 use pipewright_entity::Text;
 use serde_json::{Map, Value as Json};
 
 use super::Fragment;
-use crate::problem::Origin;
+use crate::problem::{Origin, code};
 
 /// Where the entities of a pipe come from.
 #[derive(Clone, Debug, PartialEq)]
@@ -132,6 +133,81 @@ pub struct MergeSource {
     pub include_internal_properties: bool,
     /// How many entities may become one.
     pub max_merged: u64,
+}
+
+/// One side of an equality rule: an expression over the entities of one
+/// dataset.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Side {
+    /// The place of the dataset in [`MergeSource::datasets`].
+    pub dataset: usize,
+    /// The expression; it calls the entity by the alias of the dataset.
+    pub expression: Fragment,
+}
+
+impl MergeSource {
+    /// The rules of `equality` and `equality_sets`: the sides of each are
+    /// equal for entities that are the same. A rule that is not written as one
+    /// says why (documentation: configuration-sources-merge).
+    pub fn rules(&self) -> Vec<Result<Vec<Side>, Diagnostic>> {
+        let pairs = self.equality.iter().map(|fragment| {
+            let fragment = fragment.with_variables();
+            let items: Vec<Fragment> = fragment.items().collect();
+            match items.as_slice() {
+                [eq, sides @ ..] if eq.node.as_str() == Some("eq") && sides.len() == 2 => {
+                    self.sides(sides)
+                }
+                _ => Err(Diagnostic::error(
+                    code::VALUE_INVALID,
+                    fragment.at.clone(),
+                    fragment.node.span.clone(),
+                    "a rule of a merge is [\"eq\", one side, other side]",
+                )),
+            }
+        });
+        let sets = self.equality_sets.iter().map(|set| {
+            let sides: Vec<Fragment> = set.iter().map(Fragment::with_variables).collect();
+            self.sides(&sides)
+        });
+        pairs.chain(sets).collect()
+    }
+
+    fn sides(&self, sides: &[Fragment]) -> Result<Vec<Side>, Diagnostic> {
+        sides
+            .iter()
+            .map(|side| {
+                let mut named = Vec::new();
+                self.named(&side.node, &mut named);
+                match named[..] {
+                    [dataset] => Ok(Side { dataset, expression: side.clone() }),
+                    _ => {
+                        let known: Vec<&str> =
+                            self.datasets.iter().map(|one| one.alias.as_str()).collect();
+                        Err(Diagnostic::error(
+                            code::VALUE_INVALID,
+                            side.at.clone(),
+                            side.node.span.clone(),
+                            format!(
+                                "a side of a rule is about exactly one dataset, this is about {}",
+                                if named.is_empty() { "none" } else { "several" }
+                            ),
+                        )
+                        .suggest(format!("the aliases are: {}", known.join(", "))))
+                    }
+                }
+            })
+            .collect()
+    }
+
+    /// The places of the datasets whose aliases an expression names.
+    fn named(&self, node: &Node, to: &mut Vec<usize>) {
+        if let Some(text) = node.as_str() {
+            let name = text.split('.').next().unwrap_or_default();
+            let place = self.datasets.iter().position(|one| one.alias == name);
+            to.extend(place.filter(|place| !to.contains(place)));
+        }
+        node.items().iter().for_each(|item| self.named(item, to));
+    }
 }
 
 /// A dataset of a merge.

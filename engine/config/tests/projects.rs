@@ -1,0 +1,176 @@
+//! Projects as folders: reading, changing, flow.
+#![allow(clippy::unwrap_used)]
+
+use std::fs;
+use std::path::Path;
+use std::sync::Arc;
+
+use pipewright_config::flow::{Graph, Relation, Vertex};
+use pipewright_config::spec::{Endpoint, Stage};
+use pipewright_config::{Change, Project, SourceFile, validate};
+
+#[test]
+fn a_folder_is_read_without_touching_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let put = |path: &str, bytes: &[u8]| {
+        let path = folder.path().join(path);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, bytes).unwrap();
+    };
+    put(
+        "pipes/deep/er/Named Otherwise.conf.json",
+        br#"{"_id": "a", "type": "pipe", "source": {"type": "empty"}}"#,
+    );
+    put("pipes/bad.conf.json", b"\xff\xfe");
+    put(
+        "systems/s.conf.json",
+        "\u{feff}{\"_id\": \"s\", \"type\": \"system:url\", \"url_pattern\": \"x\"}".as_bytes(),
+    );
+    put(
+        "node-metadata.conf.json",
+        br#"{"_id": "node", "type": "metadata", "namespaced_identifiers": true}"#,
+    );
+    put("test-env.json", b"{}");
+    put("prod-env.json", br#"{"x": 1}"#);
+    put("expected/a.test.json", br#"{"stage": "source", "blacklist": ["a.*.b"]}"#);
+    put("expected/a.json", b"not read");
+    put("testdata/a.json", b"not read");
+    put("data/huge.json", b"\xff");
+    put(".pipewright/pipes/x.conf.json", b"{");
+
+    let project = Project::open(folder.path(), None).unwrap();
+    let problems: Vec<_> = validate(&project).iter().map(ToString::to_string).collect();
+    assert_eq!(
+        problems,
+        ["pipes/bad.conf.json:1:1: error at $: the file cannot be read: it is not UTF-8 text"]
+    );
+    assert_eq!(
+        project.pipe("a").unwrap().origin.file.path,
+        "pipes/deep/er/Named Otherwise.conf.json"
+    );
+    assert!(project.system("s").is_some() && project.metadata().namespaced_identifiers());
+    assert_eq!((project.profile(), project.profiles()), (Some("test"), vec!["prod", "test"]));
+    assert_eq!(project.test_data().collect::<Vec<_>>(), [("a", "testdata/a.json")]);
+    let spec = &project.specs()[0];
+    assert_eq!(
+        (spec.id.as_str(), spec.pipe.as_str(), spec.file.as_str()),
+        ("a", "a", "expected/a.json")
+    );
+    assert_eq!((spec.endpoint.clone(), spec.stage), (Endpoint::Entities, Stage::Source));
+    assert!(spec.ignore_deletes && !spec.ignore);
+
+    let project = Project::open(folder.path(), Some("prod")).unwrap();
+    assert_eq!(project.variables().get("x"), Some(&1.into()));
+    assert!(Project::open(&folder.path().join("none"), None).is_err());
+}
+
+fn small() -> Project {
+    let pipe = |id: &str, source: &str| {
+        SourceFile::new(
+            format!("pipes/{id}.conf.json"),
+            format!(r#"{{"_id": "{id}", "type": "pipe", "source": {source}}}"#),
+        )
+    };
+    Project::load(
+        [
+            pipe("a", r#"{"type": "csv", "system": "s", "url": "u", "primary_key": "k"}"#),
+            pipe("z", r#"{"type": "embedded", "entities": []}"#),
+            pipe("m", r#"{"type": "merge", "version": 2, "datasets": ["a x", "z y"]}"#),
+            SourceFile::new(
+                "pipes/o.conf.json",
+                r#"{"_id": "o", "type": "pipe", "source": {"type": "dataset", "dataset": "m"},
+                    "transform": {"type": "dtl", "rules": {"default": [
+                      ["add", "h", ["hops", {"datasets": ["z zz"], "where": ["eq", "_S.i", "zz._id"]}]]]}},
+                    "sink": {"type": "json", "system": "s", "url": "u"}}"#,
+            ),
+            SourceFile::new(
+                "systems/s.conf.json",
+                r#"{"_id": "s", "type": "system:url", "url_pattern": "https://s.example/"}"#,
+            ),
+        ],
+        None,
+    )
+}
+
+#[test]
+fn the_graph_tells_who_feeds_whom() {
+    let project = small();
+    assert_eq!(validate(&project), []);
+    let graph = Graph::new(&project);
+    assert_eq!(graph.order(), ["a", "z", "m", "o"]);
+    let readers: Vec<_> = graph
+        .readers_of("z")
+        .iter()
+        .map(|reader| (reader.pipe.as_str(), reader.relation))
+        .collect();
+    assert_eq!(readers, [("m", Relation::Merges), ("o", Relation::Hops)]);
+    assert_eq!(graph.writers_of("m"), ["m"]);
+    assert_eq!(graph.before("o"), ["m", "z"]);
+    assert_eq!(graph.after("z"), ["m", "o"]);
+    let system = Vertex::System("s".into());
+    let uses: Vec<_> = graph
+        .edges()
+        .iter()
+        .filter(|edge| edge.from == system || edge.to == system)
+        .map(|edge| (edge.from.id().as_str(), edge.relation, edge.to.id().as_str()))
+        .collect();
+    assert_eq!(uses, [("s", Relation::Reads, "a"), ("o", Relation::Writes, "s")]);
+    assert!(graph.cycles().is_empty());
+}
+
+#[test]
+fn a_cycle_of_hops_is_ordered_along_the_sources() {
+    let hop = |id: &str, from: &str, to: &str| {
+        SourceFile::new(
+            format!("pipes/{id}.conf.json"),
+            format!(
+                r#"{{"_id": "{id}", "type": "pipe", "source": {from},
+                    "transform": {{"type": "dtl", "rules": {{"default": [["add", "h",
+                      ["hops", {{"datasets": ["{to} x"], "where": ["eq", "_S._id", "x._id"]}}]]]}}}}}}"#
+            ),
+        )
+    };
+    let project = Project::load(
+        [
+            hop("b", r#"{"type": "embedded", "entities": []}"#, "a"),
+            hop("a", r#"{"type": "dataset", "dataset": "b"}"#, "b"),
+        ],
+        None,
+    );
+    let graph = Graph::new(&project);
+    assert_eq!(graph.order(), ["b", "a"]);
+    assert_eq!(graph.cycles(), [["a", "b"]]);
+}
+
+#[test]
+fn only_what_changed_is_read_again() {
+    let project = small();
+    let changed = project.with([
+        Change::Put(SourceFile::new(
+            "pipes/z.conf.json",
+            r#"{"_id": "y", "type": "pipe", "source": {"type": "empty"}}"#,
+        )),
+        Change::Remove("pipes/o.conf.json".into()),
+    ]);
+    assert!(changed.pipe("z").is_none() && changed.pipe("o").is_none());
+    assert!(changed.pipe("y").is_some());
+    let same = |path: &str| Arc::ptr_eq(project.file(path).unwrap(), changed.file(path).unwrap());
+    assert!(same("pipes/a.conf.json") && !same("pipes/z.conf.json"));
+    assert_eq!(changed.pipe("a").unwrap(), project.pipe("a").unwrap());
+    let problems: Vec<_> = validate(&changed).iter().map(ToString::to_string).collect();
+    assert_eq!(
+        problems,
+        ["pipes/m.conf.json:1:92: warning at $.source.datasets[1]: no pipe writes a dataset `z`"]
+    );
+}
+
+#[test]
+fn the_example_project_has_no_problems() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples/crm-erp");
+    let project = Project::open(&folder, None).unwrap();
+    let problems: Vec<_> = validate(&project).iter().map(ToString::to_string).collect();
+    assert_eq!(problems, Vec::<String>::new());
+    assert!(project.pipes().all(|pipe| pipe.obstacles().is_empty()));
+    let graph = Graph::new(&project);
+    assert_eq!(graph.order().len(), project.pipes().count());
+}
