@@ -23,6 +23,7 @@ mod misc;
 mod nulls;
 mod numbers;
 mod paths;
+mod phonenumbers;
 pub(crate) mod rules;
 mod sets;
 mod strings;
@@ -304,6 +305,7 @@ pub(crate) static AREAS: &[&[Function]] = &[
     hops::FUNCTIONS,
     lists::FUNCTIONS,
     paths::FUNCTIONS,
+    phonenumbers::FUNCTIONS,
     rules::FUNCTIONS,
     sets::FUNCTIONS,
     booleans::FUNCTIONS,
