@@ -128,7 +128,7 @@ fn decimals(operation: Operation, a: &BigDecimal, b: &BigDecimal) -> Result<Valu
     let result = match operation {
         Operation::Add => a + b,
         Operation::Subtract => a - b,
-        Operation::Multiply => a * b,
+        Operation::Multiply => product(a, b),
         Operation::Divide if b.is_zero() => return Ok(Value::Null),
         Operation::Divide => quotient(a, b),
         Operation::Remainder if b.is_zero() => return Ok(Value::Null),
@@ -196,6 +196,15 @@ fn decimal_power(base: &BigDecimal, exponent: &BigDecimal) -> Result<Value, TooM
         if exponent.is_negative() { quotient(&BigDecimal::one(), &result) } else { result };
     within_digits(&result)?;
     Ok(Value::decimal(result))
+}
+
+/// `a * b` with as many decimal places as both have together. The library's
+/// own product drops trailing zeros when one factor is one, so that 1 * 2.50
+/// would be written in another way than 3 * 2.50.
+fn product(a: &BigDecimal, b: &BigDecimal) -> BigDecimal {
+    let (a, a_scale) = a.as_bigint_and_scale();
+    let (b, b_scale) = b.as_bigint_and_scale();
+    BigDecimal::new(a.as_ref() * b.as_ref(), a_scale.saturating_add(b_scale))
 }
 
 /// `a / b` for a `b` that is not zero.
