@@ -40,6 +40,14 @@ pub enum Failure {
         /// What happened.
         message: String,
     },
+    /// The outside may not be touched yet; see [`crate::Access`].
+    #[error("{message} (at {path})")]
+    Held {
+        /// The JSON path of the component in the pipe's config.
+        path: String,
+        /// What is held and how to allow it.
+        message: String,
+    },
     /// The run was told to stop.
     #[error("stopped")]
     Stopped,

@@ -152,12 +152,12 @@ impl Surroundings {
         }
     }
 
-    /// Fails unless reading outside is allowed.
+    /// [`Failure::Held`] unless reading outside is allowed.
     pub fn may_read_outside(&self, path: &str) -> Result<(), Failure> {
         allowed(self.access.read_outside, path, "read from")
     }
 
-    /// Fails unless writing outside is allowed.
+    /// [`Failure::Held`] unless writing outside is allowed.
     pub fn may_write_outside(&self, path: &str) -> Result<(), Failure> {
         allowed(self.access.write_outside, path, "write to")
     }
@@ -166,10 +166,12 @@ impl Surroundings {
 fn allowed(permission: Permission, path: &str, verb: &str) -> Result<(), Failure> {
     match permission {
         Permission::Live => Ok(()),
-        Permission::Held => Err(Failure::config(
-            path,
-            format!("this would {verb} the outside, which is held; set the connection live first"),
-        )),
+        Permission::Held => Err(Failure::Held {
+            path: path.into(),
+            message: format!(
+                "this would {verb} the outside, which is held; set the connection live first"
+            ),
+        }),
     }
 }
 
