@@ -205,7 +205,7 @@ fn edges_of(pipe: &Pipe) -> Vec<Edge> {
     let this = || Vertex::Pipe(pipe.id.clone());
     let mut edges = Vec::new();
     let reads = match &pipe.source.kind {
-        SourceKind::Dataset(_) => Relation::Reads,
+        SourceKind::Dataset(_) | SourceKind::Union(_) => Relation::Reads,
         _ => Relation::Merges,
     };
     for dataset in pipe.source_datasets() {

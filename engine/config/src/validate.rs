@@ -173,12 +173,11 @@ impl<'a> Datasets<'a> {
                     check(&one.dataset, one.origin.clone());
                 }
             }
-            SourceKind::Other { datasets, .. } => {
-                for dataset in datasets {
+            _ => {
+                for dataset in pipe.source_datasets() {
                     check(dataset, of_property(&pipe.source.origin, "datasets"));
                 }
             }
-            _ => {}
         }
         for (_, dtl) in pipe.dtl() {
             for hop in hops(&dtl.rules.node) {

@@ -23,7 +23,8 @@ pub(crate) use read::{Reader, dataset_and_alias, not_yet, read};
 pub use sink::{DatasetSink, InitialOffset, NewVersions, Publication, Sink, SinkKind};
 pub use source::{
     Completeness, Continuation, DatasetSource, EmbeddedSource, Identity, IfEmpty, MergeDataset,
-    MergeSource, MergeStrategy, Side, Source, SourceKind,
+    MergeSource, MergeStrategy, SameIdSource, SameIdStrategy, Side, Source, SourceKind,
+    UnionSource,
 };
 pub use transform::{Dtl, Transform, TransformKind, Trigger};
 
@@ -342,8 +343,13 @@ impl Source {
             SourceKind::Merge(source) => {
                 source.datasets.iter().map(|dataset| &dataset.dataset).collect()
             }
+            SourceKind::Union(source) => source.datasets.iter().collect(),
+            SourceKind::SameId(source) => source.datasets.iter().collect(),
             SourceKind::Other { datasets, .. } => datasets.iter().collect(),
-            SourceKind::Embedded(_) | SourceKind::Empty | SourceKind::Outside(_) => Vec::new(),
+            SourceKind::Embedded(_)
+            | SourceKind::Receiver
+            | SourceKind::Empty
+            | SourceKind::Outside(_) => Vec::new(),
         }
     }
 
@@ -352,7 +358,10 @@ impl Source {
         match &self.kind {
             SourceKind::Dataset(_) => "dataset",
             SourceKind::Merge(_) => "merge",
+            SourceKind::Union(_) => "union_datasets",
+            SourceKind::SameId(_) => "merge_datasets",
             SourceKind::Embedded(_) => "embedded",
+            SourceKind::Receiver => "http_endpoint",
             SourceKind::Empty => "empty",
             SourceKind::Outside(kind) | SourceKind::Other { kind, .. } => kind,
         }

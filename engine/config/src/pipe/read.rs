@@ -12,7 +12,8 @@ use super::{
     Compaction, Completeness, Continuation, DatasetSink, DatasetSource, DependencyTracking, Dtl,
     EmbeddedSource, Fragment, Identity, IfEmpty, InitialOffset, MergeDataset, MergeSource,
     MergeStrategy, Mode, Namespaces, NewVersions, Pipe, Publication, Pump, Reprocessing, Rescan,
-    Schedule, Sink, SinkKind, Source, SourceKind, Transform, TransformKind, Trigger, filled,
+    SameIdSource, SameIdStrategy, Schedule, Sink, SinkKind, Source, SourceKind, Transform,
+    TransformKind, Trigger, UnionSource, filled,
 };
 use crate::catalogue::{self, Description, Part, Role};
 use crate::check;
@@ -330,6 +331,23 @@ impl Reader<'_, '_> {
                     .ok_or("the source has no list of entities")?,
             }),
             "empty" => SourceKind::Empty,
+            "http_endpoint" => SourceKind::Receiver,
+            "union_datasets" => SourceKind::Union(UnionSource {
+                datasets: listed(values)?,
+                initial_datasets: values.given_texts("initial_datasets"),
+                require_populated_input: values.bool("require_populated_input"),
+                include_previous_versions: values.bool("include_previous_versions"),
+                prefix_ids: values.bool("prefix_ids"),
+            }),
+            "merge_datasets" => SourceKind::SameId(SameIdSource {
+                datasets: listed(values)?,
+                initial_datasets: values.given_texts("initial_datasets"),
+                require_populated_input: values.bool("require_populated_input"),
+                strategy: match values.text("strategy") {
+                    "all" => SameIdStrategy::All,
+                    _ => SameIdStrategy::Latest,
+                },
+            }),
             name => SourceKind::Outside(Text::new(name)),
         })
     }
@@ -353,14 +371,14 @@ impl Reader<'_, '_> {
         if values.number("version") != 2.0 {
             let span =
                 item.get("version").map_or_else(|| check::start_of(item), |v| v.span.clone());
-            self.findings.warning(
-                code::NOT_SUPPORTED,
+            self.findings.report(
+                code::DEPRECATED,
+                Severity::Info,
                 span,
-                "merge version 1, which is what a missing `version` means, does not run here yet"
+                "merge version 1, which is what a missing `version` means, runs as version 2"
                     .into(),
                 Some("version 2 is the one the documentation recommends: \"version\": 2".into()),
             );
-            return Err("merge version 1 does not run here yet".into());
         }
         let datasets: Vec<MergeDataset> = item
             .get("datasets")
@@ -708,6 +726,14 @@ fn datasets_named(item: &Item, description: &'static Description) -> Vec<Text> {
     let aliased = check::strings_with_role(item, &description.properties, Role::DatasetsWithAlias)
         .map(|(text, _, _)| dataset_and_alias(text).0);
     plain.chain(aliased).map(Text::new).collect()
+}
+
+/// The datasets of a source that reads several.
+fn listed(values: &Values<'_>) -> Result<Vec<Text>, String> {
+    match values.texts("datasets") {
+        datasets if datasets.is_empty() => Err("the source names no datasets".into()),
+        datasets => Ok(datasets),
+    }
 }
 
 /// Documentation: configuration-transforms-dtl, `trigger_on`.

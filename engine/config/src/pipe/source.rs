@@ -36,8 +36,14 @@ pub enum SourceKind {
     Dataset(DatasetSource),
     /// Puts entities of several datasets that are the same into one.
     Merge(MergeSource),
+    /// Reads several datasets, one after the other.
+    Union(UnionSource),
+    /// Puts entities of several datasets that have the same `_id` into one.
+    SameId(SameIdSource),
     /// Entities written out in the config.
     Embedded(EmbeddedSource),
+    /// Others push entities to the pipe.
+    Receiver,
     /// Nothing.
     Empty,
     /// Reads from a system; the type is its name. Its config is in
@@ -241,6 +247,48 @@ pub enum MergeStrategy {
     Compact,
     /// The entities as they are, in `$merged`.
     List,
+}
+
+/// Reads several datasets, one after the other (documentation:
+/// configuration-sources-union-datasets).
+#[derive(Clone, Debug, PartialEq)]
+pub struct UnionSource {
+    /// The datasets, in order.
+    pub datasets: Vec<Text>,
+    /// The datasets that must have been filled for the source to count as
+    /// filled; all when `None`.
+    pub initial_datasets: Option<Vec<Text>>,
+    /// Do not run before all datasets have been filled once.
+    pub require_populated_input: bool,
+    /// Also give the versions before the latest.
+    pub include_previous_versions: bool,
+    /// Put the dataset's id before each `_id`.
+    pub prefix_ids: bool,
+}
+
+/// Puts entities of several datasets that have the same `_id` into one
+/// (documentation: configuration-sources-merge-datasets).
+#[derive(Clone, Debug, PartialEq)]
+pub struct SameIdSource {
+    /// The datasets, in order.
+    pub datasets: Vec<Text>,
+    /// The datasets that must have been filled for the source to count as
+    /// filled; all when `None`.
+    pub initial_datasets: Option<Vec<Text>>,
+    /// Do not run before all datasets have been filled once.
+    pub require_populated_input: bool,
+    /// Which of the entities are kept.
+    pub strategy: SameIdStrategy,
+}
+
+/// Which of several entities with the same `_id` are kept.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum SameIdStrategy {
+    /// The one that was stored last.
+    #[default]
+    Latest,
+    /// All, each under the id of its dataset.
+    All,
 }
 
 /// Entities written out in the config.
