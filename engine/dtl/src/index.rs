@@ -32,11 +32,14 @@ impl Index {
     /// Adds the keys of an entity: none where the expression is null, several
     /// where it is a list. An expression that fails on the entity has none.
     pub fn keys(&self, entity: &Entity, to: &mut Vec<Key>) {
+        keys_of(&self.value(entity), to);
+    }
+
+    /// The value of the expression for an entity; null when it fails.
+    pub fn value(&self, entity: &Entity) -> Value {
         let source = Value::Dict(entity.dict().clone());
         let mut eval = Eval::new(&self.plan.core, &NoContext, source, Default::default());
-        if let Ok(value) = eval.value(&self.plan.expr) {
-            keys_of(&value, to);
-        }
+        eval.value(&self.plan.expr).unwrap_or(Value::Null)
     }
 
     /// The same expression over another dataset.
