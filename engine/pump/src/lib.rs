@@ -1,1 +1,37 @@
-//! Runs pipes: batches, offsets, dependency tracking, the sources and sinks inside the node.
+//! Runs pipes.
+//!
+//! [`compile`] makes a [`Plan`] of a pipe's config; [`run`] runs it
+//! once; a [`Flow`] says which pipe to run when, and [`settle`] does so until
+//! nothing is left to do. [`evaluate`] answers requests for the entities of a
+//! pipe without storing anything, [`Receiver`] takes entities that are posted
+//! to one, and [`preview`] shows what becomes of a single entity.
+//!
+//! Architecture invariants: one batch, one commit. Clock and randomness are
+//! passed in. There are no threads here; a run belongs to its caller and stops
+//! when its [`Cancel`](pipewright_component::Cancel) says so.
+
+mod chain;
+mod children;
+mod dependencies;
+mod evaluate;
+mod explain;
+mod feed;
+mod flow;
+mod log;
+mod plan;
+mod receive;
+mod report;
+mod run;
+mod settle;
+mod world;
+
+pub use evaluate::{EvaluateError, EvaluateRequest, Evaluated, Preview, evaluate, preview};
+pub use explain::{explain_cluster, merged_into};
+pub use flow::{Flow, FlowPipe, MAX_RUNS};
+pub use log::execution_log;
+pub use plan::{Plan, compile};
+pub use receive::{Post, PostError, Posted, Receiver};
+pub use report::{Counts, Ending, Note, Observer, Phase, Progress, Report, RunKind, Silent};
+pub(crate) use run::RunError;
+pub use run::{Resources, RunRequest, run};
+pub use settle::{Settled, settle};

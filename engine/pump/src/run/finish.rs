@@ -1,0 +1,123 @@
+//! The end of a run.
+
+use pipewright_store::Batch;
+
+use super::begin::{FULL, SPACE, Start};
+use super::process::Done;
+use super::sink::Target;
+use super::{Run, RunError};
+use crate::log;
+use crate::plan::{Populated, SinkPlan};
+use crate::report::{Ending, Phase, Report, RunKind};
+
+impl Run<'_> {
+    /// What only a run that read its source to the end may do.
+    pub(super) fn finish(
+        &mut self,
+        start: &Start,
+        done: Done,
+        target: Target,
+    ) -> Result<(), RunError> {
+        self.enter(Phase::Finishing);
+        if target.is_held() {
+            return Ok(());
+        }
+        let is_full = self.kind == RunKind::Full;
+        if is_full && done.is_full && self.counts.read == 0 && self.plan.fails_when_empty {
+            return Err(RunError::failed(
+                "the source has no entities, which makes this pipe fail (if_source_empty)",
+            ));
+        }
+        let pipe = self.plan.id().clone();
+        let reader = self.reader()?;
+        let mut batch = self.batch();
+        match target {
+            Target::Dataset { full: Some(full) } if done.is_full => {
+                if self.counts.failed > 0 && self.ids_differ {
+                    // Under which ids the failed entities are in the dataset
+                    // is not known, so nothing tells them from what is gone.
+                    self.note(
+                        "deletions.skipped",
+                        "Entities failed whose ids in the dataset are not known, so nothing was \
+                         deleted.",
+                    );
+                } else if reader.count_unseen(&full)? > 0 {
+                    batch.delete_unseen(full);
+                }
+            }
+            Target::Outside { mut sink, .. } => {
+                let written = sink.finish()?;
+                self.counts.written += written.written as u64;
+                self.counts.unchanged += written.unchanged as u64;
+                for failure in written.rejected {
+                    self.count_failure(&failure);
+                }
+            }
+            _ => {}
+        }
+        if let Some(offset) = done.offset {
+            batch.set_offset(&pipe, Some(offset));
+        }
+        if is_full {
+            if start.must_finish {
+                batch.put_state(&pipe, SPACE, FULL, None);
+            }
+            // What the source no longer has need not be tried again.
+            let left: Vec<_> = self.waiting.difference(&self.failed_now).cloned().collect();
+            if done.is_full {
+                for id in left {
+                    self.resolve(&mut batch, &id, &reader)?;
+                }
+            }
+        }
+        if let SinkPlan::Dataset(sink) = &self.plan.sink {
+            let before = reader.dataset(&sink.dataset)?;
+            let is_populated = before.as_ref().is_some_and(|dataset| dataset.is_populated());
+            let now_populated = match sink.populated {
+                Populated::WithSource => start.populated && done.populated != Some(false),
+                Populated::Always => true,
+                Populated::Never | Populated::AtStart => false,
+            };
+            if now_populated && !is_populated {
+                batch.set_populated(&sink.dataset);
+            }
+            let completeness = done.completeness.or(start.completeness);
+            let known = before.and_then(|dataset| dataset.completeness);
+            if completeness.is_some() && completeness != known {
+                batch.set_completeness(&sink.dataset, completeness);
+            }
+        }
+        self.commit(batch)
+    }
+
+    /// Puts the begin of the run into its log, once.
+    pub(super) fn log_start(&mut self, batch: &mut Batch) {
+        if !std::mem::replace(&mut self.log.is_started, true) {
+            let pipe = self.plan.id();
+            batch.append(&log::execution_log(pipe), log::started(pipe, self.kind, self.started));
+        }
+    }
+
+    /// Puts the end of the run into its log, unless there is nothing to tell.
+    pub(super) fn log_end(&mut self, report: &Report) -> Result<(), RunError> {
+        let pump = &self.plan.pump;
+        let did_nothing = match pump.noop_by_changes {
+            true => report.counts.written == 0,
+            false => report.counts.read == 0,
+        };
+        let is_failed = matches!(report.ending, Ending::Failed { .. });
+        let is_held = report.ending == Ending::Held || report.counts.held > 0;
+        let is_quiet = did_nothing && !pump.log_noop_runs && !self.log.is_started;
+        if !is_failed && (is_held || is_quiet) {
+            return Ok(());
+        }
+        let pipe = self.plan.id().clone();
+        let mut batch = self.batch();
+        self.log_start(&mut batch);
+        let retries = !self.waiting.is_empty();
+        let line = log::ended(report, self.log.location, retries, &self.times);
+        batch.append(&log::execution_log(&pipe), line);
+        self.resources.store.commit(batch)?;
+        Ok(())
+    }
+}

@@ -1,0 +1,214 @@
+//! Reading batches and what becomes of each.
+
+use pipewright_component::{Continuation, Coverage, EntityFailure, ReadRequest, Source};
+use pipewright_entity::{Text, Value, ni};
+use pipewright_store::Reader;
+
+use super::begin::Start;
+use super::sink::Target;
+use super::{Run, RunError};
+use crate::chain::{self, Incoming};
+use crate::feed::{Feed, MERGE_SPACE, Portion, dataset_incoming, place};
+use crate::log;
+use crate::plan::SourcePlan;
+use crate::report::{Phase, RunKind};
+use crate::world::{Missing, World};
+
+/// What is known once the source was read to its end.
+#[derive(Default)]
+pub(super) struct Done {
+    /// Where to go on next time, when that is only known at the end.
+    pub(super) offset: Option<Value>,
+    /// Whether everything there is was read.
+    pub(super) is_full: bool,
+    /// What the source says about itself.
+    pub(super) populated: Option<bool>,
+    pub(super) completeness: Option<i64>,
+}
+
+impl Run<'_> {
+    pub(super) fn read_inside(
+        &mut self,
+        start: &Start,
+        target: &mut Target,
+    ) -> Result<Done, RunError> {
+        // Dry runs commit nothing, so they see one state of the store and
+        // compute clusters beside it.
+        let feed = match target.is_held() {
+            true => Feed::open_aside(self.plan, start.since.as_ref()),
+            false => Feed::open(self.plan, start.since.as_ref()),
+        };
+        let Some(mut feed) = feed else { return Ok(Done::default()) };
+        let whole = target.is_held().then(|| self.reader()).transpose()?;
+        loop {
+            self.check()?;
+            let begun = self.now();
+            let fresh = match &whole {
+                Some(_) => None,
+                None => Some(self.reader()?),
+            };
+            // One of the two is there.
+            let Some(reader) = whole.as_ref().or(fresh.as_ref()) else { break };
+            let portion = feed.next(reader, self.plan.batch_size)?;
+            self.times.source += self.now() - begun;
+            let Some(portion) = portion else { break };
+            self.process(reader, portion, Vec::new(), target)?;
+        }
+        Ok(Done { is_full: self.kind == RunKind::Full, ..Done::default() })
+    }
+
+    pub(super) fn read_outside(
+        &mut self,
+        source: &mut dyn Source,
+        start: &Start,
+        target: &mut Target,
+    ) -> Result<Done, RunError> {
+        let continuation = source.continuation();
+        let request = ReadRequest {
+            since: start.since.clone(),
+            batch_size: self.plan.batch_size,
+            ..ReadRequest::default()
+        };
+        let begun = self.now();
+        let mut reading = source.open(&request)?;
+        self.times.source += self.now() - begun;
+        let mut done = Done {
+            is_full: reading.coverage == Coverage::Full && start.since.is_none(),
+            populated: reading.populated,
+            completeness: reading.completeness,
+            offset: None,
+        };
+        loop {
+            self.check()?;
+            let begun = self.now();
+            let batch = reading.batches.next();
+            self.times.source += self.now() - begun;
+            let Some(mut batch) = batch.transpose()? else { break };
+            let entities = Incoming::batch(&mut batch);
+            let offset = match continuation {
+                Continuation::Chronological => batch.offset,
+                Continuation::Max => {
+                    done.offset = batch.offset.or(done.offset);
+                    None
+                }
+                Continuation::None => None,
+            };
+            let portion = Portion { entities, offset, state: Vec::new() };
+            let reader = self.reader()?;
+            self.process(&reader, portion, batch.unreadable, target)?;
+        }
+        Ok(done)
+    }
+
+    /// Runs source entities again because of what they look up.
+    pub(super) fn track(&mut self, start: &Start, target: &mut Target) -> Result<(), RunError> {
+        if let SourcePlan::Dataset(source) = &self.plan.source
+            && !start.affected.is_empty()
+        {
+            self.enter(Phase::Tracking);
+            let read_until = place(start.since.as_ref());
+            for ids in start.affected.chunks(self.plan.batch_size) {
+                self.check()?;
+                let reader = self.reader()?;
+                let mut entities = Vec::with_capacity(ids.len());
+                for id in ids {
+                    let Some(version) = reader.get(&source.dataset, id)? else { continue };
+                    // What comes later is read anyway.
+                    if Some(version.updated) > read_until {
+                        continue;
+                    }
+                    if let Some((index, key)) = &source.subset {
+                        let mut keys = Vec::new();
+                        index.keys(&version.entity, &mut keys);
+                        if !keys.contains(key) {
+                            continue;
+                        }
+                    }
+                    entities.push(dataset_incoming(source, &version));
+                }
+                let portion = Portion { entities, ..Portion::default() };
+                self.process(&reader, portion, Vec::new(), target)?;
+            }
+        }
+        if start.moved && !target.is_held() {
+            self.carried.positions = start.positions.clone();
+        }
+        Ok(())
+    }
+
+    /// Sends a portion through the transforms into the sink and commits what
+    /// it changed.
+    pub(super) fn process(
+        &mut self,
+        reader: &Reader,
+        portion: Portion,
+        unreadable: Vec<EntityFailure>,
+        target: &mut Target,
+    ) -> Result<(), RunError> {
+        let Portion { entities, offset, state } = portion;
+        self.counts.read += (entities.len() + unreadable.len()) as u64;
+        let begun = self.now();
+        let world = World::new(reader, self.resources, None, Missing::Fail);
+        let passed =
+            chain::pass(self.plan, &entities, &world, &self.resources.surroundings.cancel)?;
+        let transformed = self.now();
+        self.times.transform += transformed - begun;
+
+        let mut batch = self.batch();
+        for out in &passed.out {
+            let origin = entities.get(out.origin).and_then(|origin| origin.id.as_ref());
+            if origin.map(|id| self.target_id(id)).as_ref() != Some(out.entity.id()) {
+                self.ids_differ = true;
+            }
+        }
+        let mut failed = passed.failed;
+        failed.extend(self.write(&mut batch, &entities, passed.out, reader, target)?);
+        if target.is_held() {
+            for (_, failure) in failed {
+                self.count_failure(&failure);
+            }
+            self.tell();
+            return Ok(());
+        }
+        self.note_unreadable(&mut batch, unreadable);
+        self.settle(&mut batch, &entities, failed, reader, target)?;
+        if let Some(offset) = offset {
+            batch.set_offset(self.plan.id(), Some(offset));
+        }
+        for (key, value) in state {
+            batch.put_state(self.plan.id(), MERGE_SPACE, &key, value.as_deref());
+        }
+        self.commit(batch)?;
+        self.times.sink += self.now() - transformed;
+        self.tell();
+        self.check_limits(reader)
+    }
+
+    /// The id under which a source entity comes out when the transforms leave
+    /// it alone.
+    pub(super) fn target_id(&self, id: &Text) -> Text {
+        let added = self.plan.edges.add.as_ref().and_then(|added| added.identity.as_ref());
+        let id = match added {
+            Some(namespace) => ni::join(namespace, id),
+            None => id.clone(),
+        };
+        if self.plan.edges.remove { Text::from(ni::identifier(&id)) } else { id }
+    }
+
+    fn note_unreadable(
+        &mut self,
+        batch: &mut pipewright_store::Batch,
+        unreadable: Vec<EntityFailure>,
+    ) {
+        for failure in unreadable {
+            self.counts.unreadable += 1;
+            self.count_failure(&failure);
+            self.log_start(batch);
+            let number = self.log.unreadable;
+            self.log.unreadable += 1;
+            let pipe = self.plan.id();
+            let line = log::unreadable(pipe, &self.id, number, self.started, &failure.to_string());
+            batch.append(&log::execution_log(pipe), line);
+        }
+    }
+}

@@ -1,0 +1,198 @@
+//! Where a run writes.
+
+use pipewright_component::{EntityFailure, Failure, Permission, Sequence, Sink, Written};
+use pipewright_entity::{Entity, Text, Value};
+use pipewright_store::{Batch, FullRun, Reader, Write};
+use rustc_hash::FxHashMap;
+
+use super::begin::unknown;
+use super::{Run, RunError};
+use crate::chain::{Incoming, Outgoing};
+use crate::children;
+use crate::plan::{DatasetSink, Existing, SinkPlan};
+use crate::report::RunKind;
+
+/// Where a run writes.
+pub(super) enum Target {
+    Dataset {
+        full: Option<FullRun>,
+    },
+    Outside {
+        sink: Box<dyn Sink>,
+        size: usize,
+    },
+    Nothing,
+    /// It may not write: what it would write is counted.
+    Held,
+}
+
+impl Target {
+    pub(super) fn is_held(&self) -> bool {
+        matches!(self, Target::Held)
+    }
+}
+
+impl Run<'_> {
+    /// Opens the sink.
+    pub(super) fn target(&self) -> Result<Target, RunError> {
+        match &self.plan.sink {
+            SinkPlan::Dataset(sink) => {
+                let tracks = self.kind == RunKind::Full && sink.deletion_tracking;
+                let full = match tracks {
+                    true => Some(self.resources.store.full_run(&sink.dataset)?),
+                    false => None,
+                };
+                if let Some(full) = &full {
+                    full.mark_deletions(sink.mark_deletion_tracked);
+                }
+                Ok(Target::Dataset { full })
+            }
+            SinkPlan::Null | SinkPlan::Published => Ok(Target::Nothing),
+            SinkPlan::Outside(part) => {
+                let surroundings = self.resources.surroundings;
+                if surroundings.access.write_outside == Permission::Held {
+                    return Ok(Target::Held);
+                }
+                let setting = part.setting(self.plan.id());
+                let built = self.resources.components.sink(&setting, surroundings)?;
+                let Some(mut sink) = built else { return Err(unknown(part, "sink").into()) };
+                let is_full = self.kind == RunKind::Full;
+                sink.begin(&Sequence { id: self.id.clone(), is_full })?;
+                let size = part.batch_size().unwrap_or_else(|| sink.batch_size()).max(1);
+                Ok(Target::Outside { sink, size })
+            }
+        }
+    }
+
+    /// Writes what came out of a batch. Returns what the sink refused, by
+    /// the place of the source entity in the batch.
+    pub(super) fn write(
+        &mut self,
+        batch: &mut Batch,
+        incoming: &[Incoming],
+        out: Vec<Outgoing>,
+        reader: &Reader,
+        target: &mut Target,
+    ) -> Result<Vec<(usize, EntityFailure)>, RunError> {
+        match (target, &self.plan.sink) {
+            (Target::Dataset { full }, SinkPlan::Dataset(sink)) => {
+                if let Some(full) = full {
+                    batch.mark_seen(full);
+                }
+                for Outgoing { entity, origin } in out {
+                    let offset = incoming.get(origin).and_then(|incoming| incoming.offset.clone());
+                    let write = dataset_write(sink, entity, offset, reader, full.as_ref())?;
+                    if let Some(write) = write {
+                        batch.append(&sink.dataset, write);
+                    }
+                }
+                Ok(Vec::new())
+            }
+            (Target::Outside { sink, size }, _) => {
+                let out: Vec<_> = out.into_iter().filter(|out| !is_filtered(&out.entity)).collect();
+                let mut refused = Vec::new();
+                for chunk in out.chunks(*size) {
+                    self.check()?;
+                    let (written, more) = send(sink.as_mut(), chunk)?;
+                    self.counts.written += written.written as u64;
+                    self.counts.unchanged += written.unchanged as u64;
+                    refused.extend(more);
+                }
+                Ok(refused)
+            }
+            (Target::Held, _) => {
+                let held = out.iter().filter(|out| !is_filtered(&out.entity)).count();
+                self.counts.held += held as u64;
+                Ok(Vec::new())
+            }
+            (Target::Nothing | Target::Dataset { .. }, _) => Ok(Vec::new()),
+        }
+    }
+}
+
+/// An entity as it is written to a dataset; `None` when it is not.
+pub(crate) fn dataset_write(
+    sink: &DatasetSink,
+    entity: Entity,
+    offset: Option<Value>,
+    reader: &Reader,
+    full: Option<&FullRun>,
+) -> Result<Option<Write>, RunError> {
+    let with_offset = |write: Write| match offset {
+        Some(offset) => write.from_source(offset),
+        None => write,
+    };
+    if is_filtered(&entity) {
+        return Ok(Some(with_offset(Write::delete(entity.id().clone()))));
+    }
+    let needs_previous = sink.track_children || sink.existing != Existing::Update;
+    let previous = match needs_previous && reader.dataset(&sink.dataset)?.is_some() {
+        true => reader.get(&sink.dataset, entity.id())?,
+        false => None,
+    };
+    match sink.existing {
+        Existing::Ignore if previous.is_some() => {
+            if let Some(full) = full {
+                full.seen(entity.id())?;
+            }
+            return Ok(None);
+        }
+        Existing::Fail if previous.as_ref().is_some_and(|p| p.hash != entity.content_hash()) => {
+            return Err(RunError::Failed {
+                message: format!(
+                    "entity \"{}\" is already in dataset \"{}\", which takes no second version \
+                     (prevent_multiple_versions)",
+                    entity.id(),
+                    sink.dataset
+                ),
+                entity: Some(entity.id().clone()),
+            });
+        }
+        _ => {}
+    }
+    let entity = match sink.track_children {
+        true => children::track(entity, previous.as_ref().map(|version| &version.entity)),
+        false => entity,
+    };
+    Ok(Some(with_offset(Write::new(entity))))
+}
+
+pub(super) fn is_filtered(entity: &Entity) -> bool {
+    entity.get("_filtered") == Some(&Value::Bool(true))
+}
+
+/// Sends some entities; one by one when they are refused together.
+fn send(
+    sink: &mut dyn Sink,
+    out: &[Outgoing],
+) -> Result<(Written, Vec<(usize, EntityFailure)>), Failure> {
+    let entities: Vec<Entity> = out.iter().map(|out| out.entity.clone()).collect();
+    let origins: FxHashMap<&Text, usize> =
+        out.iter().map(|out| (out.entity.id(), out.origin)).collect();
+    match sink.write(&entities) {
+        Ok(mut written) => {
+            let first = out.first().map_or(0, |out| out.origin);
+            let refused = std::mem::take(&mut written.rejected)
+                .into_iter()
+                .map(|failure| {
+                    let origin = failure.id.as_ref().and_then(|id| origins.get(id)).copied();
+                    (origin.unwrap_or(first), failure)
+                })
+                .collect();
+            Ok((written, refused))
+        }
+        Err(Failure::Entity(failure)) if out.len() == 1 => {
+            Ok((Written::default(), vec![(out[0].origin, failure)]))
+        }
+        Err(Failure::Entity(_)) => {
+            let (mut all, mut refused) = (Written::default(), Vec::new());
+            for one in out {
+                let (written, more) = send(sink, std::slice::from_ref(one))?;
+                all.add(written);
+                refused.extend(more);
+            }
+            Ok((all, refused))
+        }
+        Err(other) => Err(other),
+    }
+}

@@ -1,0 +1,168 @@
+//! What DTL sees of the node while it transforms.
+
+use std::cell::{Cell, RefCell};
+use std::sync::Arc;
+
+use pipewright_component::Variables;
+use pipewright_dtl::{Context, Datasets, Index, LookupError};
+use pipewright_entity::{DateTime, Dict, Entity, Key, Text, Value, Version};
+use pipewright_store::{Reader, StoreError};
+use rustc_hash::FxHashMap;
+use uuid::Uuid;
+
+/// How many entities a lookup without an index looks through.
+const SCAN_LIMIT: u64 = 10_000;
+
+/// The datasets and everything else as they are for one batch. Lookups are
+/// remembered: the entities of a batch often ask the same.
+pub(crate) struct World<'a> {
+    pub(crate) reader: &'a Reader,
+    pub(crate) now: i64,
+    pub(crate) variables: &'a dyn Variables,
+    pub(crate) random: &'a dyn Fn() -> Uuid,
+    pub(crate) metadata: Option<&'a Value>,
+    pub(crate) bound: Option<Arc<Dict>>,
+    /// What happens where an index is missing.
+    pub(crate) missing: Missing,
+    /// Where the entity at hand was before, for `is-changed`.
+    before: RefCell<Option<(Text, u64)>>,
+    found: RefCell<FxHashMap<(Text, Text, Key), Vec<Entity>>>,
+    partial: Cell<bool>,
+}
+
+/// What happens where an index is missing.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Missing {
+    /// The lookup fails.
+    Fail,
+    /// It looks through a part of the dataset.
+    Scan,
+}
+
+impl<'a> World<'a> {
+    pub(crate) fn new(
+        reader: &'a Reader,
+        resources: &'a crate::Resources<'a>,
+        bound: Option<Arc<Dict>>,
+        missing: Missing,
+    ) -> World<'a> {
+        World {
+            reader,
+            now: resources.surroundings.clock.now(),
+            variables: &*resources.surroundings.variables,
+            random: resources.random,
+            metadata: resources.metadata,
+            bound,
+            missing,
+            before: RefCell::default(),
+            found: RefCell::default(),
+            partial: Cell::new(false),
+        }
+    }
+
+    /// Says which version of the source entity was processed before.
+    pub(crate) fn set_before(&self, before: Option<(Text, u64)>) {
+        *self.before.borrow_mut() = before;
+    }
+
+    /// Whether a lookup without an index gave up before the end of a dataset.
+    pub(crate) fn is_partial(&self) -> bool {
+        self.partial.get()
+    }
+
+    fn scan(&self, index: &Index, key: &Key) -> Result<Vec<Entity>, StoreError> {
+        let mut keys = Vec::new();
+        let mut found = Vec::new();
+        for (count, version) in (0..).zip(self.reader.current(&index.dataset)?) {
+            if count == SCAN_LIMIT {
+                self.partial.set(true);
+                break;
+            }
+            let version = version?;
+            keys.clear();
+            index.keys(&version.entity, &mut keys);
+            if keys.contains(key) {
+                found.push(version.with_metadata());
+            }
+        }
+        Ok(found)
+    }
+}
+
+impl Datasets for World<'_> {
+    fn matching(&self, index: &Index, key: &Key) -> Result<Vec<Entity>, LookupError> {
+        let place = (index.dataset.clone(), index.expression.clone(), key.clone());
+        if let Some(known) = self.found.borrow().get(&place) {
+            return Ok(known.clone());
+        }
+        let found = match self.reader.lookup(&index.dataset, &index.expression, key) {
+            Ok(versions) => versions.iter().map(Version::with_metadata).collect(),
+            // A dataset that is not there yet is an empty one.
+            Err(StoreError::UnknownDataset(_)) => Vec::new(),
+            Err(StoreError::NoIndex { .. } | StoreError::IndexBehind { .. })
+                if self.missing == Missing::Scan =>
+            {
+                self.scan(index, key).map_err(failed)?
+            }
+            Err(error) => return Err(failed(error)),
+        };
+        self.found.borrow_mut().insert(place, found.clone());
+        Ok(found)
+    }
+
+    fn get(&self, dataset: &str, id: &str) -> Result<Option<Entity>, LookupError> {
+        match self.reader.get(dataset, id) {
+            Ok(version) => {
+                let live = version.filter(|version| !version.entity.is_deleted());
+                Ok(live.map(|version| version.with_metadata()))
+            }
+            Err(StoreError::UnknownDataset(_)) => Ok(None),
+            Err(error) => Err(failed(error)),
+        }
+    }
+}
+
+fn failed(error: StoreError) -> LookupError {
+    LookupError(error.to_string())
+}
+
+impl Context for World<'_> {
+    fn datasets(&self) -> &dyn Datasets {
+        self
+    }
+
+    fn now(&self) -> DateTime {
+        micros(self.now)
+    }
+
+    fn uuid(&self) -> Uuid {
+        (self.random)()
+    }
+
+    fn bound(&self) -> Option<&Arc<Dict>> {
+        self.bound.as_ref()
+    }
+
+    fn env(&self, name: &str) -> Option<Value> {
+        self.variables.env(name)
+    }
+
+    fn secret(&self, name: &str) -> Option<Value> {
+        self.variables.secret(None, name)
+    }
+
+    fn previous(&self) -> Option<Entity> {
+        let (dataset, place) = self.before.borrow().clone()?;
+        let version = self.reader.version(&dataset, place).ok().flatten()?;
+        Some(version.with_metadata())
+    }
+
+    fn metadata(&self) -> Option<&Value> {
+        self.metadata
+    }
+}
+
+fn micros(at: i64) -> DateTime {
+    DateTime::from_nanosecond(i128::from(at) * 1000)
+        .unwrap_or_else(|| DateTime::new(jiff::Timestamp::UNIX_EPOCH))
+}
