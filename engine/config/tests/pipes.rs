@@ -3,7 +3,7 @@
 
 use pipewright_config::pipe::{
     Completeness, Identity, IfEmpty, InitialOffset, MergeStrategy, Mode, NewVersions, Publication,
-    Rescan, Schedule, SinkKind, SourceKind, TransformKind,
+    Rescan, SameIdStrategy, Schedule, SinkKind, SourceKind, TransformKind,
 };
 use pipewright_config::{Pipe, Project, SourceFile, validate};
 use serde_json::{Value as Json, json};
@@ -215,11 +215,28 @@ fn merges_are_read() {
 }
 
 #[test]
-fn the_first_version_of_merge_is_an_obstacle() {
+fn the_first_version_of_merge_runs_as_the_second() {
     let pipe = pipe(json!({"source": {"type": "merge", "datasets": ["a x"]}}));
     assert_eq!(pipe.source_datasets(), ["a"]);
-    let why: Vec<_> = pipe.obstacles().into_iter().map(|obstacle| obstacle.why).collect();
-    assert_eq!(why, ["merge version 1 does not run here yet"]);
+    let SourceKind::Merge(merge) = &pipe.source.kind else { panic!() };
+    assert_eq!(merge.identity, Identity::Composite);
+    assert!(pipe.obstacles().is_empty());
+}
+
+#[test]
+fn sources_of_several_datasets_are_read() {
+    let union = pipe(json!({"source": {"type": "union_datasets", "datasets": ["a", "b"]}}));
+    assert_eq!(union.source_datasets(), ["a", "b"]);
+    let SourceKind::Union(source) = &union.source.kind else { panic!() };
+    assert!(source.prefix_ids);
+    let source = json!({"type": "merge_datasets", "datasets": ["a", "b"], "strategy": "all"});
+    let same_id = pipe(json!({"source": source}));
+    let SourceKind::SameId(source) = &same_id.source.kind else { panic!() };
+    assert_eq!(source.strategy, SameIdStrategy::All);
+    let empty = pipe(json!({"source": {"type": "union_datasets", "datasets": []}}));
+    assert_eq!(empty.obstacles().len(), 1);
+    let receiver = pipe(json!({"source": {"type": "http_endpoint"}}));
+    assert_eq!(receiver.source.kind, SourceKind::Receiver);
 }
 
 #[test]
