@@ -52,8 +52,8 @@ type Who = usize;
 #[derive(Clone, Debug)]
 enum Side {
     Path(Who, &'static str),
-    /// The values of two properties of one entity.
-    Combined(Who),
+    /// The values of two properties, of one entity or of two.
+    Combined(Who, Who),
 }
 
 #[derive(Clone, Debug)]
@@ -85,30 +85,36 @@ struct Spec {
     subset: Option<(usize, Value)>,
 }
 
+/// Few enough values that joins often meet.
 fn scalar() -> impl Strategy<Value = Value> {
-    const TEXTS: [&str; 10] =
-        ["null", "0", "1", "2", "1.0", "\"~f2\"", "\"1\"", "\"2\"", "true", "\"~:a:1\""];
-    select(&TEXTS[..]).prop_map(|text| Value::from_transit(text.as_bytes()).unwrap())
+    let one_of = |texts: &'static [&'static str]| {
+        select(texts).prop_map(|text| Value::from_transit(text.as_bytes()).unwrap())
+    };
+    prop_oneof![
+        4 => one_of(&["\"0\"", "\"1\"", "\"2\""]),
+        4 => one_of(&["1", "1.0", "\"~f1\"", "\"~f1.00\""]),
+        1 => one_of(&["null", "2", "true", "\"~:a:1\"", "{\"a\":1}"]),
+    ]
 }
 
 fn value() -> impl Strategy<Value = Value> {
     prop_oneof![
-        3 => scalar(),
-        2 => prop::collection::vec(scalar(), 0..4).prop_map(Value::list),
+        4 => scalar(),
+        4 => prop::collection::vec(scalar(), 1..4).prop_map(Value::list),
         1 => scalar().prop_map(|item| Value::list([Value::list([item])])),
     ]
 }
 
 fn id() -> impl Strategy<Value = Text> {
-    (0..5u8).prop_map(|id| Text::from(id.to_string()))
+    (0..3u8).prop_map(|id| Text::from(id.to_string()))
 }
 
 prop_compose! {
     fn entity()(
         id in id(),
-        p in prop::option::of(value()),
-        q in prop::option::of(value()),
-        deleted in prop::bool::weighted(0.1),
+        p in prop::option::weighted(0.9, value()),
+        q in prop::option::weighted(0.9, value()),
+        deleted in prop::bool::weighted(0.05),
     ) -> Entity {
         let mut entity = Entity::new(id);
         for (name, value) in [("p", p), ("q", q)] {
@@ -121,7 +127,7 @@ prop_compose! {
 }
 
 fn rows() -> impl Strategy<Value = Rows> {
-    let entities = prop::collection::vec(entity(), 0..5);
+    let entities = prop::collection::vec(entity(), 1..7);
     entities.prop_map(|entities| entities.into_iter().map(|e| (e.id().clone(), e)).collect())
 }
 
@@ -131,20 +137,21 @@ fn data() -> impl Strategy<Value = Data> {
 
 fn side(who: Who) -> impl Strategy<Value = Side> {
     prop_oneof![
-        4 => select(&PROPERTIES[..]).prop_map(move |name| Side::Path(who, name)),
-        1 => Just(Side::Combined(who)),
+        1 => Just(Side::Path(who, "_id")),
+        4 => select(&["p", "q"][..]).prop_map(move |name| Side::Path(who, name)),
+        4 => Just(Side::Combined(who, who)),
     ]
 }
 
 fn any_side(aliases: usize) -> impl Strategy<Value = Side> {
-    (0..=aliases).prop_flat_map(side)
+    let mixed = (0..=aliases, 0..=aliases).prop_map(|(a, b)| Side::Combined(a, b));
+    prop_oneof![3 => (0..=aliases).prop_flat_map(side), 1 => mixed]
 }
 
 /// An `eq` of two entities, either way round.
 fn join(a: Who, b: Who) -> impl Strategy<Value = Condition> {
-    (side(a), side(b), any::<bool>()).prop_map(|(a, b, turned)| {
-        if turned { Condition::Eq(b, a) } else { Condition::Eq(a, b) }
-    })
+    (side(a), side(b), any::<bool>())
+        .prop_map(|(a, b, turned)| if turned { Condition::Eq(b, a) } else { Condition::Eq(a, b) })
 }
 
 fn condition(aliases: usize) -> impl Strategy<Value = Condition> {
@@ -168,14 +175,14 @@ fn spec() -> impl Strategy<Value = Spec> {
         let joins: Vec<_> = (1..=count)
             .map(|this| (0..this).prop_flat_map(move |from| join(from, this)).boxed())
             .collect();
-        let conditions = (joins, prop::collection::vec(condition(count), 0..3))
+        let conditions = (joins, prop::collection::vec(condition(count), 0..2))
             .prop_map(|(joins, more)| joins.into_iter().chain(more).collect::<Vec<_>>());
         (
             prop::collection::vec(select(&DATASETS[..]), count),
             Just((0..count).collect::<Vec<_>>()).prop_shuffle(),
             conditions.prop_shuffle(),
             any::<bool>(),
-            prop::option::weighted(0.2, (0..count, value())),
+            prop::option::weighted(0.1, (0..count, value())),
         )
             .prop_map(|(datasets, order, conditions, wrapped, subset)| Spec {
                 datasets,
@@ -205,7 +212,9 @@ fn name_of(who: Who) -> &'static str {
 fn write_side(side: &Side) -> String {
     match side {
         Side::Path(who, name) => format!("\"{}.{name}\"", name_of(*who)),
-        Side::Combined(who) => format!("[\"combine\", \"{0}.p\", \"{0}.q\"]", name_of(*who)),
+        Side::Combined(p, q) => {
+            format!("[\"combine\", \"{}.p\", \"{}.q\"]", name_of(*p), name_of(*q))
+        }
     }
 }
 
@@ -213,7 +222,8 @@ fn write_side(side: &Side) -> String {
 fn write_value(value: &Value) -> String {
     match value {
         Value::List(items) => {
-            let items: String = items.iter().map(|item| format!(", {}", write_value(item))).collect();
+            let items: String =
+                items.iter().map(|item| format!(", {}", write_value(item))).collect();
             format!("[\"list\"{items}]")
         }
         scalar => scalar.to_transit(),
@@ -236,8 +246,11 @@ fn write_condition(condition: &Condition) -> String {
 
 fn write_spec(spec: &Spec, returns: &Return) -> String {
     let aliases: Vec<&str> = spec.order.iter().map(|at| ALIASES[*at]).collect();
-    let datasets: Vec<String> =
-        spec.order.iter().map(|at| format!("\"{} {}\"", spec.datasets[*at], ALIASES[*at])).collect();
+    let datasets: Vec<String> = spec
+        .order
+        .iter()
+        .map(|at| format!("\"{} {}\"", spec.datasets[*at], ALIASES[*at]))
+        .collect();
     let conditions: Vec<String> = spec.conditions.iter().map(write_condition).collect();
     let conditions = conditions.join(", ");
     let conditions = match spec.wrapped {
@@ -257,7 +270,11 @@ fn write_spec(spec: &Spec, returns: &Return) -> String {
         }
     };
     let subset = spec.subset.as_ref().map_or(String::new(), |(at, value)| {
-        format!(", \"subsets\": {{\"{}\": [\"eq\", \"_S.q\", {}]}}", ALIASES[*at], write_value(value))
+        format!(
+            ", \"subsets\": {{\"{}\": [\"eq\", \"_S.q\", {}]}}",
+            ALIASES[*at],
+            write_value(value)
+        )
     });
     format!("{{\"datasets\": [{}], \"where\": {conditions}{returns}{subset}}}", datasets.join(", "))
 }
@@ -287,13 +304,15 @@ fn property(entity: &Entity, name: &str) -> Value {
 fn side_value(side: &Side, row: &Row<'_>) -> Value {
     match side {
         Side::Path(who, name) => property(row[*who], name),
-        Side::Combined(who) => Value::list(["p", "q"].iter().flat_map(|name| {
-            match property(row[*who], name) {
-                Value::Null => Vec::new(),
-                Value::List(items) => items.to_vec(),
-                scalar => vec![scalar],
-            }
-        })),
+        Side::Combined(p, q) => {
+            Value::list([(*p, "p"), (*q, "q")].iter().flat_map(|(who, name)| {
+                match property(row[*who], name) {
+                    Value::Null => Vec::new(),
+                    Value::List(items) => items.to_vec(),
+                    scalar => vec![scalar],
+                }
+            }))
+        }
     }
 }
 
@@ -310,9 +329,18 @@ fn equal(a: &Value, b: &Value) -> bool {
     a.len() == b.len() && a.iter().zip(b).all(|(a, b)| a.same(b))
 }
 
-fn who(side: &Side) -> Who {
+/// The only entity that a side is about, if there is but one.
+fn only(side: &Side) -> Option<Who> {
     match side {
-        Side::Path(who, _) | Side::Combined(who) => *who,
+        Side::Path(who, _) => Some(*who),
+        Side::Combined(p, q) => (p == q).then_some(*p),
+    }
+}
+
+fn is_join(a: &Side, b: &Side) -> bool {
+    match (only(a), only(b)) {
+        (Some(a), Some(b)) => a != b,
+        _ => false,
     }
 }
 
@@ -321,7 +349,7 @@ fn holds(condition: &Condition, row: &Row<'_>, joins: bool) -> bool {
     match condition {
         Condition::Eq(a, b) => {
             let (left, right) = (side_value(a, row), side_value(b, row));
-            if joins && who(a) != who(b) { overlap(&left, &right) } else { equal(&left, &right) }
+            if joins && is_join(a, b) { overlap(&left, &right) } else { equal(&left, &right) }
         }
         Condition::Neq(a, b) => !equal(&side_value(a, row), &side_value(b, row)),
         Condition::Constant(function, a, value) => {
@@ -378,6 +406,10 @@ fn naive(spec: &Spec, returns: &Return, data: &Data, source: &Entity) -> Vec<Val
     results
 }
 
+fn config() -> ProptestConfig {
+    ProptestConfig { cases: 1000, failure_persistence: None, ..ProptestConfig::default() }
+}
+
 fn sorted(values: &[Value]) -> Vec<String> {
     let mut texts: Vec<String> = values.iter().map(Value::to_transit).collect();
     texts.sort();
@@ -385,7 +417,7 @@ fn sorted(values: &[Value]) -> Vec<String> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 1500, ..ProptestConfig::default() })]
+    #![proptest_config(config())]
 
     #[test]
     fn hops_give_what_nested_loops_give(
@@ -394,16 +426,18 @@ proptest! {
             (Just(spec), returns(count))
         }),
         data in data(),
-        source in entity(),
+        sources in rows(),
     ) {
         let written = write_spec(&spec, &returns);
         let program = program(&format!("{{\"default\": [\"add\", \"result\", [\"hops\", {written}]]}}"));
-        let found = result(&program, &World::of(&data), &source);
-        prop_assert_eq!(
-            sorted(&found),
-            sorted(&naive(&spec, &returns, &data, &source)),
-            "{} on {:?}", written, source
-        );
+        for source in sources.values() {
+            let found = result(&program, &World::of(&data), source);
+            prop_assert_eq!(
+                sorted(&found),
+                sorted(&naive(&spec, &returns, &data, source)),
+                "{} on {:?}", written, source
+            );
+        }
     }
 
     #[test]
@@ -411,17 +445,19 @@ proptest! {
         first in spec(),
         second in spec(),
         data in data(),
-        source in entity(),
+        sources in rows(),
     ) {
         let (one, two) = (write_spec(&first, &Return::Default), write_spec(&second, &Return::Ids));
         let program = program(&format!("{{\"default\": [\"add\", \"result\", [\"hops\", {one}, {two}]]}}"));
-        let found = result(&program, &World::of(&data), &source);
-        let mut wanted = Vec::new();
-        for between in naive(&first, &Return::Default, &data, &source) {
-            let between = Entity::from_value(between).unwrap();
-            wanted.extend(naive(&second, &Return::Ids, &data, &between));
+        for source in sources.values() {
+            let found = result(&program, &World::of(&data), source);
+            let mut wanted = Vec::new();
+            for between in naive(&first, &Return::Default, &data, source) {
+                let between = Entity::from_value(between).unwrap();
+                wanted.extend(naive(&second, &Return::Ids, &data, &between));
+            }
+            prop_assert_eq!(sorted(&found), sorted(&wanted), "{} {} on {:?}", one, two, source);
         }
-        prop_assert_eq!(sorted(&found), sorted(&wanted), "{} {} on {:?}", one, two, source);
     }
 }
 
@@ -429,7 +465,13 @@ proptest! {
 
 /// The ids of the source entities that a change concerns, by the program's
 /// own account.
-fn concerned(program: &Program, data: &Data, sources: &Rows, dataset: &str, versions: &[&Entity]) -> BTreeSet<Text> {
+fn concerned(
+    program: &Program,
+    data: &Data,
+    sources: &Rows,
+    dataset: &str,
+    versions: &[&Entity],
+) -> BTreeSet<Text> {
     let mut ids = BTreeSet::new();
     for dependency in program.dependencies().iter().filter(|d| d.dataset == dataset) {
         let Route::Joins(joins) = &dependency.route else { panic!("{dependency:?}") };
@@ -462,6 +504,13 @@ fn changed(program: &Program, sources: &Rows, before: &Data, after: &Data) -> BT
     sources.values().filter(differs).map(|source| source.id().clone()).collect()
 }
 
+/// A specification, and some of its aliases to return.
+fn with_aliases(spec: Spec) -> impl Strategy<Value = (Spec, Return)> {
+    let count = spec.datasets.len();
+    let which = prop::collection::vec(0..count, 1..=count).prop_map(Return::Aliases);
+    (Just(spec), prop_oneof![Just(Return::Default), which])
+}
+
 /// Rules with hops of several shapes.
 fn rules() -> impl Strategy<Value = String> {
     prop_oneof![
@@ -473,8 +522,8 @@ fn rules() -> impl Strategy<Value = String> {
             let (one, two) = (write_spec(&one, &Return::Default), write_spec(&two, &Return::Ids));
             format!("{{\"default\": [\"add\", \"result\", [\"hops\", {one}, {two}]]}}")
         }),
-        (spec(), spec()).prop_map(|(one, two)| {
-            let (one, two) = (write_spec(&one, &Return::Default), write_spec(&two, &Return::Ids));
+        (spec().prop_flat_map(with_aliases), spec()).prop_map(|((one, which), two)| {
+            let (one, two) = (write_spec(&one, &which), write_spec(&two, &Return::Ids));
             format!(
                 "{{\"default\": [\"add\", \"result\", [\"apply-hops\", \"r\", {one}]],
                    \"r\": [[\"copy\", \"*\"], [\"add\", \"more\", [\"hops\", {two}]]]}}"
@@ -484,7 +533,7 @@ fn rules() -> impl Strategy<Value = String> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 1500, ..ProptestConfig::default() })]
+    #![proptest_config(config())]
 
     #[test]
     fn dependencies_lead_back_to_what_changes(

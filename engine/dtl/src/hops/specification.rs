@@ -49,26 +49,31 @@ pub(crate) fn compile_hops(
         let mut specification =
             Specification { compiler, node, path, origin: origin.clone(), scope: outer };
         match specification.compile(index + 1 == count) {
-            Some((spec, returned, last)) => {
+            Some((spec, returned, goes_on)) => {
                 specs.push(spec);
-                returns = Some(returned);
-                origin = Origin::Use(last);
+                origin = Origin::Use(*goes_on.last()?);
+                returns = Some((returned, goes_on));
             }
             None => whole = false,
         }
         compiler.aliases.truncate(outer);
     }
     compiler.set_pipe_source(pipe_source);
-    if let Some(rule) = rule {
-        let entities = matches!(returns, Some(Return::Entities(_)));
-        let caller = if entities { Caller::Entities(origin) } else { Caller::Value };
-        compiler.uses.call(rule, caller);
-    }
     if !whole {
         return None;
     }
+    let (returns, goes_on) = returns?;
+    if let Some(rule) = rule {
+        if matches!(returns, Return::Entities(_)) {
+            for number in goes_on {
+                compiler.uses.call(rule, Caller::Entities(Origin::Use(number)));
+            }
+        } else {
+            compiler.uses.call(rule, Caller::Value);
+        }
+    }
     let at = compiler.place(call.node, call.path);
-    Some(Expr::Special(Box::new(Hops { specs, returns: returns?, rule, at })))
+    Some(Expr::Special(Box::new(Hops { specs, returns, rule, at })))
 }
 
 struct Specification<'c, 'a, 'n> {
@@ -84,8 +89,9 @@ struct Specification<'c, 'a, 'n> {
 struct Condition<'n> {
     node: &'n Node,
     path: Path,
-    /// For an `eq`: its sides.
-    sides: Option<[Side<'n>; 2]>,
+    /// The sides of a join: an `eq` with one variable on each side, two
+    /// different ones (documentation page `hub/dtl/joins`).
+    join: Option<[Side<'n>; 2]>,
     names: BTreeSet<Variable>,
 }
 
@@ -113,7 +119,9 @@ struct Dataset {
 }
 
 impl<'n> Specification<'_, '_, 'n> {
-    fn compile(&mut self, is_last: bool) -> Option<(Spec, Return, usize)> {
+    /// The plan, what is returned, and the uses whose entities go on to the
+    /// next specification or rule.
+    fn compile(&mut self, is_last: bool) -> Option<(Spec, Return, Vec<usize>)> {
         if !self.node.is_object() {
             let message = format!("expected a hops specification, not a {}", self.node.type_name());
             self.compiler.error(code::HOPS, self.node, &self.path, message);
@@ -136,10 +144,9 @@ impl<'n> Specification<'_, '_, 'n> {
             let next = unbound().find_map(|dataset| {
                 let joins = conditions.iter().enumerate().filter(|(at, _)| !used[*at]);
                 let mut sides = joins.filter_map(|(at, condition)| {
-                    let [a, b] = condition.sides.as_ref()?;
+                    let [a, b] = condition.join.as_ref()?;
                     let reaches = |right: &Side<'_>, left: &Side<'_>| {
                         right.names.iter().eq([&Variable::Slot(dataset.slot)])
-                            && !left.names.is_empty()
                             && left.names.is_subset(&bound)
                     };
                     if reaches(a, b) {
@@ -196,12 +203,13 @@ impl<'n> Specification<'_, '_, 'n> {
         }
         let last = datasets.last()?;
         let returns = self.returns(&datasets, is_last, recurse.is_some())?;
-        let goes_on = match returns {
-            Return::Entities(ref slots) if slots.len() == 1 => slots[0],
-            _ => last.slot,
+        let goes_on = match &returns {
+            Return::Entities(slots) => slots.clone(),
+            Return::Path(_) | Return::Template(_) => vec![last.slot],
         };
-        let number = numbers.iter().find(|(slot, _)| *slot == goes_on)?.1;
-        Some((Spec { before, binds, recurse, last: last.slot }, returns, number))
+        let goes_on = numbers.iter().filter(|(slot, _)| goes_on.contains(slot));
+        let goes_on = goes_on.map(|(_, number)| *number).collect();
+        Some((Spec { before, binds, recurse, last: last.slot }, returns, goes_on))
     }
 
     fn report_unknown_keys(&mut self) {
@@ -285,14 +293,21 @@ impl<'n> Specification<'_, '_, 'n> {
             }
             return;
         }
-        let sides = (function == Some("eq") && items.len() == 3).then(|| {
+        let join = (function == Some("eq") && items.len() == 3).then(|| {
             [1, 2].map(|at| Side {
                 node: &items[at],
                 path: path.index(at),
                 names: self.variables(&items[at]),
             })
         });
-        to.push(Condition { node, path, sides, names: self.variables(node) });
+        let join = join.filter(|[a, b]| {
+            let ours = |name: &Variable| matches!(name, Variable::Slot(_));
+            a.names.len() == 1
+                && b.names.len() == 1
+                && a.names != b.names
+                && (a.names.iter().any(ours) || b.names.iter().any(ours))
+        });
+        to.push(Condition { node, path, join, names: self.variables(node) });
     }
 
     /// The variables that an expression names.
@@ -363,18 +378,12 @@ impl<'n> Specification<'_, '_, 'n> {
                 continue;
             }
             *used = true;
-            let is_join = condition.sides.as_ref().is_some_and(|[a, b]| {
-                let single = |side: &Side<'_>| {
-                    side.names.len() == 1 && !side.names.contains(&Variable::Other)
-                };
-                single(a) && single(b) && a.names != b.names
-            });
-            to.push(match &condition.sides {
-                Some([a, b]) if is_join => {
+            to.push(match &condition.join {
+                Some([a, b]) => {
                     let left = self.compiler.expr(a.node, &a.path);
                     Filter::Overlap(left?, self.compiler.expr(b.node, &b.path)?)
                 }
-                _ => Filter::Truth(self.compiler.expr(condition.node, &condition.path)?),
+                None => Filter::Truth(self.compiler.expr(condition.node, &condition.path)?),
             });
         }
         Some(())
