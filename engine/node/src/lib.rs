@@ -1,1 +1,7 @@
-//! One running node: assembles the engine and serves its API.
+//! One running node: assembles the engine, owns its threads, serves its API.
+
+mod access;
+pub mod folder;
+mod layout;
+
+pub use access::{Claims, KeyError, Refused, Tokens};
