@@ -102,7 +102,9 @@ fn read_or_make(path: &Path) -> io::Result<Vec<u8>> {
     match fs::read(path) {
         Ok(key) if key.len() >= 32 => return Ok(key),
         Ok(_) => {
-            return Err(io::Error::other("the key is too short: delete the file to make a new one"));
+            return Err(io::Error::other(
+                "the key is too short: delete the file to make a new one",
+            ));
         }
         Err(cause) if cause.kind() == io::ErrorKind::NotFound => {}
         Err(cause) => return Err(cause),

@@ -3,5 +3,6 @@
 mod access;
 pub mod folder;
 mod layout;
+pub mod specs;
 
 pub use access::{Claims, KeyError, Refused, Tokens};
