@@ -1,0 +1,102 @@
+//! Failed calls: a status and a body that says what to do.
+
+use axum::Json;
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use pipewright_protocol::studio::{ApiError, Conflict};
+use pipewright_store::StoreError;
+
+use crate::Refused;
+use crate::folder::FolderError;
+
+/// Why a call failed.
+#[derive(Debug)]
+pub(crate) struct Failed {
+    status: StatusCode,
+    body: Body,
+}
+
+#[derive(Debug)]
+enum Body {
+    Error(ApiError),
+    Conflict(Box<Conflict>),
+}
+
+impl Failed {
+    pub(crate) fn new(status: StatusCode, code: &str, message: impl Into<String>) -> Failed {
+        let body = Body::Error(ApiError { code: code.to_owned(), message: message.into() });
+        Failed { status, body }
+    }
+
+    pub(crate) fn not_found(message: impl Into<String>) -> Failed {
+        Failed::new(StatusCode::NOT_FOUND, "not-found", message)
+    }
+
+    pub(crate) fn bad_request(message: impl Into<String>) -> Failed {
+        Failed::new(StatusCode::BAD_REQUEST, "bad-request", message)
+    }
+
+    pub(crate) fn internal(message: impl Into<String>) -> Failed {
+        Failed::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", message)
+    }
+
+    /// The call would run something that its folder is not trusted with.
+    pub(crate) fn not_trusted() -> Failed {
+        Failed::new(
+            StatusCode::FORBIDDEN,
+            "not-trusted",
+            "nothing of this folder runs until you trust it",
+        )
+    }
+}
+
+impl IntoResponse for Failed {
+    fn into_response(self) -> Response {
+        if self.status.is_server_error() {
+            tracing::error!(status = %self.status, body = ?self.body, "a request failed");
+        }
+        match self.body {
+            Body::Error(error) => (self.status, Json(error)).into_response(),
+            Body::Conflict(conflict) => (self.status, Json(conflict)).into_response(),
+        }
+    }
+}
+
+impl From<Refused> for Failed {
+    fn from(refused: Refused) -> Failed {
+        let (status, code) = match refused {
+            Refused::Missing | Refused::Invalid => (StatusCode::UNAUTHORIZED, "token"),
+            Refused::NotAllowed { .. } => (StatusCode::FORBIDDEN, "role"),
+        };
+        Failed::new(status, code, refused.to_string())
+    }
+}
+
+impl From<StoreError> for Failed {
+    fn from(error: StoreError) -> Failed {
+        match error {
+            StoreError::UnknownDataset(_) | StoreError::NoIndex { .. } => {
+                Failed::not_found(error.to_string())
+            }
+            StoreError::IndexBehind { .. } => {
+                Failed::new(StatusCode::SERVICE_UNAVAILABLE, "index-behind", error.to_string())
+            }
+            other => Failed::internal(other.to_string()),
+        }
+    }
+}
+
+impl From<FolderError> for Failed {
+    fn from(error: FolderError) -> Failed {
+        match error {
+            FolderError::Conflict(conflict) => {
+                Failed { status: StatusCode::CONFLICT, body: Body::Conflict(conflict) }
+            }
+            FolderError::Missing { .. } => Failed::not_found(error.to_string()),
+            FolderError::NotOurs { .. } | FolderError::BadEdit { .. } => {
+                Failed::bad_request(error.to_string())
+            }
+            FolderError::Io { .. } => Failed::internal(error.to_string()),
+        }
+    }
+}
