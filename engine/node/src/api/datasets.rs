@@ -195,7 +195,7 @@ impl Write for Pieces {
 }
 
 /// A channel as the stream of a body.
-struct Received(tokio::sync::mpsc::Receiver<std::io::Result<Vec<u8>>>);
+pub(super) struct Received(pub(super) tokio::sync::mpsc::Receiver<std::io::Result<Vec<u8>>>);
 
 impl futures_core::Stream for Received {
     type Item = std::io::Result<Vec<u8>>;

@@ -1,0 +1,288 @@
+//! Pipes and their pumps.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use axum::body::Bytes;
+use axum::extract::{Path, Query, State};
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use axum::{Json, Router};
+use pipewright_config::Pipe;
+use pipewright_entity::Entity;
+use pipewright_protocol::studio::PipeState;
+use pipewright_store::{Reader, Select, names};
+use serde_json::{Value, json};
+
+use super::{Failed, blocking, flag};
+use crate::evaluate::Stage;
+use crate::node::Loaded;
+use crate::{Node, status};
+
+pub(super) fn routes() -> Router<Arc<Node>> {
+    Router::new()
+        .route("/pipes", get(list))
+        .route("/pipes/{id}", get(one))
+        .route("/pipes/{id}/config", get(config))
+        .route("/pipes/{id}/pump", get(pump).post(operate))
+        .route("/pipes/{id}/log", get(log))
+        .route("/pipes/{id}/entities", get(entities))
+        .route("/publishers/{id}/entities", get(publish_entities))
+        .route("/publishers/{id}/csv", get(publish_csv))
+}
+
+async fn list(State(node): State<Arc<Node>>) -> Result<Json<Vec<Value>>, Failed> {
+    blocking(node, |node| {
+        let (loaded, reader) = (node.loaded(), node.store().reader()?);
+        let shown = loaded.project.pipes().map(|pipe| show(node, &loaded, &reader, pipe));
+        shown.collect::<Result<Vec<_>, _>>().map(Json)
+    })
+    .await
+}
+
+async fn one(State(node): State<Arc<Node>>, Path(id): Path<String>) -> Result<Json<Value>, Failed> {
+    blocking(node, move |node| {
+        let (loaded, reader) = (node.loaded(), node.store().reader()?);
+        show(node, &loaded, &reader, known(&loaded, &id)?).map(Json)
+    })
+    .await
+}
+
+async fn config(
+    State(node): State<Arc<Node>>,
+    Path(id): Path<String>,
+) -> Result<Json<Value>, Failed> {
+    let loaded = node.loaded();
+    Ok(Json(known(&loaded, &id)?.original()))
+}
+
+fn known<'l>(loaded: &'l Loaded, id: &str) -> Result<&'l Pipe, Failed> {
+    match loaded.project.pipe(id) {
+        Some(pipe) => Ok(pipe),
+        None => Err(Failed::not_found(format!("there is no pipe {id:?}"))),
+    }
+}
+
+/// A pipe as the service API shows it.
+fn show(node: &Node, loaded: &Loaded, reader: &Reader, pipe: &Pipe) -> Result<Value, Failed> {
+    Ok(json!({
+        "_id": pipe.id,
+        "storage": match pipe.sink_dataset() {
+            Some(dataset) => reader.dataset(dataset)?.map_or(0, |dataset| dataset.bytes),
+            None => 0,
+        },
+        "config": { "original": pipe.original(), "effective": pipe.effective() },
+        "runtime": runtime(node, loaded, reader, pipe)?,
+    }))
+}
+
+fn runtime(node: &Node, loaded: &Loaded, reader: &Reader, pipe: &Pipe) -> Result<Value, Failed> {
+    let plan = loaded.plan(&pipe.id);
+    let plan = plan.as_deref().map_err(String::as_str);
+    let status = status::pipe_status(node, reader, &pipe.id, plan)?;
+    let last = status::last_run(reader, &pipe.id)?;
+    let problems: Vec<Value> = loaded
+        .problems
+        .iter()
+        .filter(|problem| problem.component.as_ref() == Some(&pipe.id))
+        .map(|problem| {
+            json!({
+                "elements": problem.diagnostic.path.bracketed(),
+                "level": problem.diagnostic.severity.to_string(),
+                "msg": problem.diagnostic.message,
+            })
+        })
+        .collect();
+    let sources: Vec<String> = pipe.source_datasets().iter().map(ToString::to_string).collect();
+    let queue = |dataset: &String| status.queues.get(dataset).copied().unwrap_or(0);
+    let source_queue = match sources.as_slice() {
+        [] => Value::Null,
+        [only] => queue(only).into(),
+        several => several.iter().map(|dataset| (dataset.clone(), queue(dataset).into())).collect(),
+    };
+    let dependencies: serde_json::Map<String, Value> = match plan {
+        Ok(plan) => plan
+            .dependencies()
+            .map(|(dataset, _)| (dataset.to_string(), queue(&dataset.to_string()).into()))
+            .collect(),
+        Err(_) => serde_json::Map::new(),
+    };
+    let failed = status.state == PipeState::Failed;
+    Ok(json!({
+        "state": match status.state {
+            PipeState::New | PipeState::Serving | PipeState::Invalid => Value::Null,
+            state => serde_json::to_value(state).unwrap_or_default(),
+        },
+        "success": !failed,
+        "is-running": status.state == PipeState::Running,
+        "is-disabled": status.state == PipeState::Disabled,
+        "is-valid-config": status.state != PipeState::Invalid,
+        "config-errors": problems,
+        "last-message": status.message,
+        "last-original-error-message": if failed { status.message.clone() } else { None },
+        "last-started": last.as_ref().and_then(|last| last.started).map(crate::time::iso),
+        "last-run": status.last_run.map(crate::time::iso),
+        "current-time": crate::time::iso(crate::time::now()),
+        "progress": { "processed": status.processed, "last-run": status.processed },
+        "queues": { "source": source_queue, "dependencies": dependencies },
+        "last-seen": reader.offset(&pipe.id)?,
+        "execution-dataset": names::execution_log(&pipe.id),
+        "origin": "user",
+        "supported-operations": if pipe.is_endpoint() { json!([]) } else { json!(["start", "start-rescan", "stop"]) },
+    }))
+}
+
+async fn pump(State(node): State<Arc<Node>>, Path(id): Path<String>) -> Result<Json<Value>, Failed> {
+    blocking(node, move |node| {
+        let (loaded, reader) = (node.loaded(), node.store().reader()?);
+        let pipe = known(&loaded, &id)?;
+        Ok(Json(json!({
+            "_id": format!("pump:{id}"),
+            "runtime": runtime(node, &loaded, &reader, pipe)?,
+        })))
+    })
+    .await
+}
+
+/// Starts and stops a pipe: `operation` in a form or in the query.
+async fn operate(
+    State(node): State<Arc<Node>>,
+    Path(id): Path<String>,
+    Query(mut fields): Query<HashMap<String, String>>,
+    body: Bytes,
+) -> Result<Json<Value>, Failed> {
+    fields.extend(form(&body));
+    let operation = fields.remove("operation").unwrap_or_default();
+    let path = id.clone();
+    blocking(node.clone(), move |node| {
+        known(&node.loaded(), &id)?;
+        match operation.as_str() {
+            "start" | "start-rescan" => {
+                if !node.is_trusted() {
+                    return Err(Failed::not_trusted());
+                }
+                if node.conductor.is_running(&id) {
+                    let message = format!("the pipe {id:?} is running");
+                    return Err(Failed::new(StatusCode::CONFLICT, "running", message));
+                }
+                node.start(std::slice::from_ref(&id), operation == "start-rescan")
+            }
+            "stop" => {
+                node.stop(std::slice::from_ref(&id));
+                Ok(())
+            }
+            other => Err(Failed::bad_request(format!(
+                "the operation {other:?} is not known here: start, start-rescan, stop"
+            ))),
+        }
+    })
+    .await?;
+    pump(State(node), Path(path)).await
+}
+
+/// The fields of an `application/x-www-form-urlencoded` body.
+fn form(body: &[u8]) -> HashMap<String, String> {
+    let text = std::str::from_utf8(body).unwrap_or_default();
+    let decode = |part: &str| {
+        let part = part.replace('+', " ");
+        percent_encoding::percent_decode_str(&part).decode_utf8_lossy().into_owned()
+    };
+    let pairs = text.split('&').filter_map(|pair| pair.split_once('='));
+    pairs.map(|(name, value)| (decode(name), decode(value))).collect()
+}
+
+async fn log(
+    State(node): State<Arc<Node>>,
+    Path(id): Path<String>,
+    Query(query): Query<HashMap<String, String>>,
+) -> Result<Json<Vec<Entity>>, Failed> {
+    let select = Select {
+        history: flag(query.get("history"), true),
+        deleted: flag(query.get("deleted"), true),
+        reverse: flag(query.get("reverse"), false),
+        ..Select::default()
+    };
+    let number = |name: &str| query.get(name).and_then(|text| text.parse().ok());
+    let (since, limit) = (number("since"), number("limit"));
+    blocking(node, move |node| {
+        known(&node.loaded(), &id)?;
+        let reader = node.store().reader()?;
+        let log = names::execution_log(&id);
+        if reader.dataset(&log)?.is_none() {
+            return Ok(Json(Vec::new()));
+        }
+        let lines = reader.changes(&log, since, limit, select)?;
+        let lines = lines.map(|version| Ok(version?.with_metadata()));
+        lines.collect::<Result<Vec<_>, Failed>>().map(Json)
+    })
+    .await
+}
+
+async fn entities(
+    State(node): State<Arc<Node>>,
+    Path(id): Path<String>,
+    Query(query): Query<HashMap<String, String>>,
+) -> Result<Json<Vec<Entity>>, Failed> {
+    let stage = match query.get("stage").map(String::as_str) {
+        None | Some("sink" | "") => Stage::Sink,
+        Some("source" | "before-transforms") => Stage::Source,
+        Some("after-transforms") => Stage::AfterTransforms,
+        Some(other) => {
+            return Err(Failed::bad_request(format!(
+                "no stage {other:?}: source, before-transforms, after-transforms, sink"
+            )));
+        }
+    };
+    let limit = query.get("limit").and_then(|limit| limit.parse().ok());
+    blocking(node, move |node| {
+        known(&node.loaded(), &id)?;
+        node.entities(&id, stage, None, limit, HashMap::new()).map(Json)
+    })
+    .await
+}
+
+async fn publish_entities(
+    State(node): State<Arc<Node>>,
+    Path(id): Path<String>,
+    Query(query): Query<HashMap<String, String>>,
+) -> Result<Response, Failed> {
+    blocking(node, move |node| {
+        let entities = published(node, &id, query)?;
+        Ok(Json(entities).into_response())
+    })
+    .await
+}
+
+async fn publish_csv(
+    State(node): State<Arc<Node>>,
+    Path(id): Path<String>,
+    Query(query): Query<HashMap<String, String>>,
+) -> Result<Response, Failed> {
+    blocking(node, move |node| {
+        let entities = published(node, &id, query)?;
+        let (content_type, bytes) = node.csv(&id, &entities)?;
+        let mut headers = HeaderMap::new();
+        if let Ok(value) = content_type.parse() {
+            headers.insert(header::CONTENT_TYPE, value);
+        }
+        Ok((headers, bytes).into_response())
+    })
+    .await
+}
+
+/// The entities that a published pipe gives; parameters that are not of the
+/// protocol are bound to `_B`.
+fn published(
+    node: &Arc<Node>,
+    id: &str,
+    mut query: HashMap<String, String>,
+) -> Result<Vec<Entity>, Failed> {
+    let loaded = node.loaded();
+    if !known(&loaded, id)?.is_endpoint() {
+        return Err(Failed::not_found(format!("the pipe {id:?} publishes nothing")));
+    }
+    let since = query.remove("since");
+    let limit = query.remove("limit").and_then(|limit| limit.parse().ok());
+    node.entities(id, Stage::Sink, since, limit, query)
+}

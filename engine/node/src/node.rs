@@ -1,0 +1,467 @@
+//! A node: a project folder, a store, and what runs between them.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
+
+use pipewright_component::{Access, Permission};
+use pipewright_config::{self as config, Problem, Project, flow};
+use pipewright_entity::{Text, Value};
+use pipewright_protocol::studio::{self, Edited, Edits, FileInfo, Role};
+use pipewright_pump::{Flow, FlowPipe, Plan};
+use pipewright_store::{Store, StoreError};
+use pipewright_systems::Systems;
+
+use crate::access::{Claims, KeyError, Tokens};
+use crate::api::Failed;
+use crate::conductor::Conductor;
+use crate::events::Hub;
+use crate::folder::{Folder, text_hash};
+use crate::settings::{Settings, SettingsError};
+
+/// The folder below a project that is the program's own: the store, and what
+/// else is not config.
+pub const OWN_FOLDER: &str = ".pipewright";
+
+/// How to open a node.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// The project folder.
+    pub folder: PathBuf,
+    /// Where the store lies; in the project folder when `None`.
+    pub store: Option<PathBuf>,
+    /// The environment: `NAME-env.json`. `test` when `None`, if it is there.
+    pub profile: Option<String>,
+    /// Whether outside systems may be read.
+    pub read_outside: Permission,
+    /// Whether outside systems may be written.
+    pub write_outside: Permission,
+    /// The settings that know which folders are trusted; those of the user
+    /// when `None`.
+    pub settings: Option<Settings>,
+}
+
+impl Options {
+    /// A node on a project folder that touches nothing outside.
+    pub fn new(folder: impl Into<PathBuf>) -> Options {
+        Options {
+            folder: folder.into(),
+            store: None,
+            profile: None,
+            read_outside: Permission::Held,
+            write_outside: Permission::Held,
+            settings: None,
+        }
+    }
+
+    /// Where the store lies.
+    pub fn store_folder(&self) -> PathBuf {
+        self.store.clone().unwrap_or_else(|| store_of(&self.folder))
+    }
+}
+
+/// Where the store of a project folder lies.
+pub fn store_of(folder: &Path) -> PathBuf {
+    folder.join(OWN_FOLDER).join("store")
+}
+
+/// Why a node cannot be opened.
+#[derive(Debug, thiserror::Error)]
+pub enum NodeError {
+    /// The project folder cannot be read.
+    #[error(transparent)]
+    Folder(#[from] config::OpenError),
+    /// The store cannot be opened.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The key of the tokens cannot be had.
+    #[error(transparent)]
+    Key(#[from] KeyError),
+    /// The settings cannot be had.
+    #[error(transparent)]
+    Settings(#[from] SettingsError),
+    /// A file of the node or a thread cannot be made.
+    #[error("{what}: {cause}")]
+    Io {
+        /// What could not be done.
+        what: String,
+        /// What the system says.
+        cause: std::io::Error,
+    },
+    /// What was asked for is not there, or not possible.
+    #[error("{0}")]
+    Refused(String),
+}
+
+/// One running node.
+pub struct Node {
+    options: Options,
+    folder: Folder,
+    store: Store,
+    tokens: Tokens,
+    settings: Settings,
+    pub(crate) systems: Systems,
+    hub: Arc<Hub>,
+    pub(crate) conductor: Arc<Conductor>,
+    loaded: RwLock<Arc<Loaded>>,
+    /// Held while config changes: one change after the other.
+    changing: Mutex<()>,
+    trusted: AtomicBool,
+    live: AtomicBool,
+}
+
+/// The project as it was last read, and what was made of it.
+pub(crate) struct Loaded {
+    pub(crate) project: Project,
+    pub(crate) flow: flow::Graph,
+    /// The pipes that can run, and for the others why not.
+    pub(crate) plans: BTreeMap<Text, Result<Arc<Plan>, String>>,
+    pub(crate) problems: Vec<Problem>,
+    pub(crate) metadata: Value,
+}
+
+impl Loaded {
+    /// The plan of a pipe, or why there is none.
+    pub(crate) fn plan(&self, pipe: &str) -> Result<Arc<Plan>, String> {
+        match self.plans.get(pipe) {
+            Some(plan) => plan.clone(),
+            None => Err(format!("there is no pipe {pipe:?}")),
+        }
+    }
+}
+
+impl Node {
+    /// Opens a project folder with its store. Nothing runs yet.
+    pub fn open(options: Options) -> Result<Arc<Node>, NodeError> {
+        let store_folder = options.store_folder();
+        keep_out_of_git(&options.folder, &store_folder)?;
+        let store = Store::open(&store_folder)?;
+        let tokens = Tokens::open(&store_folder)?;
+        let settings = match &options.settings {
+            Some(settings) => settings.clone(),
+            None => Settings::of_user()?,
+        };
+        let trusted = settings.is_trusted(&options.folder)?;
+        let project = Project::open(&options.folder, options.profile.as_deref())?;
+        let hub = Hub::start().map_err(|cause| NodeError::Io { what: "events".into(), cause })?;
+        let node = Arc::new(Node {
+            folder: Folder::new(&options.folder),
+            live: AtomicBool::new(options.write_outside == Permission::Live),
+            loaded: RwLock::new(Arc::new(load(project))),
+            conductor: Conductor::new(),
+            systems: Systems::new(),
+            changing: Mutex::default(),
+            trusted: AtomicBool::new(trusted),
+            hub,
+            settings,
+            tokens,
+            store,
+            options,
+        });
+        node.remember_config(&node.loaded(), "the folder was opened")?;
+        node.publish();
+        Ok(node)
+    }
+
+    /// What the node is called: its folder.
+    pub fn name(&self) -> String {
+        let folder = self.options.folder.canonicalize();
+        let folder = folder.as_deref().unwrap_or(&self.options.folder);
+        folder.file_name().map_or_else(
+            || folder.display().to_string(),
+            |name| name.to_string_lossy().into_owned(),
+        )
+    }
+
+    /// The datasets.
+    pub fn store(&self) -> &Store {
+        &self.store
+    }
+
+    /// Who may call.
+    pub fn tokens(&self) -> &Tokens {
+        &self.tokens
+    }
+
+    /// The project folder.
+    pub fn root(&self) -> &Path {
+        &self.options.folder
+    }
+
+    pub(crate) fn hub(&self) -> &Arc<Hub> {
+        &self.hub
+    }
+
+    pub(crate) fn loaded(&self) -> Arc<Loaded> {
+        self.loaded.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// The project as it was last read.
+    pub fn config(&self) -> Project {
+        self.loaded().project.clone()
+    }
+
+    /// Everything found wrong in the project as it was last read.
+    pub fn problems(&self) -> Vec<Problem> {
+        self.loaded().problems.clone()
+    }
+
+    pub(crate) fn folder(&self) -> Result<&Folder, Failed> {
+        Ok(&self.folder)
+    }
+
+    /// Whether pipes of the folder may run.
+    pub fn is_trusted(&self) -> bool {
+        self.trusted.load(Ordering::Acquire)
+    }
+
+    /// Lets pipes of the folder run, or stops them; remembered for the user.
+    pub fn set_trusted(&self, trusted: bool) -> Result<(), SettingsError> {
+        self.settings.trust(&self.options.folder, trusted)?;
+        self.trusted.store(trusted, Ordering::Release);
+        if !trusted {
+            self.conductor.stop(&[]);
+        }
+        self.publish();
+        Ok(())
+    }
+
+    /// Lets writes to outside systems through, or holds them. Not remembered:
+    /// a node starts with writes held.
+    pub fn set_live(&self, live: bool) {
+        self.live.store(live, Ordering::Release);
+        self.publish();
+    }
+
+    /// What runs may do outside.
+    pub(crate) fn access(&self) -> Access {
+        let live = self.live.load(Ordering::Acquire);
+        Access {
+            read_outside: self.options.read_outside,
+            write_outside: if live { Permission::Live } else { Permission::Held },
+        }
+    }
+
+    /// The project for a caller with a role.
+    pub(crate) fn project(&self, role: Role) -> studio::Project {
+        let loaded = self.loaded();
+        let project = &loaded.project;
+        let file = |profile: &str| format!("{profile}-env.json");
+        studio::Project {
+            name: self.name(),
+            folder: Some(self.options.folder.display().to_string()),
+            version: crate::VERSION.to_owned(),
+            role,
+            trusted: self.is_trusted(),
+            live: self.live.load(Ordering::Acquire),
+            profile: project.profile().map(file),
+            profiles: project.profiles().into_iter().map(file).collect(),
+            env: project.variables().values().clone(),
+            problems: loaded.problems.iter().map(crate::wire::problem).collect(),
+        }
+    }
+
+    /// The config files with the hashes of their texts.
+    pub(crate) fn files(&self) -> Result<Vec<FileInfo>, Failed> {
+        use pipewright_config::FileKind;
+        let loaded = self.loaded();
+        let component = |path: &str| {
+            let of_pipe = loaded.project.pipes().find(|pipe| pipe.origin.file.path == path);
+            let of_system = loaded.project.systems().find(|system| system.origin.file.path == path);
+            of_pipe.map(|pipe| pipe.id.to_string()).or(of_system.map(|system| system.id.to_string()))
+        };
+        let files = loaded.project.files().map(|file| FileInfo {
+            path: file.path.to_string(),
+            kind: match file.kind {
+                FileKind::Pipe => studio::FileKind::Pipe,
+                FileKind::System => studio::FileKind::System,
+                FileKind::Metadata => studio::FileKind::Metadata,
+                FileKind::Env => studio::FileKind::Env,
+                _ => studio::FileKind::Other,
+            },
+            component: component(&file.path),
+            hash: text_hash(&file.document.text),
+        });
+        Ok(files.collect())
+    }
+
+    /// Changes config files as one step and takes the change up.
+    pub(crate) fn edit(&self, edits: &Edits, by: &Claims) -> Result<Edited, Failed> {
+        let edited = {
+            let _changing = self.changing.lock().unwrap_or_else(PoisonError::into_inner);
+            self.folder.apply(edits)?
+        };
+        let why = format!("{} ({})", edits.label, by.sub);
+        self.reload(&why).map_err(|error| Failed::internal(error.to_string()))?;
+        Ok(edited)
+    }
+
+    /// Reads the folder again and takes up what changed: only files whose text
+    /// is another are parsed, only pipes whose config is another are compiled.
+    pub fn reload(&self, why: &str) -> Result<(), NodeError> {
+        let _changing = self.changing.lock().unwrap_or_else(PoisonError::into_inner);
+        let before = self.loaded();
+        let files = config::read_folder(&self.options.folder)?;
+        let mut changes = Vec::new();
+        let mut told = Vec::new();
+        let now: BTreeMap<&str, &config::SourceFile> =
+            files.iter().map(|file| (file.path.as_str(), file)).collect();
+        for file in before.project.files() {
+            if !now.contains_key(file.path.as_str()) {
+                changes.push(config::Change::Remove(file.path.to_string()));
+                told.push(studio::FileChange { path: file.path.to_string(), hash: None });
+            }
+        }
+        for file in &files {
+            let known = before.project.file(&file.path).map(|file| &*file.document.text);
+            let text = file.text.as_deref().ok();
+            if config::FileKind::of(&file.path).is_read() && known != text {
+                changes.push(config::Change::Put(file.clone()));
+                let hash = text.map(text_hash);
+                told.push(studio::FileChange { path: file.path.clone(), hash });
+            }
+        }
+        if changes.is_empty() {
+            return Ok(());
+        }
+        let loaded = Arc::new(load_changed(before.project.with(changes), &before));
+        *self.loaded.write().unwrap_or_else(PoisonError::into_inner) = loaded.clone();
+        self.remember_config(&loaded, why)?;
+        self.hub.config(told);
+        self.publish();
+        Ok(())
+    }
+
+    /// Keeps every version of every component in the dataset `system:config`:
+    /// the text as it is written, the file it stands in, and why it changed.
+    fn remember_config(&self, loaded: &Loaded, why: &str) -> Result<(), NodeError> {
+        use pipewright_entity::Entity;
+        use pipewright_store::{Write, names};
+        let mut batch = self.store.batch(crate::time::now());
+        batch.set_run(why);
+        let pipes = loaded.project.pipes().map(|pipe| (&pipe.id, &pipe.origin));
+        let systems = loaded.project.systems().map(|system| (&system.id, &system.origin));
+        let mut present = std::collections::BTreeSet::new();
+        for (id, origin) in pipes.chain(systems) {
+            let text = origin.file.document.text.get(origin.span.clone()).unwrap_or_default();
+            let entity = Entity::new(id.clone())
+                .with("file", origin.file.path.as_str())
+                .with("text", text);
+            present.insert(id.clone());
+            batch.append(names::CONFIG, entity);
+        }
+        batch.create(names::CONFIG);
+        let reader = self.store.reader()?;
+        if reader.dataset(names::CONFIG)?.is_some() {
+            for version in reader.current(names::CONFIG)? {
+                let id = version?.entity.id().clone();
+                if !present.contains(&id) {
+                    batch.append(names::CONFIG, Write::delete(id));
+                }
+            }
+        }
+        self.store.commit(batch)?;
+        Ok(())
+    }
+
+    /// Tells listeners and the conductor how things are after a change.
+    fn publish(&self) {
+        let loaded = self.loaded();
+        let pipes: Vec<FlowPipe> =
+            loaded.plans.values().flatten().map(|plan| plan.flow_pipe()).collect();
+        self.conductor.set_flow(Flow::new(pipes));
+        self.hub.project(self.project(Role::Admin));
+        crate::status::publish(self, &loaded);
+    }
+
+    /// Marks pipes to run, all when `pipes` is empty.
+    pub(crate) fn start(&self, pipes: &[String], full: bool) -> Result<(), Failed> {
+        let loaded = self.loaded();
+        for pipe in pipes {
+            if let Err(why) = loaded.plan(pipe) {
+                return Err(Failed::bad_request(format!("{pipe:?} cannot run: {why}")));
+            }
+        }
+        let unknown = self.conductor.mark(pipes, full);
+        match unknown.first() {
+            None => Ok(()),
+            Some(pipe) => Err(Failed::bad_request(format!("{pipe:?} is switched off or serves requests"))),
+        }
+    }
+
+    /// Stops pipes, all when `pipes` is empty.
+    pub(crate) fn stop(&self, pipes: &[String]) {
+        self.conductor.stop(pipes);
+    }
+}
+
+impl Drop for Node {
+    fn drop(&mut self) {
+        self.conductor.close();
+    }
+}
+
+/// Makes the folder of the store, and keeps the program's own folder below a
+/// project out of version control.
+fn keep_out_of_git(folder: &Path, store: &Path) -> Result<(), NodeError> {
+    let io = |path: &Path| {
+        let what = path.display().to_string();
+        move |cause| NodeError::Io { what, cause }
+    };
+    std::fs::create_dir_all(store).map_err(io(store))?;
+    let own = folder.join(OWN_FOLDER);
+    let ignore = own.join(".gitignore");
+    if store.starts_with(&own) && !ignore.exists() {
+        std::fs::write(&ignore, "/store/\n").map_err(io(&ignore))?;
+    }
+    Ok(())
+}
+
+fn load(project: Project) -> Loaded {
+    let plans = project.pipes().map(|pipe| (pipe.id.clone(), plan(&project, pipe))).collect();
+    assemble(project, plans)
+}
+
+/// Compiles what changed and keeps the rest.
+fn load_changed(project: Project, before: &Loaded) -> Loaded {
+    let same_surroundings = project.metadata().original() == before.project.metadata().original();
+    let plans = project.pipes().map(|pipe| {
+        let known = before.project.pipe(&pipe.id).filter(|known| {
+            same_surroundings && known.effective() == pipe.effective() && same_systems(&project, before, pipe)
+        });
+        let plan = match known.and_then(|_| before.plans.get(&pipe.id)) {
+            Some(plan) => plan.clone(),
+            None => plan(&project, pipe),
+        };
+        (pipe.id.clone(), plan)
+    });
+    let plans = plans.collect();
+    assemble(project, plans)
+}
+
+fn same_systems(project: &Project, before: &Loaded, pipe: &config::Pipe) -> bool {
+    let effective = pipe.effective();
+    ["source", "sink"].iter().all(|part| {
+        let id = effective[part]["system"].as_str().unwrap_or_default();
+        let config = |project: &Project| project.system(id).map(|system| system.config.clone());
+        config(project) == config(&before.project)
+    })
+}
+
+fn plan(project: &Project, pipe: &config::Pipe) -> Result<Arc<Plan>, String> {
+    if let Some(obstacle) = pipe.obstacles().first() {
+        return Err(obstacle.why.clone());
+    }
+    let systems = |id: &str| project.system(id).map(|system| system.config.clone());
+    pipewright_pump::compile(&pipe.effective(), &systems).map(Arc::new).map_err(|found| {
+        found.first().map_or_else(|| "its config has errors".into(), ToString::to_string)
+    })
+}
+
+fn assemble(project: Project, plans: BTreeMap<Text, Result<Arc<Plan>, String>>) -> Loaded {
+    let problems = config::validate(&project);
+    let flow = flow::Graph::new(&project);
+    let metadata = Value::from_json(&project.metadata().original());
+    Loaded { project, flow, plans, problems, metadata }
+}

@@ -1,0 +1,241 @@
+//! How pipes and datasets fare, as listeners and the service API see it.
+
+use std::collections::BTreeMap;
+
+use pipewright_entity::Value;
+use pipewright_protocol::studio::{DatasetStatus, PipeState, PipeStatus};
+use pipewright_pump::{Ending, Mode, Plan, Report};
+use pipewright_store::{Dataset, Reader, StoreError, names};
+
+use crate::Node;
+use crate::node::Loaded;
+
+/// Tells listeners everything as it is now.
+pub(crate) fn publish(node: &Node, loaded: &Loaded) {
+    if let Err(error) = try_publish(node, loaded) {
+        tracing::error!(%error, "the state of pipes and datasets cannot be read");
+    }
+}
+
+fn try_publish(node: &Node, loaded: &Loaded) -> Result<(), StoreError> {
+    let reader = node.store().reader()?;
+    let datasets = reader.datasets()?;
+    let shown = |id: &str| datasets.iter().any(|dataset| dataset.id == id && !dataset.is_internal());
+    node.hub().keep(|pipe| loaded.plans.contains_key(pipe), shown);
+    for dataset in datasets.iter().filter(|dataset| !dataset.is_internal()) {
+        node.hub().dataset(dataset_status(dataset));
+    }
+    for (id, plan) in &loaded.plans {
+        node.hub().pipe(pipe_status(node, &reader, id, plan.as_deref().map_err(String::as_str))?);
+    }
+    Ok(())
+}
+
+/// How a dataset fares.
+pub(crate) fn dataset_status(dataset: &Dataset) -> DatasetStatus {
+    DatasetStatus {
+        id: dataset.id.to_string(),
+        entities: dataset.live,
+        deleted: dataset.deleted,
+        versions: dataset.log_live + dataset.log_deleted,
+        next_offset: dataset.length,
+        bytes: dataset.bytes,
+        modified: dataset.last_modified,
+        populated: dataset.is_populated(),
+    }
+}
+
+/// How a pipe fares, from what it left in the store.
+pub(crate) fn pipe_status(
+    node: &Node,
+    reader: &Reader,
+    id: &str,
+    plan: Result<&Plan, &str>,
+) -> Result<PipeStatus, StoreError> {
+    let known = node.hub().pipe_status(id);
+    let mut status = PipeStatus { id: id.to_owned(), ..PipeStatus::default() };
+    let plan = match plan {
+        Ok(plan) => plan,
+        Err(why) => {
+            status.state = PipeState::Invalid;
+            status.message = Some(why.to_owned());
+            return Ok(status);
+        }
+    };
+    if let Some(last) = last_run(reader, id)? {
+        status.state = last.state;
+        status.message = last.message;
+        status.last_run = last.ended;
+        status.took = last.took;
+        status.processed = last.processed;
+    }
+    if plan.is_published() {
+        status.state = PipeState::Serving;
+    } else if plan.mode() == Mode::Off {
+        status.state = PipeState::Disabled;
+    } else if node.conductor.is_running(id) {
+        status.state = PipeState::Running;
+        status.processed = known.map_or(0, |known| known.processed);
+    }
+    status.queues = queues(reader, plan)?;
+    let retries = reader.retry_counts(id)?;
+    status.retries = retries.waiting;
+    status.dead = retries.dead;
+    Ok(status)
+}
+
+/// What waits for a pipe in each dataset that it reads.
+pub(crate) fn queues(reader: &Reader, plan: &Plan) -> Result<BTreeMap<String, u64>, StoreError> {
+    let mut queues = BTreeMap::new();
+    if plan.is_published() {
+        return Ok(queues);
+    }
+    let offset = reader.offset(plan.id())?;
+    let positions = reader.positions(plan.id())?;
+    for dataset in plan.flow_pipe().reads {
+        if reader.dataset(&dataset)?.is_none() {
+            continue;
+        }
+        let position = positions.iter().find(|position| position.dataset == dataset);
+        let since = match (position, &offset) {
+            (Some(position), _) => position.since,
+            (None, Some(Value::Int(offset))) => u64::try_from(*offset).ok(),
+            (None, Some(Value::Dict(offsets))) => match offsets.get(&dataset) {
+                Some(Value::Int(offset)) => u64::try_from(*offset).ok(),
+                _ => None,
+            },
+            _ => None,
+        };
+        let waits = reader.pending(&dataset, since)?;
+        if waits > 0 {
+            queues.insert(dataset.to_string(), waits);
+        }
+    }
+    Ok(queues)
+}
+
+/// How the last run of a pipe went, as its execution log has it.
+pub(crate) struct LastRun {
+    pub(crate) state: PipeState,
+    pub(crate) message: Option<String>,
+    pub(crate) started: Option<i64>,
+    pub(crate) ended: Option<i64>,
+    pub(crate) took: Option<u64>,
+    pub(crate) processed: u64,
+}
+
+pub(crate) fn last_run(reader: &Reader, pipe: &str) -> Result<Option<LastRun>, StoreError> {
+    let log = names::execution_log(pipe);
+    if reader.dataset(&log)?.is_none() {
+        return Ok(None);
+    }
+    let line = |id: &str| reader.get(&log, id);
+    let (started, completed, failed) =
+        (line("pump-started")?, line("pump-completed")?, line("pump-failed")?);
+    let last = match (completed, failed) {
+        (Some(a), Some(b)) => if a.updated > b.updated { a } else { b },
+        (Some(only), None) | (None, Some(only)) => only,
+        (None, None) => return Ok(None),
+    };
+    // A run that began and left no end was cut off, as by a crash.
+    let cut = started.as_ref().is_some_and(|started| started.updated > last.updated);
+    let entity = &last.entity;
+    let text = |name: &str| entity.get(name).and_then(Value::as_str);
+    let time = |name: &str| {
+        let at: jiff::Timestamp = text(name)?.parse().ok()?;
+        Some(at.as_microsecond())
+    };
+    let count = |name: &str| match entity.get(name) {
+        Some(Value::Int(number)) => u64::try_from(*number).unwrap_or(0),
+        _ => 0,
+    };
+    let took = match entity.get("total_time") {
+        Some(Value::Float(seconds)) => Some((seconds * 1e6) as u64),
+        _ => None,
+    };
+    let failed = count("entities_failed");
+    let (state, message) = if cut {
+        (PipeState::Stopped, Some("The last run was cut off; the next one goes on.".to_owned()))
+    } else if entity.id() == "pump-failed" {
+        (PipeState::Failed, text("reason_why_stopped").map(str::to_owned))
+    } else if entity.get("stopped") == Some(&Value::Bool(true)) {
+        (PipeState::Stopped, Some("Stopped.".to_owned()))
+    } else if failed > 0 {
+        (PipeState::Failed, Some(format!("{failed} entities failed.")))
+    } else {
+        (PipeState::Finished, took.map(|took| format!("Completed in {:.2} s.", took as f64 / 1e6)))
+    };
+    Ok(Some(LastRun {
+        state,
+        message,
+        started: time("start_time"),
+        ended: time("end_time"),
+        took,
+        processed: count("entities_succeeded") + failed,
+    }))
+}
+
+/// Takes what a run reports into what listeners see.
+pub(crate) fn after_run(node: &Node, loaded: &Loaded, report: &Report) {
+    let update = || -> Result<(), StoreError> {
+        let reader = node.store().reader()?;
+        for dataset in &report.changed {
+            if let Some(dataset) = reader.dataset(dataset)?
+                && !dataset.is_internal()
+            {
+                node.hub().dataset(dataset_status(&dataset));
+            }
+        }
+        for (id, plan) in &loaded.plans {
+            let Ok(plan) = plan else { continue };
+            let reads = plan.flow_pipe().reads;
+            if *id == report.pipe || report.changed.iter().any(|dataset| reads.contains(dataset)) {
+                let mut status = pipe_status(node, &reader, id, Ok(plan))?;
+                if *id == report.pipe {
+                    settle_state(&mut status, report);
+                }
+                node.hub().pipe(status);
+            }
+        }
+        Ok(())
+    };
+    if let Err(error) = update() {
+        tracing::error!(%error, "the state of pipes and datasets cannot be read");
+    }
+}
+
+/// A report knows more than the log: what was held, and why nothing ran.
+fn settle_state(status: &mut PipeStatus, report: &Report) {
+    status.processed = report.counts.read;
+    status.last_run = Some(report.ended);
+    status.took = u64::try_from(report.ended - report.started).ok();
+    status.state = match &report.ending {
+        Ending::Completed if report.counts.failed == 0 => PipeState::Finished,
+        Ending::Completed | Ending::Failed { .. } => PipeState::Failed,
+        Ending::Stopped | Ending::Held => PipeState::Stopped,
+    };
+    status.message = Some(message(report));
+}
+
+/// How a run ended, in a sentence.
+pub(crate) fn message(report: &Report) -> String {
+    let counts = &report.counts;
+    match &report.ending {
+        Ending::Failed { reason, entity: Some(id) } => format!("{reason} (entity {id:?})"),
+        Ending::Failed { reason, entity: None } => reason.clone(),
+        Ending::Stopped => "Stopped; the next run goes on from here.".into(),
+        Ending::Held => "Not run: reading from outside is held.".into(),
+        Ending::Completed if counts.failed > 0 => match report.failures.first() {
+            Some((Some(id), why)) => format!("{} failed, such as {id:?}: {why}", counts.failed),
+            Some((None, why)) => format!("{} failed: {why}", counts.failed),
+            None => format!("{} failed.", counts.failed),
+        },
+        Ending::Completed if counts.held > 0 => {
+            format!("{} writes are held until the node is set live.", counts.held)
+        }
+        Ending::Completed => format!(
+            "Read {}, wrote {}, {} unchanged.",
+            counts.read, counts.written, counts.unchanged
+        ),
+    }
+}
