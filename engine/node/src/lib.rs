@@ -1,9 +1,41 @@
 //! One running node: assembles the engine, owns its threads, serves its API.
+//!
+//! [`Node::open`] opens a project folder with its store; nothing runs until
+//! [`Node::start_running`], and then only in folders their user trusts.
+//! [`router`] is the node API: `serve` puts it on a socket, the desktop hands
+//! it requests in process.
+//!
+//! Architecture invariant: the only room that owns threads. Everything below
+//! is synchronous and is handed its clock, its randomness and its permissions.
 
 mod access;
+mod api;
+mod clusters;
+mod conductor;
+mod evaluate;
 mod events;
 pub mod folder;
 mod layout;
+mod node;
+mod picture;
+mod preview;
+mod run;
+mod serve;
+mod settings;
 pub mod specs;
+mod status;
+mod time;
+mod watch;
+mod wire;
 
 pub use access::{Claims, KeyError, Refused, Tokens};
+pub use api::router;
+pub use evaluate::Stage;
+pub use node::{Node, NodeError, OWN_FOLDER, Options, store_of};
+pub use run::SECRET_VARIABLE;
+pub use serve::{STUDIO_VARIABLE, listen, serve, studio_folder, with_studio};
+pub use settings::{HOME_VARIABLE, Settings, SettingsError};
+pub use watch::Watch;
+
+/// The version of the program.
+pub const VERSION: &str = env!("CARGO_PKG_VERSION");

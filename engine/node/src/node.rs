@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use pipewright_component::{Access, Permission};
 use pipewright_config::{self as config, Problem, Project, flow};
+use pipewright_dtl::Severity;
 use pipewright_entity::{Text, Value};
 use pipewright_protocol::studio::{self, Edited, Edits, FileInfo, Role};
 use pipewright_pump::{Flow, FlowPipe, Plan};
@@ -419,7 +420,7 @@ fn keep_out_of_git(folder: &Path, store: &Path) -> Result<(), NodeError> {
 }
 
 fn load(project: Project) -> Loaded {
-    let plans = project.pipes().map(|pipe| (pipe.id.clone(), plan(&project, pipe))).collect();
+    let plans = project.pipes().map(|pipe| (pipe.id.clone(), plan_of(&project, pipe))).collect();
     assemble(project, plans)
 }
 
@@ -432,7 +433,7 @@ fn load_changed(project: Project, before: &Loaded) -> Loaded {
         });
         let plan = match known.and_then(|_| before.plans.get(&pipe.id)) {
             Some(plan) => plan.clone(),
-            None => plan(&project, pipe),
+            None => plan_of(&project, pipe),
         };
         (pipe.id.clone(), plan)
     });
@@ -449,13 +450,14 @@ fn same_systems(project: &Project, before: &Loaded, pipe: &config::Pipe) -> bool
     })
 }
 
-fn plan(project: &Project, pipe: &config::Pipe) -> Result<Arc<Plan>, String> {
+/// Compiles a pipe, or says why it cannot run.
+pub(crate) fn plan_of(project: &Project, pipe: &config::Pipe) -> Result<Arc<Plan>, String> {
     if let Some(obstacle) = pipe.obstacles().first() {
         return Err(obstacle.why.clone());
     }
-    let systems = |id: &str| project.system(id).map(|system| system.config.clone());
-    pipewright_pump::compile(&pipe.effective(), &systems).map(Arc::new).map_err(|found| {
-        found.first().map_or_else(|| "its config has errors".into(), ToString::to_string)
+    pipewright_pump::compile(pipe, project).map(Arc::new).map_err(|found| {
+        let error = found.iter().find(|found| found.severity == Severity::Error);
+        error.map_or_else(|| "its config has errors".into(), ToString::to_string)
     })
 }
 

@@ -1,0 +1,103 @@
+//! What a pipe gives, without storing anything.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use pipewright_component::Cancel;
+use pipewright_entity::{Dict, Entity, Text, Value};
+use pipewright_pump::{EvaluateRequest, Plan};
+use pipewright_store::Select;
+
+use crate::Node;
+use crate::api::Failed;
+use crate::node::{Loaded, plan_of};
+
+/// Where in a pipe the entities are taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stage {
+    /// As the source gives them.
+    Source,
+    /// Behind the last transform, with namespaces.
+    AfterTransforms,
+    /// As the sink gets them; of a pipe that writes a dataset, what it wrote.
+    Sink,
+}
+
+impl Node {
+    /// The entities of a pipe at a stage. `bound` are parameters of the
+    /// request, which DTL sees as `_B`.
+    pub(crate) fn entities(
+        &self,
+        pipe: &str,
+        stage: Stage,
+        since: Option<String>,
+        limit: Option<usize>,
+        bound: HashMap<String, String>,
+    ) -> Result<Vec<Entity>, Failed> {
+        let loaded = self.loaded();
+        let plan = loaded.plan(pipe).map_err(Failed::bad_request)?;
+        if let (Stage::Sink, Some(dataset)) = (stage, plan.sink_dataset()) {
+            return self.stored(dataset, limit);
+        }
+        let plan = at_stage(&loaded, pipe, plan, stage)?;
+        let bound = bound.into_iter().map(|(name, value)| (Text::from(name), Value::from(value)));
+        let request = EvaluateRequest {
+            since: since.map(|since| Value::from_json(&serde_json::from_str(&since).unwrap_or(since.into()))),
+            limit,
+            bound: Some(bound.collect::<Dict>()),
+        };
+        let surroundings = self.surroundings(&loaded, Cancel::new());
+        let evaluated = self.with_resources(&loaded, &surroundings, |resources| {
+            pipewright_pump::evaluate(&plan, resources, &request)
+        });
+        let evaluated = evaluated.map_err(|error| Failed::bad_request(error.to_string()))?;
+        match evaluated.failed.first() {
+            None => Ok(evaluated.entities),
+            Some((id, why)) => Err(Failed::bad_request(match id {
+                Some(id) => format!("entity {id:?} of {pipe:?}: {why}"),
+                None => format!("{pipe:?}: {why}"),
+            })),
+        }
+    }
+
+    fn stored(&self, dataset: &str, limit: Option<usize>) -> Result<Vec<Entity>, Failed> {
+        let reader = self.store().reader()?;
+        if reader.dataset(dataset)?.is_none() {
+            return Ok(Vec::new());
+        }
+        let limit = limit.map(|limit| limit as u64);
+        let versions = reader.changes(dataset, None, limit, Select::default())?;
+        versions.map(|version| Ok(version?.with_metadata())).collect()
+    }
+
+    /// Entities as the CSV that a `csv_endpoint` sink describes, and its
+    /// content type.
+    pub(crate) fn csv(&self, pipe: &str, entities: &[Entity]) -> Result<(String, Vec<u8>), Failed> {
+        let loaded = self.loaded();
+        let effective = loaded.project.pipe(pipe).map(|pipe| pipe.effective()).unwrap_or_default();
+        let sink = effective["sink"].as_object().cloned().unwrap_or_default();
+        let format = pipewright_systems::csv::Format::from_config(&sink, "$.sink")
+            .map_err(|error| Failed::bad_request(error.to_string()))?;
+        let encoding = sink.get("encoding").and_then(|name| name.as_str()).unwrap_or("utf-8");
+        Ok((format!("text/csv; charset={encoding}"), format.render(entities)))
+    }
+}
+
+/// The pipe cut off at a stage.
+pub(crate) fn at_stage(
+    loaded: &Loaded,
+    pipe: &str,
+    plan: Arc<Plan>,
+    stage: Stage,
+) -> Result<Arc<Plan>, Failed> {
+    let Some(config) = loaded.project.pipe(pipe).filter(|_| stage != Stage::Sink) else {
+        return Ok(plan);
+    };
+    let mut cut = (**config).clone();
+    cut.namespaces.remove = false;
+    if stage == Stage::Source {
+        cut.transforms.clear();
+        cut.namespaces.add = false;
+    }
+    plan_of(&loaded.project, &cut).map_err(Failed::bad_request)
+}

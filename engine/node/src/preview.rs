@@ -1,0 +1,206 @@
+//! What a pipe would make of one entity, before anything is saved.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use pipewright_component::Cancel;
+use pipewright_config::{self as config, Pipe, Problem, Project};
+use pipewright_dtl::Path;
+use pipewright_entity::{Entity, Value};
+use pipewright_protocol::studio::{
+    Failure, Findings, Outcome, Preview, PreviewRequest, Produced, Sample,
+};
+use pipewright_pump::{EvaluateRequest, Plan};
+
+use crate::Node;
+use crate::api::Failed;
+use crate::evaluate::{Stage, at_stage};
+use crate::node::{Loaded, plan_of};
+use crate::wire;
+
+/// How many entities a sample is looked for among, where the source cannot be
+/// asked for one.
+const LOOKED_AT: usize = 1000;
+
+impl Node {
+    /// What is wrong with a text that would be saved under a path.
+    pub(crate) fn check(&self, path: &str, text: String) -> Findings {
+        let loaded = self.loaded();
+        let project = with_text(&loaded.project, path, text);
+        findings(&config::validate(&project), path)
+    }
+
+    /// Runs the transforms of a pipe on one sample. Nothing is stored and
+    /// nothing outside is called.
+    pub(crate) fn preview(&self, request: PreviewRequest) -> Result<Preview, Failed> {
+        let saved = self.loaded();
+        let mut preview = Preview {
+            source: None,
+            produced: Vec::new(),
+            diagnostics: Vec::new(),
+            failure: None,
+            partial: None,
+            no_sample: None,
+            held: None,
+            took: 0,
+        };
+        let file = saved.project.pipe(&request.pipe).map(|pipe| pipe.origin.file.path.to_string());
+        let loaded = match request.text {
+            None => saved.clone(),
+            Some(text) => {
+                let path = file.clone().unwrap_or_else(|| format!("pipes/{}.conf.json", request.pipe));
+                let project = with_text(&saved.project, &path, text);
+                let problems = config::validate(&project);
+                preview.diagnostics = findings(&problems, &path);
+                Arc::new(Loaded { project, problems, plans: saved.plans.clone(), flow: saved.flow.clone(), metadata: saved.metadata.clone() })
+            }
+        };
+        if let Some(path) = &file
+            && preview.diagnostics.is_empty()
+        {
+            preview.diagnostics = findings(&loaded.problems, path);
+        }
+        // The text may call the pipe something else by now.
+        let in_file = |pipe: &&Arc<Pipe>| Some(pipe.origin.file.path.as_str()) == file.as_deref();
+        let pipe = loaded.project.pipe(&request.pipe).or_else(|| loaded.project.pipes().find(in_file));
+        let Some(pipe) = pipe.cloned() else {
+            preview.no_sample = Some("The text is not a pipe yet.".into());
+            return Ok(preview);
+        };
+        let plan = match plan_of(&loaded.project, &pipe) {
+            Ok(plan) => plan,
+            Err(why) => {
+                preview.held = Some(why);
+                return Ok(preview);
+            }
+        };
+        let sample = match self.sample(&loaded, &pipe, &plan, &request.sample)? {
+            Ok(sample) => sample,
+            Err(why) => {
+                preview.no_sample = Some(why);
+                return Ok(preview);
+            }
+        };
+        preview.source = Some(wire::json(&sample)?);
+        if plan.calls_outside() {
+            let why = "A transform calls an outside system; it is not called for a preview.";
+            preview.held = Some(why.into());
+            return Ok(preview);
+        }
+        let begin = Instant::now();
+        let surroundings = self.surroundings(&loaded, Cancel::new());
+        let result = self.with_resources(&loaded, &surroundings, |resources| {
+            pipewright_pump::preview(&plan, resources, sample.clone())
+        });
+        preview.took = u64::try_from(begin.elapsed().as_micros()).unwrap_or(u64::MAX);
+        let result = result.map_err(|error| Failed::bad_request(error.to_string()))?;
+        if result.is_partial {
+            let why = "A lookup has no index yet and looked through a part of its dataset only.";
+            preview.partial = Some(why.into());
+        }
+        preview.failure = result.failure.map(|(message, path)| located(&pipe, message, path));
+        let reader = self.store().reader()?;
+        for (place, entity) in result.entities.iter().enumerate() {
+            let filtered = entity.get("_filtered") == Some(&Value::Bool(true));
+            let stored = match plan.sink_dataset() {
+                Some(dataset) if reader.dataset(dataset)?.is_some() => {
+                    reader.get(dataset, entity.id())?
+                }
+                _ => None,
+            };
+            preview.produced.push(Produced {
+                outcome: match place {
+                    _ if filtered => Outcome::Filtered,
+                    0 => Outcome::Kept,
+                    _ => Outcome::Emitted,
+                },
+                entity: wire::json(entity)?,
+                stored: stored.map(|version| wire::json(&version.with_metadata())).transpose()?,
+            });
+        }
+        Ok(preview)
+    }
+
+    /// A sample of what the source gives, or why there is none.
+    fn sample(
+        &self,
+        loaded: &Arc<Loaded>,
+        pipe: &Pipe,
+        plan: &Arc<Plan>,
+        wanted: &Sample,
+    ) -> Result<Result<Entity, String>, Failed> {
+        if let Sample::Entity(text) = wanted {
+            let value = Value::from_transit(text.text().as_bytes());
+            let entity = value.map_err(|e| e.to_string()).and_then(|value| {
+                Entity::from_value(value).map_err(|error| error.to_string())
+            });
+            return Ok(entity);
+        }
+        if plan.is_receiver() {
+            return Ok(Err("Entities are posted to this pipe: paste one as the sample.".into()));
+        }
+        let reader = self.store().reader()?;
+        // A dataset can be asked for an entity; other sources are read.
+        if let [dataset] = plan.source_datasets().as_slice()
+            && let Sample::Id(id) = wanted
+        {
+            let found = match reader.dataset(dataset)? {
+                Some(_) => reader.get(dataset, id)?,
+                None => None,
+            };
+            return Ok(found
+                .map(|version| version.with_metadata())
+                .ok_or_else(|| format!("The dataset {dataset:?} has no entity {id:?}.")));
+        }
+        let limit = match wanted {
+            Sample::First => 1,
+            _ => LOOKED_AT,
+        };
+        let source = at_stage(loaded, &pipe.id, plan.clone(), Stage::Source)?;
+        let surroundings = self.surroundings(loaded, Cancel::new());
+        let request = EvaluateRequest { limit: Some(limit), ..EvaluateRequest::default() };
+        let evaluated = self.with_resources(loaded, &surroundings, |resources| {
+            pipewright_pump::evaluate(&source, resources, &request)
+        });
+        let mut entities = match evaluated {
+            Ok(evaluated) => evaluated.entities,
+            Err(error) => return Ok(Err(format!("The source cannot be read: {error}"))),
+        };
+        entities.retain(|entity| !entity.is_deleted());
+        let found = match wanted {
+            Sample::Id(id) => entities.into_iter().find(|entity| entity.id() == id),
+            Sample::Random if !entities.is_empty() => {
+                let chance = uuid::Uuid::new_v4().as_u128() % entities.len() as u128;
+                Some(entities.swap_remove(chance as usize))
+            }
+            _ => entities.into_iter().next(),
+        };
+        Ok(found.ok_or_else(|| match wanted {
+            Sample::Id(id) => format!("The source has no entity {id:?} among its first {LOOKED_AT}."),
+            _ => "The source holds nothing yet: run the pipes before this one.".into(),
+        }))
+    }
+}
+
+/// The project as if a file had another text.
+fn with_text(project: &Project, path: &str, text: String) -> Project {
+    project.with([config::Change::Put(config::SourceFile::new(path, text))])
+}
+
+fn findings(problems: &[Problem], path: &str) -> Findings {
+    let ours = problems.iter().filter(|problem| problem.file == path);
+    ours.map(|problem| wire::diagnostic(&problem.diagnostic)).collect()
+}
+
+/// A failure with its place in the text of the pipe's file.
+fn located(pipe: &Pipe, message: String, path: Option<String>) -> Failure {
+    let below: Option<Path> = path.as_deref().and_then(|path| path.parse().ok());
+    let at = match &below {
+        Some(below) if below.starts_with(&pipe.origin.at) => below.clone(),
+        Some(below) => pipe.origin.at.join(below),
+        None => pipe.origin.at.clone(),
+    };
+    let span = pipe.origin.file.document.nearest_span(&at);
+    Failure { message, path: at.to_string(), start: span.start, end: span.end }
+}
+
