@@ -99,5 +99,5 @@ pub(crate) fn at_stage(
         cut.transforms.clear();
         cut.namespaces.add = false;
     }
-    plan_of(&loaded.project, &cut).map_err(Failed::bad_request)
+    plan_of(&loaded.project, &cut).map_err(|why| Failed::bad_request(why.to_string()))
 }

@@ -1,6 +1,7 @@
 //! A node: a project folder, a store, and what runs between them.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
@@ -117,16 +118,35 @@ pub(crate) struct Loaded {
     pub(crate) project: Project,
     pub(crate) flow: flow::Graph,
     /// The pipes that can run, and for the others why not.
-    pub(crate) plans: BTreeMap<Text, Result<Arc<Plan>, String>>,
+    pub(crate) plans: BTreeMap<Text, Result<Arc<Plan>, Unrunnable>>,
     pub(crate) problems: Vec<Problem>,
     pub(crate) metadata: Value,
+}
+
+/// Why a pipe cannot run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Unrunnable {
+    /// It uses something that the documentation knows and this program does
+    /// not yet.
+    NotYet(String),
+    /// Its config is wrong.
+    Broken(String),
+}
+
+impl fmt::Display for Unrunnable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Unrunnable::NotYet(why) | Unrunnable::Broken(why) => f.write_str(why),
+        }
+    }
 }
 
 impl Loaded {
     /// The plan of a pipe, or why there is none.
     pub(crate) fn plan(&self, pipe: &str) -> Result<Arc<Plan>, String> {
         match self.plans.get(pipe) {
-            Some(plan) => plan.clone(),
+            Some(Ok(plan)) => Ok(plan.clone()),
+            Some(Err(why)) => Err(why.to_string()),
             None => Err(format!("there is no pipe {pipe:?}")),
         }
     }
@@ -233,6 +253,10 @@ impl Node {
     pub fn set_live(&self, live: bool) {
         self.live.store(live, Ordering::Release);
         self.publish();
+    }
+
+    pub(crate) fn may_read_outside(&self) -> bool {
+        self.options.read_outside == Permission::Live
     }
 
     /// What runs may do outside.
@@ -451,17 +475,17 @@ fn same_systems(project: &Project, before: &Loaded, pipe: &config::Pipe) -> bool
 }
 
 /// Compiles a pipe, or says why it cannot run.
-pub(crate) fn plan_of(project: &Project, pipe: &config::Pipe) -> Result<Arc<Plan>, String> {
+pub(crate) fn plan_of(project: &Project, pipe: &config::Pipe) -> Result<Arc<Plan>, Unrunnable> {
     if let Some(obstacle) = pipe.obstacles().first() {
-        return Err(obstacle.why.clone());
+        return Err(Unrunnable::NotYet(obstacle.why.clone()));
     }
     pipewright_pump::compile(pipe, project).map(Arc::new).map_err(|found| {
         let error = found.iter().find(|found| found.severity == Severity::Error);
-        error.map_or_else(|| "its config has errors".into(), ToString::to_string)
+        Unrunnable::Broken(error.map_or_else(|| "its config has errors".into(), ToString::to_string))
     })
 }
 
-fn assemble(project: Project, plans: BTreeMap<Text, Result<Arc<Plan>, String>>) -> Loaded {
+fn assemble(project: Project, plans: BTreeMap<Text, Result<Arc<Plan>, Unrunnable>>) -> Loaded {
     let problems = config::validate(&project);
     let flow = flow::Graph::new(&project);
     let metadata = Value::from_json(&project.metadata().original());

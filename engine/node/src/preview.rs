@@ -70,7 +70,7 @@ impl Node {
         let plan = match plan_of(&loaded.project, &pipe) {
             Ok(plan) => plan,
             Err(why) => {
-                preview.held = Some(why);
+                preview.held = Some(why.to_string());
                 return Ok(preview);
             }
         };

@@ -1,14 +1,15 @@
 //! Running pipes in a node.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use pipewright_component::{Cancel, Surroundings, SystemClock, Variables};
 use pipewright_entity::{Text, Value};
 use pipewright_protocol::studio::PipeState;
-use pipewright_pump::{Observer, Progress, Report, Resources, RunRequest};
+use pipewright_pump::{Flow, Observer, Progress, Report, Resources, RunRequest};
 use uuid::Uuid;
 
-use crate::node::Loaded;
+use crate::node::{Loaded, Unrunnable};
 use crate::{Node, status};
 
 /// Variables of the profile. Secrets come from the environment of the process
@@ -97,4 +98,62 @@ impl Node {
         status::after_run(self, &self.loaded(), &report);
         Some(report)
     }
+
+    /// Runs every pipe, manual ones included, until nothing changes any more;
+    /// on the caller's thread, whether or not the folder is trusted: who calls
+    /// this has asked for it. `done` hears of each run.
+    pub fn run_until_stable(
+        &self,
+        rescan: bool,
+        cancel: &Cancel,
+        observer: &dyn Observer,
+        done: &mut dyn FnMut(&Report),
+    ) -> Settled {
+        let loaded = self.loaded();
+        let mut settled = Settled::default();
+        let mut pipes = Vec::new();
+        for (id, plan) in &loaded.plans {
+            match plan {
+                Ok(plan) if plan.reads_outside() && !self.may_read_outside() => {
+                    let why = "it reads from outside, which is held";
+                    settled.skipped.insert(id.clone(), Unrunnable::NotYet(why.into()));
+                }
+                Ok(plan) => pipes.push(plan.flow_pipe()),
+                Err(why) => {
+                    settled.skipped.insert(id.clone(), why.clone());
+                }
+            }
+        }
+        let mut flow = Flow::new(pipes).with_manual();
+        flow.mark_all();
+        let surroundings = self.surroundings(&loaded, cancel.clone());
+        let mut scanned = BTreeSet::new();
+        while !cancel.is_stopped() {
+            let Some(id) = flow.next() else { break };
+            let Ok(plan) = loaded.plan(&id) else {
+                flow.finished(&id, []);
+                continue;
+            };
+            let request = RunRequest { full: rescan && scanned.insert(id.clone()) };
+            let report = self.with_resources(&loaded, &surroundings, |resources| {
+                pipewright_pump::run(&plan, resources, request, observer)
+            });
+            settled.restless = flow.exhausted().cloned().collect();
+            flow.finished(&id, report.changed.iter().map(Text::as_str));
+            done(&report);
+            settled.reports.push(report);
+        }
+        settled
+    }
+}
+
+/// What running until nothing changes came to.
+#[derive(Clone, Debug, Default)]
+pub struct Settled {
+    /// Every run, in order.
+    pub reports: Vec<Report>,
+    /// Pipes that were not run, and why.
+    pub skipped: BTreeMap<Text, Unrunnable>,
+    /// Pipes that feed each other in a circle that does not settle.
+    pub restless: Vec<Text>,
 }

@@ -26,7 +26,7 @@ fn try_publish(node: &Node, loaded: &Loaded) -> Result<(), StoreError> {
         node.hub().dataset(dataset_status(dataset));
     }
     for (id, plan) in &loaded.plans {
-        node.hub().pipe(pipe_status(node, &reader, id, plan.as_deref().map_err(String::as_str))?);
+        node.hub().pipe(pipe_status(node, &reader, id, plan.as_deref().map_err(ToString::to_string))?);
     }
     Ok(())
 }
@@ -50,7 +50,7 @@ pub(crate) fn pipe_status(
     node: &Node,
     reader: &Reader,
     id: &str,
-    plan: Result<&Plan, &str>,
+    plan: Result<&Plan, String>,
 ) -> Result<PipeStatus, StoreError> {
     let known = node.hub().pipe_status(id);
     let mut status = PipeStatus { id: id.to_owned(), ..PipeStatus::default() };
@@ -58,7 +58,7 @@ pub(crate) fn pipe_status(
         Ok(plan) => plan,
         Err(why) => {
             status.state = PipeState::Invalid;
-            status.message = Some(why.to_owned());
+            status.message = Some(why);
             return Ok(status);
         }
     };

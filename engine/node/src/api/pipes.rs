@@ -79,8 +79,8 @@ fn show(node: &Node, loaded: &Loaded, reader: &Reader, pipe: &Pipe) -> Result<Va
 
 fn runtime(node: &Node, loaded: &Loaded, reader: &Reader, pipe: &Pipe) -> Result<Value, Failed> {
     let plan = loaded.plan(&pipe.id);
-    let plan = plan.as_deref().map_err(String::as_str);
-    let status = status::pipe_status(node, reader, &pipe.id, plan)?;
+    let plan = plan.as_deref().map_err(Clone::clone);
+    let status = status::pipe_status(node, reader, &pipe.id, plan.clone())?;
     let last = status::last_run(reader, &pipe.id)?;
     let problems: Vec<Value> = loaded
         .problems

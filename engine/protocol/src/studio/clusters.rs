@@ -28,11 +28,9 @@ pub struct MergePipe {
 /// One equality rule.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct MergeRule {
-    /// The expression as it stands in the config, such as
-    /// `["eq", "crm.email", "erp.email"]`.
+    /// The expressions that it makes equal, as they stand in the config, such
+    /// as `crm.email = erp.email`.
     pub expression: String,
-    /// Number of links it made.
-    pub links: u64,
 }
 
 /// Part of the clusters of a merge pipe.
