@@ -4,13 +4,14 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use pipewright_component::Cancel;
+use pipewright_config::spec::{Endpoint, Spec, Stage as SpecStage};
 use pipewright_entity::{Dict, Entity, Text, Value};
 use pipewright_pump::{EvaluateRequest, Plan};
 use pipewright_store::Select;
 
 use crate::Node;
 use crate::api::Failed;
-use crate::node::{Loaded, plan_of};
+use crate::node::{Loaded, NodeError, plan_of};
 
 /// Where in a pipe the entities are taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -100,4 +101,28 @@ pub(crate) fn at_stage(
         cut.namespaces.add = false;
     }
     plan_of(&loaded.project, &cut).map_err(|why| Failed::bad_request(why.to_string()))
+}
+
+impl Node {
+    /// What a test compares: the entities of a pipe as JSON, or the bytes of
+    /// its endpoint.
+    pub fn spec_output(&self, spec: &Spec) -> Result<Vec<u8>, NodeError> {
+        let stage = match spec.stage {
+            SpecStage::Source | SpecStage::BeforeTransforms => Stage::Source,
+            SpecStage::AfterTransforms => Stage::AfterTransforms,
+            SpecStage::Sink => Stage::Sink,
+        };
+        let text = |value: &serde_json::Value| match value {
+            serde_json::Value::String(text) => text.clone(),
+            other => other.to_string(),
+        };
+        let bound = spec.parameters.iter().map(|(name, value)| (name.clone(), text(value)));
+        let refused = |failed: Failed| NodeError::Refused(failed.message());
+        let entities =
+            self.entities(&spec.pipe, stage, None, None, bound.collect()).map_err(refused)?;
+        match spec.endpoint {
+            Endpoint::Csv => Ok(self.csv(&spec.pipe, &entities).map_err(refused)?.1),
+            _ => serde_json::to_vec(&entities).map_err(|e| NodeError::Refused(e.to_string())),
+        }
+    }
 }

@@ -28,6 +28,10 @@ mod time;
 mod watch;
 mod wire;
 
+pub use pipewright_component::{Cancel, Permission};
+pub use pipewright_pump::{Counts, Ending, Observer, Phase, Progress, Report};
+pub use pipewright_store::{Select, Store, StoreError};
+
 pub use access::{Claims, KeyError, Refused, Tokens};
 pub use api::router;
 pub use evaluate::Stage;

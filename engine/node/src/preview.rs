@@ -15,7 +15,7 @@ use pipewright_pump::{EvaluateRequest, Plan};
 use crate::Node;
 use crate::api::Failed;
 use crate::evaluate::{Stage, at_stage};
-use crate::node::{Loaded, plan_of};
+use crate::node::{Loaded, NodeError, plan_of};
 use crate::wire;
 
 /// How many entities a sample is looked for among, where the source cannot be
@@ -28,6 +28,11 @@ impl Node {
         let loaded = self.loaded();
         let project = with_text(&loaded.project, path, text);
         findings(&config::validate(&project), path)
+    }
+
+    /// Runs the transforms of a pipe on one sample, for the command line.
+    pub fn preview_once(&self, request: PreviewRequest) -> Result<Preview, NodeError> {
+        self.preview(request).map_err(|failed| NodeError::Refused(failed.message()))
     }
 
     /// Runs the transforms of a pipe on one sample. Nothing is stored and

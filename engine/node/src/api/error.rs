@@ -40,6 +40,14 @@ impl Failed {
         Failed::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", message)
     }
 
+    /// What it says.
+    pub(crate) fn message(self) -> String {
+        match self.body {
+            Body::Error(error) => error.message,
+            Body::Conflict(conflict) => format!("{}: the file has changed", conflict.path),
+        }
+    }
+
     /// The call would run something that its folder is not trusted with.
     pub(crate) fn not_trusted() -> Failed {
         Failed::new(

@@ -1,0 +1,74 @@
+//! `pipewright serve`
+
+use std::process::ExitCode;
+
+use anyhow::{Context, Result};
+use clap::Args;
+use pipewright_node::{Node, Permission};
+use pipewright_protocol::studio::Role;
+
+use crate::ProjectArguments;
+
+#[derive(Args)]
+pub(crate) struct Serve {
+    #[command(flatten)]
+    project: ProjectArguments,
+    /// The port on this machine; a free one when 0.
+    #[arg(long, default_value_t = 9042)]
+    port: u16,
+    /// Trust the folder: let its pipes run. Remembered.
+    #[arg(long)]
+    trust: bool,
+    /// Let writes to outside systems through from the start.
+    #[arg(long, requires = "trust")]
+    live: bool,
+}
+
+impl Serve {
+    pub(crate) fn execute(self) -> Result<ExitCode> {
+        // An empty folder is a new project.
+        std::fs::create_dir_all(&self.project.folder)
+            .with_context(|| self.project.folder.display().to_string())?;
+        let mut options = self.project.options()?;
+        options.read_outside = Permission::Live;
+        if self.live {
+            options.write_outside = Permission::Live;
+        }
+        let node = Node::open(options)?;
+        if self.trust {
+            node.set_trusted(true)?;
+        }
+        node.start_running()?;
+        let _watch = node.watch()?;
+        let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+        runtime.block_on(async {
+            let listener = pipewright_node::listen(self.port)
+                .await
+                .with_context(|| format!("port {} cannot be used", self.port))?;
+            let address = format!("http://{}", listener.local_addr()?);
+            node.store().publish_address(&address)?;
+            let studio = pipewright_node::studio_folder();
+            let token = node.tokens().issue("access link", Role::Admin, super::now(), Some(30 * 86_400));
+            println!("{} is served at {address}", node.name());
+            println!("access link: {address}/#token={token}");
+            if studio.is_none() {
+                println!("the studio has not been built; run: cargo xtask ui");
+            }
+            let router = pipewright_node::with_studio(node.clone(), studio.as_deref());
+            let stop = async {
+                // If signals cannot be had, the process is ended from outside.
+                if tokio::signal::ctrl_c().await.is_err() {
+                    std::future::pending::<()>().await;
+                }
+                // Open streams would keep the server from ending.
+                tokio::spawn(async {
+                    tokio::time::sleep(std::time::Duration::from_secs(1)).await;
+                    std::process::exit(0);
+                });
+            };
+            pipewright_node::serve(listener, router, stop).await?;
+            anyhow::Ok(())
+        })?;
+        Ok(ExitCode::SUCCESS)
+    }
+}
