@@ -108,8 +108,8 @@ impl Node {
     /// its endpoint.
     pub fn spec_output(&self, spec: &Spec) -> Result<Vec<u8>, NodeError> {
         let stage = match spec.stage {
-            SpecStage::Source | SpecStage::BeforeTransforms => Stage::Source,
-            SpecStage::AfterTransforms => Stage::AfterTransforms,
+            SpecStage::Source | SpecStage::BeforeTransform => Stage::Source,
+            SpecStage::AfterTransform => Stage::AfterTransforms,
             SpecStage::Sink => Stage::Sink,
         };
         let text = |value: &serde_json::Value| match value {
@@ -120,9 +120,16 @@ impl Node {
         let refused = |failed: Failed| NodeError::Refused(failed.message());
         let entities =
             self.entities(&spec.pipe, stage, None, None, bound.collect()).map_err(refused)?;
-        match spec.endpoint {
-            Endpoint::Csv => Ok(self.csv(&spec.pipe, &entities).map_err(refused)?.1),
-            _ => serde_json::to_vec(&entities).map_err(|e| NodeError::Refused(e.to_string())),
+        match &spec.endpoint {
+            Endpoint::Entities => {
+                serde_json::to_vec(&entities).map_err(|error| NodeError::Refused(error.to_string()))
+            }
+            Endpoint::Published(form) if form == "csv" => {
+                Ok(self.csv(&spec.pipe, &entities).map_err(refused)?.1)
+            }
+            Endpoint::Published(form) => {
+                Err(NodeError::Refused(format!("nothing is published as {form:?} yet")))
+            }
         }
     }
 }

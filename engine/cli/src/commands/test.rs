@@ -112,7 +112,7 @@ impl Test {
             blacklist: spec.blacklist.iter().map(ToString::to_string).collect(),
             ignore_deletes: spec.ignore_deletes,
         };
-        if spec.endpoint != Endpoint::Json {
+        if spec.endpoint != Endpoint::Entities {
             let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
             return Ok(specs::compare_text(&text(&expected), &text(&produced)));
         }
