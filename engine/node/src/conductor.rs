@@ -9,7 +9,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
 use pipewright_component::Cancel;
 use pipewright_entity::Text;
-use pipewright_pump::{Flow, Report, RunRequest};
+use pipewright_pump::{Flow, FlowPipe, Report, RunRequest};
 
 /// Runs one pipe and says what became of it; `None` if there is no such pipe.
 pub(crate) type Runner = dyn Fn(&Text, RunRequest, Cancel) -> Option<Report> + Send + Sync;
@@ -23,10 +23,24 @@ pub(crate) struct Conductor {
 #[derive(Default)]
 struct State {
     flow: Flow,
+    /// What the flow is made of, to make it again without marks.
+    pipes: Vec<FlowPipe>,
     /// Marked pipes that are to run in full.
     full: BTreeSet<Text>,
     running: Option<(Text, Cancel)>,
     closed: bool,
+}
+
+impl State {
+    /// Makes the flow anew; of what was marked, the pipes that `keep` names
+    /// stay so, as far as they are still there.
+    fn remake(&mut self, keep: impl Fn(&str) -> bool) {
+        let mut flow = Flow::new(self.pipes.clone());
+        for pipe in self.flow.marked().filter(|pipe| keep(pipe)) {
+            flow.mark(pipe);
+        }
+        self.flow = flow;
+    }
 }
 
 impl Conductor {
@@ -45,12 +59,10 @@ impl Conductor {
 
     /// Replaces the flow after a change of config. What was marked stays so,
     /// as far as it is still there.
-    pub(crate) fn set_flow(&self, mut flow: Flow) {
+    pub(crate) fn set_pipes(&self, pipes: Vec<FlowPipe>) {
         let mut state = self.lock();
-        for pipe in state.flow.marked() {
-            flow.mark(pipe);
-        }
-        state.flow = flow;
+        state.pipes = pipes;
+        state.remake(|_| true);
         self.changed.notify_all();
     }
 
@@ -88,12 +100,7 @@ impl Conductor {
         {
             cancel.stop();
         }
-        let marked: Vec<Text> = state.flow.marked().cloned().collect();
-        let kept: Vec<Text> = marked.into_iter().filter(|pipe| !named(pipe)).collect();
-        state.flow.unmark_all();
-        for pipe in kept {
-            state.flow.mark(&pipe);
-        }
+        state.remake(|pipe| !named(pipe));
         state.full.retain(|pipe| !named(pipe));
         self.changed.notify_all();
     }
@@ -101,14 +108,6 @@ impl Conductor {
     /// Whether a pipe runs now.
     pub(crate) fn is_running(&self, pipe: &str) -> bool {
         self.lock().running.as_ref().is_some_and(|(running, _)| running == pipe)
-    }
-
-    /// Waits until nothing is marked and nothing runs.
-    pub(crate) fn wait_until_stable(&self) {
-        let state = self.lock();
-        let busy = |state: &mut State| !state.closed && !state.flow.is_stable();
-        let _unused =
-            self.changed.wait_while(state, busy).unwrap_or_else(PoisonError::into_inner);
     }
 
     /// Ends the thread; a run is stopped at the end of its batch.

@@ -8,11 +8,11 @@
 //! gives the same picture.
 
 /// Width and height of a card, in pixels.
-pub type Size = (f32, f32);
+pub(crate) type Size = (f32, f32);
 
 /// Where things stand.
 #[derive(Debug, Default, PartialEq)]
-pub struct Layout {
+pub(crate) struct Layout {
     /// Left upper corner of each card, in the order the cards were given.
     pub cards: Vec<[f32; 2]>,
     /// Column of each card, counted from the left.
@@ -33,7 +33,7 @@ const PLACE_SWEEPS: usize = 8;
 
 /// Lays out cards of the given sizes; a line is `(from, to)` by position in
 /// `cards`. Lines from a card to itself get a small loop's way.
-pub fn layered(cards: &[Size], lines: &[(usize, usize)]) -> Layout {
+pub(crate) fn layered(cards: &[Size], lines: &[(usize, usize)]) -> Layout {
     if cards.is_empty() {
         return Layout::default();
     }

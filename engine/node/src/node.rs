@@ -11,7 +11,7 @@ use pipewright_config::{self as config, Problem, Project, flow};
 use pipewright_dtl::Severity;
 use pipewright_entity::{Text, Value};
 use pipewright_protocol::studio::{self, Edited, Edits, FileInfo, Role};
-use pipewright_pump::{Flow, FlowPipe, Plan};
+use pipewright_pump::{FlowPipe, Plan};
 use pipewright_store::{Store, StoreError};
 use pipewright_systems::Systems;
 
@@ -255,10 +255,6 @@ impl Node {
         self.publish();
     }
 
-    pub(crate) fn may_read_outside(&self) -> bool {
-        self.options.read_outside == Permission::Live
-    }
-
     /// What runs may do outside.
     pub(crate) fn access(&self) -> Access {
         let live = self.live.load(Ordering::Acquire);
@@ -390,12 +386,18 @@ impl Node {
         Ok(())
     }
 
+    /// The flow as a picture.
+    pub(crate) fn picture(&self) -> studio::Graph {
+        let loaded = self.loaded();
+        crate::picture::draw(&loaded.project, &loaded.flow, &loaded.problems)
+    }
+
     /// Tells listeners and the conductor how things are after a change.
     fn publish(&self) {
         let loaded = self.loaded();
         let pipes: Vec<FlowPipe> =
             loaded.plans.values().flatten().map(|plan| plan.flow_pipe()).collect();
-        self.conductor.set_flow(Flow::new(pipes));
+        self.conductor.set_pipes(pipes);
         self.hub.project(self.project(Role::Admin));
         crate::status::publish(self, &loaded);
     }

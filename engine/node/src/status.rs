@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use pipewright_entity::Value;
 use pipewright_protocol::studio::{DatasetStatus, PipeState, PipeStatus};
-use pipewright_pump::{Ending, Mode, Plan, Report};
+use pipewright_config::pipe::Mode;
+use pipewright_pump::{Ending, Plan, Report};
 use pipewright_store::{Dataset, Reader, StoreError, names};
 
 use crate::Node;

@@ -7,6 +7,8 @@ use std::time::Duration;
 
 use notify::{Event, EventKind, RecursiveMode, Watcher};
 
+use pipewright_protocol::studio::{Notice, Severity};
+
 use crate::node::OWN_FOLDER;
 use crate::Node;
 
@@ -51,6 +53,12 @@ impl Node {
                 let Some(node) = node.upgrade() else { return };
                 if let Err(error) = node.reload("changed on disk") {
                     tracing::error!(%error, "the project folder cannot be read again");
+                    node.hub().notice(Notice {
+                        ts: crate::time::now(),
+                        severity: Severity::Error,
+                        pipe: None,
+                        message: format!("The project folder cannot be read again: {error}"),
+                    });
                 }
             }
         });

@@ -47,7 +47,7 @@ impl Validate {
 
 fn show(problem: &Problem) -> serde_json::Value {
     json!({
-        "file": problem.file, "component": problem.component,
+        "file": problem.file.as_str(), "component": problem.component.as_deref(),
         "line": problem.position.line, "column": problem.position.column,
         "severity": problem.diagnostic.severity.to_string(), "code": problem.diagnostic.code,
         "path": problem.diagnostic.path.to_string(), "message": problem.diagnostic.message,

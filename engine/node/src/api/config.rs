@@ -37,7 +37,8 @@ async fn system(
     State(node): State<Arc<Node>>,
     Path(id): Path<String>,
 ) -> Result<Json<Value>, Failed> {
-    Ok(Json(show(&known(&node, &id)?)))
+    let system = known(&node, &id)?;
+    Ok(Json(show(&system)))
 }
 
 async fn system_config(
@@ -54,7 +55,7 @@ fn known(node: &Node, id: &str) -> Result<Arc<System>, Failed> {
 
 fn show(system: &System) -> Value {
     json!({
-        "_id": system.id,
+        "_id": system.id.as_str(),
         "config": { "original": system.original(), "effective": system.config },
         "runtime": { "is-valid-config": system.obstacle.is_none() },
     })

@@ -48,7 +48,8 @@ async fn one(
 ) -> Result<Json<Value>, Failed> {
     blocking(node, move |node| {
         let reader = node.store().reader()?;
-        Ok(Json(show(&known(&reader, &id)?)))
+        let dataset = known(&reader, &id)?;
+        Ok(Json(show(&dataset)))
     })
     .await
 }
@@ -60,7 +61,7 @@ fn known(reader: &Reader, id: &str) -> Result<Arc<Dataset>, Failed> {
 /// A dataset as the service API shows it.
 fn show(dataset: &Dataset) -> Value {
     json!({
-        "_id": dataset.id,
+        "_id": dataset.id.as_str(),
         "storage": dataset.bytes,
         "runtime": {
             "last-modified": dataset.last_modified.map(crate::time::iso),
@@ -242,7 +243,7 @@ async fn indexes(
         let indexes = reader.indexes(&id)?;
         let shown = indexes.iter().map(|index| {
             json!({
-                "expression": index.expression,
+                "expression": index.expression.as_str(),
                 "status": if index.ready { "ready" } else { "building" },
                 "progress": { "indexed": index.built, "total": index.length },
             })

@@ -67,7 +67,7 @@ fn known<'l>(loaded: &'l Loaded, id: &str) -> Result<&'l Pipe, Failed> {
 /// A pipe as the service API shows it.
 fn show(node: &Node, loaded: &Loaded, reader: &Reader, pipe: &Pipe) -> Result<Value, Failed> {
     Ok(json!({
-        "_id": pipe.id,
+        "_id": pipe.id.as_str(),
         "storage": match pipe.sink_dataset() {
             Some(dataset) => reader.dataset(dataset)?.map_or(0, |dataset| dataset.bytes),
             None => 0,
@@ -99,7 +99,11 @@ fn runtime(node: &Node, loaded: &Loaded, reader: &Reader, pipe: &Pipe) -> Result
     let source_queue = match sources.as_slice() {
         [] => Value::Null,
         [only] => queue(only).into(),
-        several => several.iter().map(|dataset| (dataset.clone(), queue(dataset).into())).collect(),
+        several => several
+            .iter()
+            .map(|dataset| (dataset.clone(), Value::from(queue(dataset))))
+            .collect::<serde_json::Map<_, _>>()
+            .into(),
     };
     let dependencies: serde_json::Map<String, Value> = match plan {
         Ok(plan) => plan
@@ -127,7 +131,7 @@ fn runtime(node: &Node, loaded: &Loaded, reader: &Reader, pipe: &Pipe) -> Result
         "progress": { "processed": status.processed, "last-run": status.processed },
         "queues": { "source": source_queue, "dependencies": dependencies },
         "last-seen": reader.offset(&pipe.id)?,
-        "execution-dataset": names::execution_log(&pipe.id),
+        "execution-dataset": names::execution_log(&pipe.id).as_str(),
         "origin": "user",
         "supported-operations": if pipe.is_endpoint() { json!([]) } else { json!(["start", "start-rescan", "stop"]) },
     }))
