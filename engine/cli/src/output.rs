@@ -43,7 +43,8 @@ mod tests {
 
     #[test]
     fn columns_line_up() {
-        let rows = vec![vec!["a".to_owned(), "10".to_owned()], vec!["long".to_owned(), "2".to_owned()]];
+        let rows =
+            vec![vec!["a".to_owned(), "10".to_owned()], vec!["long".to_owned(), "2".to_owned()]];
         let text = table(&[("pipe", Align::Left), ("read", Align::Right)], &rows);
         assert_eq!(text, "pipe  read\na       10\nlong     2\n");
         assert_eq!(duration(1500), "2 ms");

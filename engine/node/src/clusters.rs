@@ -64,9 +64,10 @@ fn sizes(reader: &Reader, dataset: &str) -> Result<Vec<(String, usize)>, Failed>
 /// them. Rules that share an expression are one set, as in the engine.
 fn rules(source: &MergeSource) -> Vec<String> {
     let text = |fragment: &Fragment| fragment.to_json().to_string().trim_matches('"').to_owned();
-    let pairs = source.equality.iter().map(|rule| {
-        rule.items().skip(1).map(|side| text(&side)).collect::<Vec<_>>()
-    });
+    let pairs = source
+        .equality
+        .iter()
+        .map(|rule| rule.items().skip(1).map(|side| text(&side)).collect::<Vec<_>>());
     let sets = source.equality_sets.iter().map(|set| set.iter().map(text).collect());
     let mut unified: Vec<Vec<String>> = Vec::new();
     for rule in pairs.chain(sets) {
@@ -92,9 +93,10 @@ fn merge(node: &Node, pipe: &str) -> Result<MergeAt, Failed> {
     let loaded = node.loaded();
     let plan = loaded.plan(pipe).map_err(Failed::not_found)?;
     let dataset = plan.sink_dataset().map(ToString::to_string);
-    let merges = loaded.project.pipe(pipe).is_some_and(|pipe| {
-        matches!(pipe.source.kind, SourceKind::Merge(_))
-    });
+    let merges = loaded
+        .project
+        .pipe(pipe)
+        .is_some_and(|pipe| matches!(pipe.source.kind, SourceKind::Merge(_)));
     match dataset {
         Some(dataset) if merges => {
             let sources = plan.source_datasets().iter().map(ToString::to_string).collect();
@@ -210,9 +212,10 @@ fn ends(explained: &Explanation) -> Vec<(usize, usize)> {
 
 fn flags(members: &[MemberId], links: &[(usize, usize)]) -> Vec<ClusterFlag> {
     let mut flags = Vec::new();
-    let twice = members.iter().enumerate().any(|(at, member)| {
-        members[..at].iter().any(|other| other.dataset == member.dataset)
-    });
+    let twice = members
+        .iter()
+        .enumerate()
+        .any(|(at, member)| members[..at].iter().any(|other| other.dataset == member.dataset));
     if twice {
         flags.push(ClusterFlag::SameDataset);
     }

@@ -43,7 +43,9 @@ impl Node {
         let plan = at_stage(&loaded, pipe, plan, stage)?;
         let bound = bound.into_iter().map(|(name, value)| (Text::from(name), Value::from(value)));
         let request = EvaluateRequest {
-            since: since.map(|since| Value::from_json(&serde_json::from_str(&since).unwrap_or(since.into()))),
+            since: since.map(|since| {
+                Value::from_json(&serde_json::from_str(&since).unwrap_or(since.into()))
+            }),
             limit,
             bound: Some(bound.collect::<Dict>()),
         };

@@ -290,7 +290,9 @@ impl Node {
         let component = |path: &str| {
             let of_pipe = loaded.project.pipes().find(|pipe| pipe.origin.file.path == path);
             let of_system = loaded.project.systems().find(|system| system.origin.file.path == path);
-            of_pipe.map(|pipe| pipe.id.to_string()).or(of_system.map(|system| system.id.to_string()))
+            of_pipe
+                .map(|pipe| pipe.id.to_string())
+                .or(of_system.map(|system| system.id.to_string()))
         };
         let files = loaded.project.files().map(|file| FileInfo {
             path: file.path.to_string(),
@@ -366,9 +368,8 @@ impl Node {
         let mut present = std::collections::BTreeSet::new();
         for (id, origin) in pipes.chain(systems) {
             let text = origin.file.document.text.get(origin.span.clone()).unwrap_or_default();
-            let entity = Entity::new(id.clone())
-                .with("file", origin.file.path.as_str())
-                .with("text", text);
+            let entity =
+                Entity::new(id.clone()).with("file", origin.file.path.as_str()).with("text", text);
             present.insert(id.clone());
             batch.append(names::CONFIG, entity);
         }
@@ -413,7 +414,9 @@ impl Node {
         let unknown = self.conductor.mark(pipes, full);
         match unknown.first() {
             None => Ok(()),
-            Some(pipe) => Err(Failed::bad_request(format!("{pipe:?} is switched off or serves requests"))),
+            Some(pipe) => {
+                Err(Failed::bad_request(format!("{pipe:?} is switched off or serves requests")))
+            }
         }
     }
 
@@ -455,7 +458,9 @@ fn load_changed(project: Project, before: &Loaded) -> Loaded {
     let same_surroundings = project.metadata().original() == before.project.metadata().original();
     let plans = project.pipes().map(|pipe| {
         let known = before.project.pipe(&pipe.id).filter(|known| {
-            same_surroundings && known.effective() == pipe.effective() && same_systems(&project, before, pipe)
+            same_surroundings
+                && known.effective() == pipe.effective()
+                && same_systems(&project, before, pipe)
         });
         let plan = match known.and_then(|_| before.plans.get(&pipe.id)) {
             Some(plan) => plan.clone(),
@@ -483,7 +488,9 @@ pub(crate) fn plan_of(project: &Project, pipe: &config::Pipe) -> Result<Arc<Plan
     }
     pipewright_pump::compile(pipe, project).map(Arc::new).map_err(|found| {
         let error = found.iter().find(|found| found.severity == Severity::Error);
-        Unrunnable::Broken(error.map_or_else(|| "its config has errors".into(), ToString::to_string))
+        Unrunnable::Broken(
+            error.map_or_else(|| "its config has errors".into(), ToString::to_string),
+        )
     })
 }
 

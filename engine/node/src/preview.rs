@@ -53,11 +53,18 @@ impl Node {
         let loaded = match request.text {
             None => saved.clone(),
             Some(text) => {
-                let path = file.clone().unwrap_or_else(|| format!("pipes/{}.conf.json", request.pipe));
+                let path =
+                    file.clone().unwrap_or_else(|| format!("pipes/{}.conf.json", request.pipe));
                 let project = with_text(&saved.project, &path, text);
                 let problems = config::validate(&project);
                 preview.diagnostics = findings(&problems, &path);
-                Arc::new(Loaded { project, problems, plans: saved.plans.clone(), flow: saved.flow.clone(), metadata: saved.metadata.clone() })
+                Arc::new(Loaded {
+                    project,
+                    problems,
+                    plans: saved.plans.clone(),
+                    flow: saved.flow.clone(),
+                    metadata: saved.metadata.clone(),
+                })
             }
         };
         if let Some(path) = &file
@@ -67,7 +74,8 @@ impl Node {
         }
         // The text may call the pipe something else by now.
         let in_file = |pipe: &&Arc<Pipe>| Some(pipe.origin.file.path.as_str()) == file.as_deref();
-        let pipe = loaded.project.pipe(&request.pipe).or_else(|| loaded.project.pipes().find(in_file));
+        let pipe =
+            loaded.project.pipe(&request.pipe).or_else(|| loaded.project.pipes().find(in_file));
         let Some(pipe) = pipe.cloned() else {
             preview.no_sample = Some("The text is not a pipe yet.".into());
             return Ok(preview);
@@ -131,9 +139,9 @@ impl Node {
     ) -> Result<Result<Entity, String>, Failed> {
         if let Sample::Entity(text) = wanted {
             let value = Value::from_transit(text.text().as_bytes());
-            let entity = value.map_err(|e| e.to_string()).and_then(|value| {
-                Entity::from_value(value).map_err(|error| error.to_string())
-            });
+            let entity = value
+                .map_err(|e| e.to_string())
+                .and_then(|value| Entity::from_value(value).map_err(|error| error.to_string()));
             return Ok(entity);
         }
         if plan.is_receiver() {
@@ -176,7 +184,9 @@ impl Node {
             _ => entities.into_iter().next(),
         };
         Ok(found.ok_or_else(|| match wanted {
-            Sample::Id(id) => format!("The source has no entity {id:?} among its first {LOOKED_AT}."),
+            Sample::Id(id) => {
+                format!("The source has no entity {id:?} among its first {LOOKED_AT}.")
+            }
             _ => "The source holds nothing yet: run the pipes before this one.".into(),
         }))
     }
@@ -203,4 +213,3 @@ fn located(pipe: &Pipe, message: String, path: Option<String>) -> Failure {
     let span = pipe.origin.file.document.nearest_span(&at);
     Failure { message, path: at.to_string(), start: span.start, end: span.end }
 }
-

@@ -29,7 +29,9 @@ impl Variables for ProjectVariables {
             .chars()
             .map(|c| if c.is_ascii_alphanumeric() { c.to_ascii_uppercase() } else { '_' })
             .collect();
-        std::env::var(format!("{SECRET_VARIABLE}{name}")).ok().map(|text| Value::from(text.as_str()))
+        std::env::var(format!("{SECRET_VARIABLE}{name}"))
+            .ok()
+            .map(|text| Value::from(text.as_str()))
     }
 }
 

@@ -21,12 +21,14 @@ pub const STUDIO_VARIABLE: &str = "PIPEWRIGHT_STUDIO";
 /// or where `cargo xtask ui` puts them.
 pub fn studio_folder() -> Option<PathBuf> {
     let named = std::env::var_os(STUDIO_VARIABLE).map(PathBuf::from);
-    let beside = std::env::current_exe().ok().and_then(|program| {
-        Some(program.parent()?.join("studio"))
-    });
+    let beside =
+        std::env::current_exe().ok().and_then(|program| Some(program.parent()?.join("studio")));
     // `target/debug/pipewright` and `target/debug/deps/…` of a checkout.
     let built = std::env::current_exe().ok().and_then(|program| {
-        program.ancestors().map(|above| above.join("dist")).find(|dist| dist.join("index.html").is_file())
+        program
+            .ancestors()
+            .map(|above| above.join("dist"))
+            .find(|dist| dist.join("index.html").is_file())
     });
     let mut places = [named, beside, built].into_iter().flatten();
     places.find(|folder| folder.join("index.html").is_file())

@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 
+use pipewright_config::pipe::Mode;
 use pipewright_entity::Value;
 use pipewright_protocol::studio::{DatasetStatus, PipeState, PipeStatus};
-use pipewright_config::pipe::Mode;
 use pipewright_pump::{Ending, Plan, Report};
 use pipewright_store::{Dataset, Reader, StoreError, names};
 
@@ -21,13 +21,19 @@ pub(crate) fn publish(node: &Node, loaded: &Loaded) {
 fn try_publish(node: &Node, loaded: &Loaded) -> Result<(), StoreError> {
     let reader = node.store().reader()?;
     let datasets = reader.datasets()?;
-    let shown = |id: &str| datasets.iter().any(|dataset| dataset.id == id && !dataset.is_internal());
+    let shown =
+        |id: &str| datasets.iter().any(|dataset| dataset.id == id && !dataset.is_internal());
     node.hub().keep(|pipe| loaded.plans.contains_key(pipe), shown);
     for dataset in datasets.iter().filter(|dataset| !dataset.is_internal()) {
         node.hub().dataset(dataset_status(dataset));
     }
     for (id, plan) in &loaded.plans {
-        node.hub().pipe(pipe_status(node, &reader, id, plan.as_deref().map_err(ToString::to_string))?);
+        node.hub().pipe(pipe_status(
+            node,
+            &reader,
+            id,
+            plan.as_deref().map_err(ToString::to_string),
+        )?);
     }
     Ok(())
 }
@@ -134,7 +140,13 @@ pub(crate) fn last_run(reader: &Reader, pipe: &str) -> Result<Option<LastRun>, S
     let (started, completed, failed) =
         (line("pump-started")?, line("pump-completed")?, line("pump-failed")?);
     let last = match (completed, failed) {
-        (Some(a), Some(b)) => if a.updated > b.updated { a } else { b },
+        (Some(a), Some(b)) => {
+            if a.updated > b.updated {
+                a
+            } else {
+                b
+            }
+        }
         (Some(only), None) | (None, Some(only)) => only,
         (None, None) => return Ok(None),
     };

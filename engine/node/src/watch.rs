@@ -9,8 +9,8 @@ use notify::{Event, EventKind, RecursiveMode, Watcher};
 
 use pipewright_protocol::studio::{Notice, Severity};
 
-use crate::node::OWN_FOLDER;
 use crate::Node;
+use crate::node::OWN_FOLDER;
 
 /// How long the folder must be quiet before it is read: editors write a file
 /// in several steps.
@@ -68,9 +68,8 @@ impl Node {
 }
 
 fn is_config(path: &Path) -> bool {
-    let own = path.components().any(|part| {
-        part.as_os_str() == OWN_FOLDER || part.as_os_str() == ".git"
-    });
+    let own =
+        path.components().any(|part| part.as_os_str() == OWN_FOLDER || part.as_os_str() == ".git");
     let saving = path.extension().is_some_and(|extension| extension == "saving");
     !own && !saving
 }

@@ -35,7 +35,10 @@ impl Entities {
             Reached::Here(node) => {
                 let reader = node.store().reader()?;
                 if reader.dataset(&self.dataset)?.is_none() {
-                    bail!("there is no dataset {:?}; has the pipe that writes it run?", self.dataset);
+                    bail!(
+                        "there is no dataset {:?}; has the pipe that writes it run?",
+                        self.dataset
+                    );
                 }
                 let select = Select { history: self.history, ..Select::default() };
                 for version in reader.changes(&self.dataset, self.since, self.limit, select)? {
@@ -44,8 +47,11 @@ impl Entities {
                 }
             }
             Reached::There(client) => {
-                let mut path =
-                    format!("/api/datasets/{}/entities?history={}", encode(&self.dataset), self.history);
+                let mut path = format!(
+                    "/api/datasets/{}/entities?history={}",
+                    encode(&self.dataset),
+                    self.history
+                );
                 for (name, value) in [("since", self.since), ("limit", self.limit)] {
                     if let Some(value) = value {
                         path.push_str(&format!("&{name}={value}"));

@@ -43,7 +43,8 @@ pub(crate) fn reach(options: Options) -> Result<Reached> {
         Ok(node) => Ok(Reached::Here(node)),
         Err(NodeError::Store(StoreError::Locked { address: Some(address), .. })) => {
             // Who may read the key in the store's folder may do everything.
-            let token = Tokens::open(&store)?.issue("command line", Role::Admin, now(), Some(86_400));
+            let token =
+                Tokens::open(&store)?.issue("command line", Role::Admin, now(), Some(86_400));
             let client = Client::new(&address, &token)
                 .with_context(|| format!("the project is open at {address}"))?;
             Ok(Reached::There(client))

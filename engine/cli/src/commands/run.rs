@@ -75,7 +75,8 @@ impl Run {
             stop.stop();
         });
         let live = Live::new();
-        let settled = node.run_until_stable(self.rescan, &cancel, &live, &mut |report| live.done(report));
+        let settled =
+            node.run_until_stable(self.rescan, &cancel, &live, &mut |report| live.done(report));
         live.clear();
         lines(&settled)
     }
@@ -93,7 +94,9 @@ impl Run {
             bail!("the node says nothing");
         };
         if !hello.project.trusted {
-            bail!("the node has not been told to trust this folder; do so in the studio, or stop it");
+            bail!(
+                "the node has not been told to trust this folder; do so in the studio, or stop it"
+            );
         }
         client.tell(RUN, &RunRequest::default())?;
         let mut pipes: BTreeMap<String, PipeStatus> =
@@ -142,14 +145,17 @@ impl Run {
     fn print(&self, lines: &BTreeMap<String, Line>) -> Result<()> {
         let mut out = std::io::stdout().lock();
         if self.json {
-            let pipes: Vec<_> = lines.iter().map(|(pipe, line)| {
-                let Counts { read, written, unchanged, held, failed, .. } = line.counts;
-                json!({
-                    "pipe": pipe, "status": line.status, "message": line.message,
-                    "read": read, "written": written, "unchanged": unchanged,
-                    "held": held, "failed": failed, "time": line.microseconds as f64 / 1e6,
+            let pipes: Vec<_> = lines
+                .iter()
+                .map(|(pipe, line)| {
+                    let Counts { read, written, unchanged, held, failed, .. } = line.counts;
+                    json!({
+                        "pipe": pipe, "status": line.status, "message": line.message,
+                        "read": read, "written": written, "unchanged": unchanged,
+                        "held": held, "failed": failed, "time": line.microseconds as f64 / 1e6,
+                    })
                 })
-            }).collect();
+                .collect();
             let ok = lines.values().all(|line| line.status != "failed");
             writeln!(out, "{:#}", json!({ "ok": ok, "pipes": pipes }))?;
             return Ok(());
@@ -163,7 +169,10 @@ impl Run {
                 if line.status == "skipped" {
                     row.extend(vec![String::new(); 6]);
                 } else {
-                    row.extend([counts.read, counts.written, counts.unchanged, counts.held, counts.failed].map(number));
+                    row.extend(
+                        [counts.read, counts.written, counts.unchanged, counts.held, counts.failed]
+                            .map(number),
+                    );
                     row.push(duration(line.microseconds));
                 }
                 row.push(match (line.status, &line.message) {
@@ -177,8 +186,14 @@ impl Run {
             .collect();
         let right = |name| (name, Align::Right);
         let head = [
-            ("pipe", Align::Left), right("read"), right("written"), right("unchanged"),
-            right("held"), right("failed"), right("time"), ("", Align::Left),
+            ("pipe", Align::Left),
+            right("read"),
+            right("written"),
+            right("unchanged"),
+            right("held"),
+            right("failed"),
+            right("time"),
+            ("", Align::Left),
         ];
         write!(out, "{}", table(&head, &rows))?;
         Ok(())

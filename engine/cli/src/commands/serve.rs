@@ -48,7 +48,8 @@ impl Serve {
             let address = format!("http://{}", listener.local_addr()?);
             node.store().publish_address(&address)?;
             let studio = pipewright_node::studio_folder();
-            let token = node.tokens().issue("access link", Role::Admin, super::now(), Some(30 * 86_400));
+            let token =
+                node.tokens().issue("access link", Role::Admin, super::now(), Some(30 * 86_400));
             println!("{} is served at {address}", node.name());
             println!("access link: {address}/#token={token}");
             if studio.is_none() {

@@ -42,10 +42,7 @@ async fn list(
     .await
 }
 
-async fn one(
-    State(node): State<Arc<Node>>,
-    Path(id): Path<String>,
-) -> Result<Json<Value>, Failed> {
+async fn one(State(node): State<Arc<Node>>, Path(id): Path<String>) -> Result<Json<Value>, Failed> {
     blocking(node, move |node| {
         let reader = node.store().reader()?;
         let dataset = known(&reader, &id)?;

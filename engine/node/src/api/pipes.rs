@@ -137,7 +137,10 @@ fn runtime(node: &Node, loaded: &Loaded, reader: &Reader, pipe: &Pipe) -> Result
     }))
 }
 
-async fn pump(State(node): State<Arc<Node>>, Path(id): Path<String>) -> Result<Json<Value>, Failed> {
+async fn pump(
+    State(node): State<Arc<Node>>,
+    Path(id): Path<String>,
+) -> Result<Json<Value>, Failed> {
     blocking(node, move |node| {
         let (loaded, reader) = (node.loaded(), node.store().reader()?);
         let pipe = known(&loaded, &id)?;

@@ -94,13 +94,19 @@ async fn save(
                 if file.hash == text_hash(&save.text) && file.hash == base {
                     return Ok(Json(file));
                 }
-                let edits = vec![studio::TextEdit { start: 0, end: file.text.len(), text: save.text }];
+                let edits =
+                    vec![studio::TextEdit { start: 0, end: file.text.len(), text: save.text }];
                 Change::Edit { base, edits }
             }
         };
         let files = vec![FileEdit { path: path.clone(), change }];
         let edited = node.edit(&Edits { label: format!("Save {path}"), files }, &claims)?;
-        edited.files.into_iter().next().map(Json).ok_or_else(|| Failed::internal("nothing was saved"))
+        edited
+            .files
+            .into_iter()
+            .next()
+            .map(Json)
+            .ok_or_else(|| Failed::internal("nothing was saved"))
     })
     .await
 }
