@@ -1,0 +1,139 @@
+//! Between the studio's page and the desktop shell around it.
+//!
+//! The shell has one command, [`COMMAND`]. Its raw body is the request's body;
+//! connection, method and path are headers of the invocation. Requests to a
+//! real connection are handed to that node, unread. Requests to the connection
+//! named [`SHELL`] are answered by the shell itself: which connections there
+//! are, and the dialogs only a desktop has.
+
+use serde::{Deserialize, Serialize};
+
+/// The shell's only command.
+pub const COMMAND: &str = "api";
+/// Header: id of the connection the request is for, percent-encoded.
+pub const CONNECTION: &str = "x-connection";
+/// Header: the HTTP method, or [`STOP`].
+pub const METHOD: &str = "x-method";
+/// Header: path and query.
+pub const PATH: &str = "x-path";
+/// Header: content type of the body.
+pub const CONTENT_TYPE: &str = "x-content-type";
+/// Header: answer through this channel (`channel id:number`) as the body
+/// arrives; the command itself then returns with the head alone. An empty
+/// message says that the body ended.
+pub const STREAM: &str = "x-stream";
+/// Method that ends the stream named in [`STREAM`].
+pub const STOP: &str = "STOP";
+
+/// The connection that is the shell itself.
+pub const SHELL: &str = "shell";
+/// At the shell: `GET` → `Vec<Connection>`, most recently used first; `POST`
+/// [`Open`] → [`Connection`]; `DELETE` below it forgets one.
+pub const CONNECTIONS: &str = "/connections";
+/// At the shell: `POST` shows the dialog to choose a folder → [`Picked`].
+pub const PICK_FOLDER: &str = "/pick-folder";
+
+/// A project folder or a node the user has opened before.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Connection {
+    /// Names it towards the shell.
+    pub id: String,
+    /// What to call it.
+    pub name: String,
+    /// Where it is.
+    pub target: Target,
+    /// Whether it is open in this process.
+    pub open: bool,
+}
+
+/// Where a connection leads.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Target {
+    /// A folder on this machine; its node runs in the shell.
+    Folder(String),
+    /// A node elsewhere, by its base address, such as `http://127.0.0.1:9042`.
+    Node(String),
+}
+
+/// Asks the shell to open a connection.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Open {
+    /// Opens a folder.
+    Folder(String),
+    /// Opens a node elsewhere. The token is kept by the shell and never comes
+    /// back to the page.
+    Node {
+        /// Its base address.
+        url: String,
+        /// What it asks for.
+        token: String,
+    },
+    /// Opens one of the known connections again.
+    Known(String),
+}
+
+/// What the folder dialog came to.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Picked {
+    /// The chosen folder; `None` when the dialog was cancelled.
+    pub folder: Option<String>,
+}
+
+/// The head of an answer, in front of its body.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Head {
+    /// The HTTP status; 0 when there was no answer.
+    pub status: u16,
+    /// Why there was no answer.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unreachable: Option<String>,
+}
+
+/// The bytes are no head and body.
+#[derive(Debug, thiserror::Error)]
+pub enum HeadError {
+    /// Cut off.
+    #[error("the answer is cut off")]
+    Short,
+    /// Not JSON of the expected form.
+    #[error("the head of the answer: {0}")]
+    Json(#[from] serde_json::Error),
+}
+
+impl Head {
+    /// Length of the head (four bytes, little endian), the head, the body.
+    pub fn join(&self, body: &[u8]) -> Result<Vec<u8>, HeadError> {
+        let head = serde_json::to_vec(self)?;
+        let length = u32::try_from(head.len()).map_err(|_| HeadError::Short)?;
+        let mut out = Vec::with_capacity(4 + head.len() + body.len());
+        out.extend_from_slice(&length.to_le_bytes());
+        out.extend_from_slice(&head);
+        out.extend_from_slice(body);
+        Ok(out)
+    }
+
+    /// Takes apart what [`Head::join`] put together.
+    pub fn split(bytes: &[u8]) -> Result<(Self, &[u8]), HeadError> {
+        let (length, rest) = bytes.split_first_chunk().ok_or(HeadError::Short)?;
+        let length = usize::try_from(u32::from_le_bytes(*length)).map_err(|_| HeadError::Short)?;
+        let (head, body) = rest.split_at_checked(length).ok_or(HeadError::Short)?;
+        Ok((serde_json::from_slice(head)?, body))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn head_and_body_come_apart_again() {
+        let head = Head { status: 200, unreachable: None };
+        let bytes = head.join(b"[1]").unwrap();
+        assert_eq!(Head::split(&bytes).unwrap(), (head, &b"[1]"[..]));
+        assert!(Head::split(&bytes[..6]).is_err());
+        assert!(Head::split(&[]).is_err());
+    }
+}

@@ -1,0 +1,208 @@
+//! The whole window.
+
+use leptos::{ev, prelude::*, task::spawn_local};
+
+use crate::{
+    client::Client,
+    commands::{Command, Commands, use_commands},
+    components::{Sign, ToastBoard, Toasts, Tooltips, Waiting, use_toasts},
+    connections::{ConnectionsScreen, Desk, Welcome},
+    datasets::{DatasetScreen, DatasetsScreen},
+    duplicates::DuplicatesScreen,
+    editor::{FileScreen, PipeScreen},
+    graph::{FlowScreen, FlowView},
+    monaco::{Models, use_models},
+    palette::Palette,
+    pipes::{PipesScreen, SystemsScreen},
+    place::{Area, Nav, Place, use_nav},
+    shell::{AREAS, LinkBar, Rail, StatusBar, TopBar, TrustBar, start_of},
+    state::{
+        Files, History, Live, Prefs, Side, Theme, use_files, use_history, use_live, use_prefs,
+    },
+};
+
+/// The window: what lives as long as it, and the session of the open
+/// connection.
+#[component]
+pub fn App() -> impl IntoView {
+    provide_context(Prefs::start());
+    provide_context(Nav::start());
+    provide_context(ToastBoard::start());
+    let desk = Desk::start();
+    provide_context(desk);
+    let asked = RwSignal::new(!desk.is_desktop());
+    if desk.is_desktop() {
+        spawn_local(async move {
+            desk.read().await;
+            asked.set(true);
+        });
+    }
+    view! {
+        {move || match desk.client() {
+            Some(client) => view! { <Session client /> }.into_any(),
+            None if asked.get() => view! { <Welcome /> }.into_any(),
+            None => view! { <Waiting /> }.into_any(),
+        }}
+        <Toasts />
+        <Tooltips />
+    }
+}
+
+/// Everything about one connection; made anew for another one.
+#[component]
+fn Session(client: Client) -> impl IntoView {
+    provide_context(client.clone());
+    let live = Live::start(client.clone());
+    provide_context(live);
+    provide_context(Files::start(client, live.changed));
+    provide_context(History::start());
+    provide_context(Models::start());
+    provide_context(FlowView::start());
+    provide_context(Commands::start());
+    let palette = RwSignal::new(false);
+    offer_commands(palette);
+    warn_before_leaving();
+    let nav = use_nav();
+    // Which screen, whatever it shows: going on inside a screen keeps it.
+    let screen = Memo::new(move |_| std::mem::discriminant(&nav.place()));
+    view! {
+        <div class="window">
+            <TopBar palette />
+            <Rail />
+            <main class="main">
+                <LinkBar />
+                <TrustBar />
+                {move || {
+                    screen.track();
+                    match nav.now() {
+                        Place::Flow { .. } => view! { <FlowScreen /> }.into_any(),
+                        Place::Pipes => view! { <PipesScreen /> }.into_any(),
+                        Place::Pipe { .. } => view! { <PipeScreen /> }.into_any(),
+                        Place::Systems => view! { <SystemsScreen /> }.into_any(),
+                        Place::File { .. } => view! { <FileScreen /> }.into_any(),
+                        Place::Datasets => view! { <DatasetsScreen /> }.into_any(),
+                        Place::Dataset { .. } => view! { <DatasetScreen /> }.into_any(),
+                        Place::Duplicates { .. } => view! { <DuplicatesScreen /> }.into_any(),
+                        Place::Connections => view! { <ConnectionsScreen /> }.into_any(),
+                    }
+                }}
+            </main>
+            <StatusBar />
+        </div>
+        <Palette open=palette />
+    }
+}
+
+/// What can be done on every screen.
+fn offer_commands(palette: RwSignal<bool>) {
+    let (nav, prefs, commands, live) = (use_nav(), use_prefs(), use_commands(), use_live());
+    let undo = undoing();
+    commands.offer(move || {
+        let mut all = vec![
+            Command::new("palette", "Search everything", Sign::Search, move || palette.set(true))
+                .keys("Ctrl+K"),
+        ];
+        if live.may_change() {
+            all.push(Command::new("undo", "Undo", Sign::Undo, move || undo(true)).keys("Ctrl+Z"));
+            all.push(
+                Command::new("redo", "Redo", Sign::Redo, move || undo(false)).keys("Ctrl+Shift+Z"),
+            );
+        }
+        for (area, name, sign, keys) in AREAS {
+            all.push(
+                Command::new(command_id(area), format!("Go to {name}"), sign, move || {
+                    nav.go(start_of(area))
+                })
+                .keys(keys),
+            );
+        }
+        for (id, name, theme, sign) in [
+            ("theme-light", "Light colours", Theme::Light, Sign::Sun),
+            ("theme-dark", "Dark colours", Theme::Dark, Sign::Moon),
+            ("theme-system", "Colours as the desktop has them", Theme::System, Sign::Sun),
+        ] {
+            if prefs.theme() != theme {
+                all.push(Command::new(id, name, sign, move || prefs.set_theme(theme)));
+            }
+        }
+        all
+    });
+    // `/` goes to the filter of the screen.
+    let slash = window_event_listener(ev::keydown, move |event| {
+        let typing = document().active_element().is_some_and(|active| {
+            matches!(active.tag_name().as_str(), "INPUT" | "TEXTAREA")
+                || active.closest(".monaco-editor").ok().flatten().is_some()
+        });
+        if event.key() == "/"
+            && !typing
+            && !event.ctrl_key()
+            && !event.meta_key()
+            && !event.alt_key()
+        {
+            use wasm_bindgen::JsCast;
+            let field = document()
+                .query_selector("[data-search]")
+                .ok()
+                .flatten()
+                .and_then(|field| field.dyn_into::<web_sys::HtmlElement>().ok());
+            if let Some(field) = field {
+                event.prevent_default();
+                // The field is in the page; focusing it cannot fail.
+                let _ = field.focus();
+            }
+        }
+    });
+    on_cleanup(move || slash.remove());
+}
+
+fn command_id(area: Area) -> &'static str {
+    match area {
+        Area::Flow => "go-flow",
+        Area::Pipes => "go-pipes",
+        Area::Systems => "go-systems",
+        Area::Datasets => "go-datasets",
+        Area::Duplicates => "go-duplicates",
+        Area::Connections => "go-connections",
+    }
+}
+
+/// One undo for typing and for steps: what was typed and is not saved yet goes
+/// first, then the steps of the project.
+fn undoing() -> impl Fn(bool) + Copy + Send + Sync + 'static {
+    let (history, models, toasts) = (use_history(), use_models(), use_toasts());
+    move |back: bool| {
+        let typing = models.file().is_some_and(|file| file.is_dirty());
+        let steps_first =
+            history.last.get_untracked() == Side::Steps && untrack(|| history.can_redo()).is_some();
+        if back && typing {
+            history.last.set(Side::Typing);
+            models.trigger("undo");
+            return;
+        }
+        if !back && models.file().is_some() && (typing || !steps_first) {
+            models.trigger("redo");
+            return;
+        }
+        spawn_local(async move {
+            let done = if back { history.undo().await } else { history.redo().await };
+            match done {
+                Ok(Some(step)) => {
+                    toasts.done(format!("{}: {step}", if back { "Undone" } else { "Done again" }))
+                }
+                Ok(None) => {}
+                Err(failure) => toasts.failed(failure.to_string()),
+            }
+        });
+    }
+}
+
+/// The browser asks before it throws unsaved text away.
+fn warn_before_leaving() {
+    let files = use_files();
+    let ask = window_event_listener(ev::beforeunload, move |event| {
+        if !untrack(|| files.dirty()).is_empty() {
+            event.prevent_default();
+        }
+    });
+    on_cleanup(move || ask.remove());
+}

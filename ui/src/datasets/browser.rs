@@ -1,0 +1,380 @@
+//! The entities of a dataset as a table.
+
+use std::ops::Range;
+
+use leptos::{ev, prelude::*, task::spawn_local};
+use pipewright_protocol::studio::{Json, encode};
+
+use super::{
+    entity::EntityPane,
+    pages::{PAGE, Pages, Row, Want},
+};
+use crate::{
+    client::{Failure, use_client},
+    components::{
+        Empty, Icon, Menu, MenuItem, Problem, Sign, Split, Switch, VirtualList, Waiting, clock,
+        count, use_toasts,
+    },
+    json::short,
+    place::{Place, use_nav},
+    state::use_live,
+};
+
+/// Properties shown until the user chooses others.
+const SHOWN: usize = 7;
+
+/// The table of one dataset with the entity that is selected in it.
+#[component]
+pub fn Browser(
+    /// The dataset.
+    dataset: String,
+) -> impl IntoView {
+    let nav = use_nav();
+    let own = dataset.clone();
+    // On a pipe's output the selection is not part of the address.
+    let picked = RwSignal::new(None::<String>);
+    let entity = Memo::new(move |_| match nav.place() {
+        Place::Dataset { id, entity } if id == own => entity,
+        _ => picked.get(),
+    });
+    let id = StoredValue::new(dataset.clone());
+    let pick = move |wanted: Option<String>| match nav.now() {
+        Place::Dataset { .. } => nav.replace(Place::Dataset { id: id.get_value(), entity: wanted }),
+        _ => picked.set(wanted),
+    };
+    let panes = vec![
+        view! { <Entities dataset=dataset.clone() entity on_pick=move |id| pick(Some(id)) /> }
+            .into_any(),
+        view! { <EntityPane dataset entity /> }.into_any(),
+    ];
+    view! { <Split name="dataset" shares=&[5.0, 3.0] panes labels=&["Entities", "Entity"] /> }
+}
+
+#[component]
+fn Entities(
+    dataset: String,
+    entity: Memo<Option<String>>,
+    on_pick: impl Fn(String) + Copy + Send + Sync + 'static,
+) -> impl IntoView {
+    let (live, toasts) = (use_live(), use_toasts());
+    let client = StoredValue::new(use_client());
+    let status = live.dataset(&dataset);
+    let status = Memo::new(move |_| status.get());
+    let name = StoredValue::new(dataset);
+    let pages = RwSignal::new(Pages::default());
+    let failure = RwSignal::new(None::<Failure>);
+    let view_range = RwSignal::new(0..0_usize);
+    let (history, deleted) = (RwSignal::new(false), RwSignal::new(false));
+    let busy = StoredValue::new(false);
+    // Counts changes of what is asked for, so that late answers are dropped.
+    let epoch = StoredValue::new(0_u32);
+    let counted = Memo::new(move |_| {
+        status.with(|status| match (history.get(), deleted.get()) {
+            (true, _) => status.versions,
+            (false, true) => status.entities + status.deleted,
+            (false, false) => status.entities,
+        } as usize)
+    });
+    let find = RwSignal::new(String::new());
+    let follow = RwSignal::new(None::<usize>);
+
+    // Whether the dataset changed while something was being read.
+    let stale = StoredValue::new(false);
+    let path = move |want: Want| {
+        let since = want.since.map(|since| format!("&since={since}")).unwrap_or_default();
+        let (history, deleted) = (history.get_untracked(), deleted.get_untracked());
+        format!(
+            "/api/datasets/{}/entities?limit={PAGE}&history={history}&deleted={}{since}",
+            encode(&name.get_value()),
+            deleted || history
+        )
+    };
+    let read = move |want: Want| {
+        if busy.get_value() {
+            return;
+        }
+        busy.set_value(true);
+        let asked = epoch.get_value();
+        spawn_local(async move {
+            let mut next = Some(want);
+            while let Some(want) = next.take() {
+                let answer = client.get_value().get::<Vec<Json>>(&path(want)).await;
+                // The table is gone, or what it shows was chosen anew.
+                if epoch.try_get_value() != Some(asked) {
+                    break;
+                }
+                match answer {
+                    Err(why) => failure.set(Some(why)),
+                    Ok(entities) => {
+                        failure.set(None);
+                        let rows: Vec<Row> =
+                            entities.iter().filter_map(|entity| Row::read(entity.text())).collect();
+                        let mut moved = 0;
+                        pages.update(|pages| (moved, next) = pages.take(want, rows));
+                        if moved != 0 {
+                            follow
+                                .set(Some(view_range.with_untracked(|view| {
+                                    view.start.saturating_add_signed(moved)
+                                })));
+                        }
+                    }
+                }
+                if stale.try_update_value(std::mem::take) == Some(true) {
+                    next = Some(
+                        pages.with_untracked(|pages| pages.refresh(&view_range.get_untracked())),
+                    );
+                }
+            }
+            if busy.try_update_value(|busy| *busy = false).is_some() && epoch.get_value() != asked {
+                pages.set(Pages::default());
+            }
+        });
+    };
+    let start_over = move || {
+        epoch.update_value(|epoch| *epoch += 1);
+        pages.set(Pages::default());
+    };
+    // Fills the view. What is read runs it again.
+    Effect::new(move || {
+        let next_offset = status.with_untracked(|status| status.next_offset);
+        let want = pages
+            .with(|pages| pages.wanted(&view_range.get(), counted.get_untracked(), next_offset));
+        if let (Some(want), true) = (want, failure.with_untracked(Option::is_none)) {
+            read(want);
+        }
+    });
+    // What was written meanwhile: the view is read again where it is.
+    Effect::new(move |before: Option<u64>| {
+        let now = status.with(|status| status.next_offset);
+        if before.is_some_and(|before| before != now) {
+            failure.set(None);
+            if busy.get_value() {
+                stale.set_value(true);
+            } else if pages.with_untracked(Pages::is_loaded) {
+                read(pages.with_untracked(|pages| pages.refresh(&view_range.get_untracked())));
+            }
+        }
+        now
+    });
+
+    let known = Memo::new(move |last: Option<&Vec<String>>| {
+        let mut names = last.cloned().unwrap_or_default();
+        pages.with(|pages| {
+            for row in pages.rows().iter().take(PAGE) {
+                for (name, _) in row.entity.members() {
+                    if !name.starts_with('_') && !names.contains(name) {
+                        names.push(name.clone());
+                    }
+                }
+            }
+        });
+        names
+    });
+    let chosen = RwSignal::new(None::<Vec<String>>);
+    let columns = Memo::new(move |_| {
+        chosen
+            .get()
+            .unwrap_or_else(|| known.with(|known| known.iter().take(SHOWN).cloned().collect()))
+    });
+    let tracks = Memo::new(move |_| {
+        columns.with(|columns| {
+            format!("grid-template-columns:64px 200px{}", " 168px".repeat(columns.len()))
+        })
+    });
+    let width =
+        Signal::derive(move || Some(columns.with(|columns| 264.0 + 168.0 * columns.len() as f64)));
+    let column_items = Signal::derive(move || {
+        let shown = columns.get();
+        let item = |name: &String| {
+            let (own, shown_now) = (name.clone(), shown.clone());
+            MenuItem::new(name.clone(), move || {
+                let mut next = shown_now.clone();
+                match next.iter().position(|shown| *shown == own) {
+                    Some(at) => drop(next.remove(at)),
+                    None => next.push(own.clone()),
+                }
+                chosen.set(Some(next));
+            })
+            .checked(shown.contains(name))
+        };
+        known.with(|known| known.iter().map(item).collect::<Vec<_>>())
+    });
+
+    let go = move || {
+        let wanted = find.get_untracked().trim().to_owned();
+        if wanted.is_empty() {
+            return;
+        }
+        // A number is an offset of the log, anything else an `_id`.
+        let path = format!(
+            "/api/datasets/{}/entity?entity_id={}",
+            encode(&name.get_value()),
+            encode(&wanted)
+        );
+        spawn_local(async move {
+            let found = client.get_value().get::<Json>(&path).await;
+            match (found, wanted.parse::<u64>()) {
+                (Ok(found), _) => {
+                    if let Some(row) = Row::read(found.text()) {
+                        on_pick(row.id);
+                    }
+                }
+                (Err(_), Ok(offset)) => {
+                    let (next, counted) = (
+                        status.with_untracked(|status| status.next_offset),
+                        counted.get_untracked(),
+                    );
+                    let at =
+                        (u128::from(offset) * counted as u128 / u128::from(next.max(1))) as usize;
+                    follow.set(Some(at.min(counted.saturating_sub(1))));
+                }
+                (Err(Failure::Refused { status: 404, .. }), Err(_)) => {
+                    toasts.failed(format!("There is no entity {wanted} here."))
+                }
+                (Err(failure), Err(_)) => toasts.failed(failure.to_string()),
+            }
+        });
+    };
+    // The selected entity comes into view when it is among what is held.
+    let at = Memo::new(move |_| {
+        let wanted = entity.get()?;
+        pages.with(|pages| {
+            pages
+                .rows()
+                .iter()
+                .rev()
+                .find(|row| row.id == wanted)
+                .and_then(|row| pages.position(row.offset))
+        })
+    });
+    Effect::new(move || {
+        if let Some(at) = at.get() {
+            follow.set(Some(at));
+        }
+    });
+    let count_rows = Signal::derive(move || pages.with(|pages| pages.count(counted.get())));
+    let keys = move |event: ev::KeyboardEvent| {
+        let last = count_rows.get_untracked().saturating_sub(1);
+        let next = match (event.key().as_str(), at.get_untracked()) {
+            ("ArrowDown", at) => at.map_or(0, |at| (at + 1).min(last)),
+            ("ArrowUp", at) => at.map_or(0, |at| at.saturating_sub(1)),
+            _ => return,
+        };
+        event.prevent_default();
+        if let Some(id) = pages.with_untracked(|pages| pages.row(next).map(|row| row.id.clone())) {
+            on_pick(id);
+        }
+    };
+
+    let head = view! {
+        <div class="table-head" role="row" style=move || tracks.get()>
+            <span class="table-title number" role="columnheader">"Offset"</span>
+            <span class="table-title" role="columnheader">"_id"</span>
+            {move || columns.get().into_iter().map(|name| view! { <span class="table-title property" role="columnheader" data-tip=name.clone()>{property(&name)}</span> }).collect_view()}
+        </div>
+    }
+    .into_any();
+    let row = move |index: usize| {
+        let row = Memo::new(move |_| pages.with(|pages| pages.row(index).cloned()));
+        let selected = move || {
+            row.with(|row| {
+                row.as_ref()
+                    .is_some_and(|row| entity.with(|entity| entity.as_ref() == Some(&row.id)))
+            })
+        };
+        view! {
+            <div
+                class="table-row"
+                role="row"
+                style=move || tracks.get()
+                aria-selected=move || selected().to_string()
+                class:deleted=move || row.with(|row| row.as_ref().is_some_and(|row| row.deleted))
+                data-key=move || row.with(|row| row.as_ref().map(|row| row.id.clone()))
+                on:click=move |_| {
+                    if let Some(row) = row.get_untracked() {
+                        on_pick(row.id);
+                    }
+                }
+            >
+                {move || match row.get() {
+                    None => view! { <div class="cell faint">"…"</div> }.into_any(),
+                    Some(row) => {
+                        let cells = columns.get().into_iter().map(|name| view! { <div class="cell" role="gridcell">{row.entity.get(&name).map(short)}</div> });
+                        let tip = row.ts.map(clock).unwrap_or_default();
+                        view! {
+                            <div class="cell number faint" role="gridcell" data-tip=tip>{row.offset}</div>
+                            <div class="cell mono" role="gridcell">{row.id.clone()}</div>
+                            {cells.collect_view()}
+                        }
+                            .into_any()
+                    }
+                }}
+            </div>
+        }
+        .into_any()
+    };
+    let empty =
+        Memo::new(move |_| pages.with(|pages| pages.is_loaded() && pages.rows().is_empty()));
+    let loading =
+        Memo::new(move |_| pages.with(|pages| !pages.is_loaded()) && failure.with(Option::is_none));
+    view! {
+        <div class="pane-head">
+            <form
+                class="search-form"
+                on:submit=move |event| {
+                    event.prevent_default();
+                    go();
+                }
+            >
+                <label class="search">
+                    <Icon sign=Sign::Search />
+                    <input type="search" placeholder="Go to _id or offset" aria-label="Go to _id or offset" spellcheck="false" autocomplete="off" data-search="" data-testid="dataset-goto" bind:value=find />
+                </label>
+            </form>
+            <span class="pane-note" data-testid="dataset-count">{move || format!("{} shown", count(counted.get() as u64))}</span>
+            <Switch
+                label="Deleted"
+                on=deleted
+                disabled=history
+                id="show-deleted"
+                on_change=move |on| {
+                    deleted.set(on);
+                    start_over();
+                }
+            />
+            <Switch
+                label="All versions"
+                on=history
+                id="show-history"
+                on_change=move |on| {
+                    history.set(on);
+                    start_over();
+                }
+            />
+            <Menu label="Columns" items=column_items stays=true id="columns">
+                <Icon sign=Sign::Columns />
+            </Menu>
+        </div>
+        <div class="table entities" on:keydown=keys tabindex="0" aria-label="Entities" data-testid="entities">
+            <VirtualList count=count_rows row head follow width on_view=Callback::new(move |range: Range<usize>| view_range.set(range)) label="Entities" />
+            {move || failure.get().map(|failure| view! { <Problem failure /> })}
+            <Show when=move || empty.get()>
+                <Empty sign=Sign::Dataset title="Nothing in this dataset" hint="It fills when the pipe that writes it has run." />
+            </Show>
+            <Show when=move || loading.get()>
+                <Waiting />
+            </Show>
+        </div>
+    }
+}
+
+/// A property's name with its namespace held back.
+fn property(name: &str) -> AnyView {
+    match name.rsplit_once(':') {
+        Some((namespace, local)) => {
+            view! { <i class="namespace">{format!("{namespace}:")}</i>{local.to_owned()} }
+                .into_any()
+        }
+        None => name.to_owned().into_any(),
+    }
+}

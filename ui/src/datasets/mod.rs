@@ -1,0 +1,9 @@
+//! The datasets: their list, the entities of one, the versions of one entity.
+
+mod browser;
+mod entity;
+mod list;
+mod pages;
+
+pub use browser::Browser;
+pub use list::{DatasetScreen, DatasetsScreen};

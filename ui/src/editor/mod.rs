@@ -1,0 +1,10 @@
+//! One pipe or file: its text, what it makes of a sample, what it wrote, how
+//! its runs went.
+
+mod conflict;
+mod preview;
+mod runs;
+mod screen;
+mod text;
+
+pub use screen::{FileScreen, PipeScreen};

@@ -1,0 +1,353 @@
+//! What the pipe makes of a sample, while one types.
+
+use std::time::Duration;
+
+use leptos::{leptos_dom::helpers::TimeoutHandle, prelude::*, task::spawn_local};
+use pipewright_protocol::studio::{
+    self, Diagnostic, Failure as Stop, Json, Outcome, Preview, PreviewRequest, Produced, Sample,
+};
+
+use crate::{
+    client::{Failure, use_client},
+    components::{Button, Dialog, Empty, Icon, IconButton, Kind, Problem, Sign, Waiting, duration},
+    json::{JsonView, Mark, Tree, compare, print},
+    state::{OpenFile, use_live},
+};
+
+/// How long after the last key the preview runs.
+const PAUSE: Duration = Duration::from_millis(150);
+
+/// The preview of one pipe as it stands.
+#[derive(Clone, Copy)]
+pub(super) struct Live {
+    /// What it runs on.
+    sample: RwSignal<Sample>,
+    /// The sample as it was asked for, which [`Sample::Random`] is not again.
+    outcome: RwSignal<Option<Result<Preview, Failure>>>,
+    /// Whether one is on its way.
+    busy: RwSignal<bool>,
+}
+
+impl Live {
+    /// Runs the preview of `pipe` whenever text, sample or stored output change.
+    pub(super) fn start(pipe: Memo<String>, file: Signal<Option<OpenFile>>) -> Self {
+        let live = Live {
+            sample: RwSignal::new(Sample::First),
+            outcome: RwSignal::new(None),
+            busy: RwSignal::new(false),
+        };
+        let client = StoredValue::new(use_client());
+        let state = use_live();
+        let newest = StoredValue::new(0_u32);
+        let pending = StoredValue::new(None::<TimeoutHandle>);
+        let cancel = move || {
+            if let Some(handle) = pending.try_update_value(Option::take).flatten() {
+                handle.clear();
+            }
+        };
+        let run = move || {
+            let Some(file) = file.get_untracked() else { return };
+            let nth = newest.try_update_value(|newest| {
+                *newest += 1;
+                *newest
+            });
+            let Some(nth) = nth else { return };
+            let sample = live.sample.get_untracked();
+            let request = PreviewRequest {
+                pipe: pipe.get_untracked(),
+                text: Some(file.text.get_untracked()),
+                sample: sample.clone(),
+            };
+            live.busy.set(true);
+            spawn_local(async move {
+                let outcome = client.get_value().post::<Preview>(studio::PREVIEW, &request).await;
+                // An answer that was overtaken is not shown.
+                if newest.try_get_value() != Some(nth) {
+                    return;
+                }
+                live.busy.set(false);
+                // The same entity while typing, not another one with each key.
+                if let (Sample::First | Sample::Random, Ok(Preview { source: Some(source), .. })) =
+                    (&sample, &outcome)
+                {
+                    live.sample.update_untracked(|sample| *sample = Sample::Entity(source.clone()));
+                }
+                live.outcome.set(Some(outcome));
+            });
+        };
+        // Another pipe starts with its own first entity.
+        Effect::new(move || {
+            pipe.track();
+            live.outcome.set(None);
+            live.sample.set(Sample::First);
+        });
+        Effect::new(move |before: Option<()>| {
+            let Some(file) = file.get() else { return };
+            file.text.track();
+            live.sample.track();
+            state.pipe(&pipe.get()).with(|status| (status.last_run, status.state));
+            cancel();
+            let pause = if before.is_some() { PAUSE } else { Duration::ZERO };
+            pending.set_value(set_timeout_with_handle(run, pause).ok());
+        });
+        on_cleanup(cancel);
+        live
+    }
+
+    /// What is wrong with the config, as far as the last preview knows. Tracked.
+    pub(super) fn diagnostics(self) -> Vec<Diagnostic> {
+        self.outcome.with(|outcome| match outcome {
+            Some(Ok(preview)) => {
+                let mut all = preview.diagnostics.clone();
+                all.extend(preview.failure.iter().map(stopped));
+                all
+            }
+            _ => Vec::new(),
+        })
+    }
+}
+
+/// Where the transform stopped, marked in the text like any other finding.
+fn stopped(failure: &Stop) -> Diagnostic {
+    Diagnostic {
+        code: "preview-stopped".into(),
+        severity: studio::Severity::Error,
+        path: failure.path.clone(),
+        start: failure.start,
+        end: failure.end,
+        message: failure.message.clone(),
+        suggestion: Some("The preview stopped here.".into()),
+    }
+}
+
+fn tree(json: &Json) -> Tree {
+    // The node sends valid JSON; anything else is shown as it came.
+    Tree::parse(json.text()).unwrap_or_else(|_| Tree::String(json.text().to_owned()))
+}
+
+/// The sample that goes in.
+#[component]
+pub(super) fn SamplePane(preview: Live) -> impl IntoView {
+    let id = RwSignal::new(String::new());
+    let pasting = RwSignal::new(false);
+    let source = Memo::new(move |_| {
+        preview.outcome.with(|outcome| {
+            outcome.as_ref().and_then(|outcome| outcome.as_ref().ok()?.source.clone())
+        })
+    });
+    let why_none = Memo::new(move |_| {
+        preview.outcome.with(|outcome| {
+            outcome.as_ref().and_then(|outcome| outcome.as_ref().ok()?.no_sample.clone())
+        })
+    });
+    // What was found is what can be looked for next.
+    Effect::new(move || {
+        if let Some(found) = source.with(|source| {
+            source.as_ref().and_then(|source| Some(tree(source).get("_id")?.as_str()?.to_owned()))
+        }) {
+            id.set(found);
+        }
+    });
+    let look_up = move || {
+        let wanted = id.get_untracked().trim().to_owned();
+        preview.sample.set(if wanted.is_empty() { Sample::First } else { Sample::Id(wanted) });
+    };
+    view! {
+        <div class="pane-head">
+            <h2>"Sample"</h2>
+            <form
+                class="sample-id"
+                on:submit=move |event| {
+                    event.prevent_default();
+                    look_up();
+                }
+            >
+                <input type="text" placeholder="_id" aria-label="Sample by _id" spellcheck="false" autocomplete="off" data-testid="sample-id" bind:value=id />
+            </form>
+            <IconButton sign=Sign::Dice label="Any entity of the source" id="sample-random" on_click=move || preview.sample.set(Sample::Random) />
+            <IconButton sign=Sign::Copy label="Use an entity of your own" id="sample-paste" on_click=move || pasting.set(true) />
+        </div>
+        <div class="pane-body" data-testid="sample">
+            {move || match (source.get(), why_none.get()) {
+                (Some(source), _) => view! { <JsonView lines=print(&tree(&source)) id="sample-json" /> }.into_any(),
+                (None, Some(why)) => {
+                    view! {
+                        <Empty sign=Sign::Dataset title="No sample" hint=why>
+                            <Button label="Use an entity of your own" sign=Sign::Copy on_click=move || pasting.set(true) />
+                        </Empty>
+                    }
+                        .into_any()
+                }
+                (None, None) => ().into_any(),
+            }}
+        </div>
+        <Dialog open=pasting title="Sample of your own" id="sample-dialog">
+            <Paste preview source pasting />
+        </Dialog>
+    }
+}
+
+/// Takes an entity as text.
+#[component]
+fn Paste(preview: Live, source: Memo<Option<Json>>, pasting: RwSignal<bool>) -> impl IntoView {
+    let start = source.with_untracked(|source| source.as_ref().map(|source| pretty(&tree(source))));
+    let text = RwSignal::new(start.unwrap_or_else(|| "{\n  \"_id\": \"1\"\n}".into()));
+    let parsed = Memo::new(move |_| {
+        text.with(|text| match Tree::parse(text) {
+            Ok(tree @ Tree::Object(_))
+                if tree.get("_id").is_some_and(|id| id.as_str().is_some()) =>
+            {
+                Json::from_text(text.trim().to_owned()).map_err(|error| error.to_string())
+            }
+            Ok(_) => Err("An entity is an object with a text as its \"_id\".".to_owned()),
+            Err(error) => Err(error.to_string()),
+        })
+    });
+    let problem = move || parsed.with(|parsed| parsed.as_ref().err().cloned());
+    let take = move || {
+        if let Ok(entity) = parsed.get_untracked() {
+            preview.sample.set(Sample::Entity(entity));
+            pasting.set(false);
+        }
+    };
+    view! {
+        <div class="form">
+            <textarea class="code-area" rows="16" spellcheck="false" aria-label="Entity as JSON" data-testid="sample-text" bind:value=text></textarea>
+            <p class="field-problem">{problem}</p>
+            <div class="form-actions">
+                <Button label="Cancel" on_click=move || pasting.set(false) />
+                <Button label="Use it" kind=Kind::Primary id="sample-use" disabled=Signal::derive(move || parsed.with(Result::is_err)) on_click=take />
+            </div>
+        </div>
+    }
+}
+
+/// Printed as one would write it.
+fn pretty(tree: &Tree) -> String {
+    let line = |line: &crate::json::Line| {
+        let key = line.key.as_ref().map(|key| format!("{key}: ")).unwrap_or_default();
+        format!(
+            "{}{key}{}{}",
+            "  ".repeat(line.indent.into()),
+            line.value,
+            if line.comma { "," } else { "" }
+        )
+    };
+    print(tree).iter().map(line).collect::<Vec<_>>().join("\n")
+}
+
+/// What comes out.
+#[component]
+pub(super) fn ResultPane(
+    preview: Live,
+    on_goto: impl Fn(usize) + Copy + Send + Sync + 'static,
+) -> impl IntoView {
+    let against_stored = RwSignal::new(true);
+    let took = move || {
+        preview.outcome.with(|outcome| {
+            outcome.as_ref().and_then(|outcome| Some(duration(outcome.as_ref().ok()?.took)))
+        })
+    };
+    view! {
+        <div class="pane-head">
+            <h2>"Result"</h2>
+            <span class="pane-note" class:busy=move || preview.busy.get()>{took}</span>
+            <div class="segments" role="group" aria-label="Show">
+                <button type="button" aria-pressed=move || (!against_stored.get()).to_string() on:click=move |_| against_stored.set(false)>"Whole"</button>
+                <button type="button" aria-pressed=move || against_stored.get().to_string() data-tip="Against what is stored now" on:click=move |_| against_stored.set(true)>"Changes"</button>
+            </div>
+        </div>
+        <div class="pane-body" data-testid="result">
+            {move || preview.outcome.with(|outcome| match outcome {
+                None => view! { <Waiting /> }.into_any(),
+                Some(Err(failure)) => view! { <Problem failure=failure.clone() /> }.into_any(),
+                Some(Ok(preview)) => result(preview, against_stored.get(), on_goto).into_any(),
+            })}
+        </div>
+    }
+}
+
+fn result(
+    preview: &Preview,
+    against_stored: bool,
+    on_goto: impl Fn(usize) + Copy + Send + Sync + 'static,
+) -> impl IntoView {
+    let failure = preview.failure.clone().map(|failure| {
+        view! {
+            <button type="button" class="notice error" data-testid="preview-failure" on:click=move |_| on_goto(failure.start)>
+                <Icon sign=Sign::Error />
+                <span>{failure.message}<code>{failure.path}</code></span>
+            </button>
+        }
+    });
+    let partial = preview.partial.clone().map(|why| {
+        view! {
+            <p class="notice warning" data-testid="preview-partial">
+                <Icon sign=Sign::Warning />
+                <span>"Partial: " {why}</span>
+            </p>
+        }
+    });
+    let held = preview.held.clone().map(|why| {
+        view! {
+            <p class="notice" data-testid="preview-held">
+                <Icon sign=Sign::Lock />
+                <span>{why}</span>
+            </p>
+        }
+    });
+    let broken =
+        preview.diagnostics.iter().any(|diagnostic| diagnostic.severity == studio::Severity::Error);
+    let nothing = preview.produced.is_empty()
+        && preview.failure.is_none()
+        && preview.held.is_none()
+        && preview.source.is_some();
+    let nothing = nothing.then(|| {
+        let (title, hint) = if broken {
+            ("The config has errors", "They are listed under the text.")
+        } else {
+            ("Nothing comes out", "The transforms drop this sample.")
+        };
+        view! { <Empty sign=Sign::Pipe title hint /> }
+    });
+    let produced = preview
+        .produced
+        .iter()
+        .map(|produced| view_produced(produced, against_stored))
+        .collect_view();
+    view! {
+        {failure}
+        {held}
+        {partial}
+        {produced}
+        {nothing}
+    }
+}
+
+fn view_produced(produced: &Produced, against_stored: bool) -> impl IntoView {
+    let (name, class) = match produced.outcome {
+        Outcome::Kept => ("Kept", "outcome kept"),
+        Outcome::Filtered => ("Filtered", "outcome filtered"),
+        Outcome::Discarded => ("Discarded", "outcome discarded"),
+        Outcome::Emitted => ("Emitted", "outcome kept"),
+    };
+    let new = tree(&produced.entity);
+    let (lines, note) = match (&produced.stored, against_stored) {
+        (Some(stored), true) => {
+            let lines = compare(&tree(stored), &new);
+            let changed = lines.iter().filter(|line| line.mark != Mark::Same).count();
+            (lines, if changed == 0 { "as stored" } else { "differs from what is stored" })
+        }
+        (None, true) => (print(&new), "not stored yet"),
+        (_, false) => (print(&new), ""),
+    };
+    view! {
+        <section class="produced">
+            <header>
+                <span class=class data-testid="outcome">{name}</span>
+                <span class="pane-note">{note}</span>
+            </header>
+            <JsonView lines id="result-json" />
+        </section>
+    }
+}

@@ -1,0 +1,198 @@
+//! The screens of a pipe and of any other file.
+
+use leptos::{leptos_dom::helpers::TimeoutHandle, prelude::*, task::spawn_local};
+use pipewright_protocol::studio::{self, Check, Diagnostic, Findings, Run};
+
+use super::{
+    preview::{Live as Preview, ResultPane, SamplePane},
+    runs::Runs,
+    text::{SaveButton, TextPane, go_to, offer_save, open_file, opened},
+};
+use crate::{
+    client::use_client,
+    commands::{Command, use_commands},
+    components::{Empty, Icon, Link, Sign, Split, StateChip, Tabs, Waiting, use_toasts},
+    datasets::Browser,
+    pipes::PipeActions,
+    place::{PipeTab, Place, use_nav},
+    state::{OpenFile, use_live},
+};
+
+/// The screen of one pipe.
+#[component]
+pub fn PipeScreen() -> impl IntoView {
+    let (live, nav, toasts) = (use_live(), use_nav(), use_toasts());
+    let pipe = Memo::new(move |last: Option<&String>| match nav.place() {
+        Place::Pipe { id, .. } => id,
+        // On the way to another screen.
+        _ => last.cloned().unwrap_or_default(),
+    });
+    let tab = Memo::new(move |last: Option<&PipeTab>| match nav.place() {
+        Place::Pipe { tab, .. } => tab,
+        _ => last.copied().unwrap_or_default(),
+    });
+    let node = Memo::new(move |_| live.pipe_node(&pipe.get()));
+    let path =
+        Memo::new(move |_| node.with(|node| node.as_ref().and_then(|node| node.file.clone())));
+    let missing =
+        Memo::new(move |_| live.graph.with(Option::is_some) && node.with(Option::is_none));
+    let opening = open_file(path);
+    let file = opened(opening);
+    offer_save(file);
+    let client = StoredValue::new(use_client());
+    let run = move || {
+        let run = Run { pipes: vec![pipe.get_untracked()] };
+        spawn_local(async move {
+            if let Err(failure) = client.get_value().tell(studio::RUN, &run).await {
+                toasts.failed(failure.to_string());
+            }
+        });
+    };
+    use_commands().offer(move || {
+        if live.trusted() && live.may_change() {
+            vec![
+                Command::new("pipe-run", format!("Run {}", pipe.get()), Sign::Play, run)
+                    .keys("Ctrl+Enter"),
+            ]
+        } else {
+            Vec::new()
+        }
+    });
+    let preview = Preview::start(pipe, file);
+    let goto = RwSignal::new(None);
+    let status = Memo::new(move |_| live.pipe(&pipe.get()).with(|status| status.state));
+    let dataset =
+        Memo::new(move |_| node.with(|node| node.as_ref().and_then(|node| node.dataset.clone())));
+    let tabs = Signal::derive(move || {
+        let at = |tab| Place::Pipe { id: pipe.get(), tab };
+        let mut tabs = vec![("Config", at(PipeTab::Config))];
+        if dataset.with(Option::is_some) {
+            tabs.push(("Output", at(PipeTab::Output)));
+        }
+        tabs.push(("Runs", at(PipeTab::Runs)));
+        tabs
+    });
+    let here = Signal::derive(move || Place::Pipe { id: pipe.get(), tab: tab.get() });
+    let merges = Memo::new(move |_| {
+        node.with(|node| node.as_ref().is_some_and(|node| node.flavour == "merge"))
+    });
+    let body = move || match tab.get() {
+        PipeTab::Config => {
+            let panes = vec![
+                view! { <TextPane opening diagnostics=Signal::derive(move || preview.diagnostics()) goto /> }.into_any(),
+                view! { <SamplePane preview /> }.into_any(),
+                view! { <ResultPane preview on_goto=move |offset| go_to(goto, offset) /> }.into_any(),
+            ];
+            view! { <Split name="pipe" shares=&[5.0, 3.0, 4.0] panes labels=&["Config", "Sample", "Result"] /> }.into_any()
+        }
+        PipeTab::Output => {
+            view! { {move || dataset.get().map(|dataset| view! { <Browser dataset /> })} }
+                .into_any()
+        }
+        PipeTab::Runs => view! { <Runs pipe /> }.into_any(),
+    };
+    view! {
+        <div class="page" data-testid="pipe">
+            <header class="page-head">
+                <Link to=Place::Pipes class="crumb">"Pipes"</Link>
+                <h1 class:dirty=move || file.with(|file| file.as_ref().is_some_and(OpenFile::dirty))>{move || pipe.get()}</h1>
+                <StateChip state=status />
+                <Tabs label="Sides of the pipe" tabs current=here />
+                <div class="page-actions">
+                    <Show when=move || merges.get()>
+                        <Link
+                            to=Signal::derive(move || Place::Duplicates { pipe: Some(pipe.get()), cluster: None })
+                            class="button"
+                            id="pipe-clusters"
+                        >
+                            <Icon sign=Sign::Merge />
+                            <span>"Clusters"</span>
+                        </Link>
+                    </Show>
+                    <Link to=Signal::derive(move || Place::Flow { select: Some(format!("pipe:{}", pipe.get())) }) class="button" id="pipe-in-flow">
+                        <Icon sign=Sign::Flow />
+                        <span>"Show in flow"</span>
+                    </Link>
+                    {move || view! { <PipeActions pipe=pipe.get() /> }}
+                    <SaveButton file />
+                </div>
+            </header>
+            <Show
+                when=move || !missing.get()
+                fallback=move || {
+                    view! {
+                        <Empty
+                            sign=Sign::Pipe
+                            title=Signal::derive(move || format!("There is no pipe {}", pipe.get()))
+                            hint="It may have been renamed or removed. All pipes are in the list."
+                        />
+                    }
+                }
+            >
+                <Show when=move || live.graph.with(Option::is_some) fallback=|| view! { <Waiting /> }>
+                    {body}
+                </Show>
+            </Show>
+        </div>
+    }
+}
+
+/// Asks the node what is wrong with the text while one types.
+fn check(file: Signal<Option<OpenFile>>) -> RwSignal<Vec<Diagnostic>> {
+    let found = RwSignal::new(Vec::new());
+    let client = StoredValue::new(use_client());
+    let pending = StoredValue::new(None::<TimeoutHandle>);
+    let cancel = move || {
+        if let Some(handle) = pending.try_update_value(Option::take).flatten() {
+            handle.clear();
+        }
+    };
+    Effect::new(move || {
+        let Some(file) = file.get() else { return };
+        file.text.track();
+        cancel();
+        let ask = move || {
+            let request = Check { path: file.path.clone(), text: file.text.get_untracked() };
+            let text = file.text.clone();
+            spawn_local(async move {
+                let answer = client.get_value().post::<Findings>(studio::CHECK, &request).await;
+                // Findings in a text that has changed since are not shown.
+                if let Ok(findings) = answer
+                    && text.with_untracked(|text| *text == request.text)
+                {
+                    found.try_set(findings);
+                }
+            });
+        };
+        pending.set_value(set_timeout_with_handle(ask, std::time::Duration::from_millis(150)).ok());
+    });
+    on_cleanup(cancel);
+    found
+}
+
+/// The screen of any file of the project.
+#[component]
+pub fn FileScreen() -> impl IntoView {
+    let nav = use_nav();
+    let path = Memo::new(move |last: Option<&Option<String>>| match nav.place() {
+        Place::File { path } => Some(path),
+        _ => last.cloned().flatten(),
+    });
+    let opening = open_file(path);
+    let file = opened(opening);
+    offer_save(file);
+    let diagnostics = check(file);
+    let goto = RwSignal::new(None);
+    view! {
+        <div class="page" data-testid="file">
+            <header class="page-head">
+                <Link to=Place::Systems class="crumb">"Systems and settings"</Link>
+                <h1 class:dirty=move || file.with(|file| file.as_ref().is_some_and(OpenFile::dirty))>{move || path.get()}</h1>
+                <div class="page-actions">
+                    <SaveButton file />
+                </div>
+            </header>
+            <TextPane opening diagnostics goto />
+        </div>
+    }
+}

@@ -1,0 +1,287 @@
+//! The graph prepared for drawing: who is where, who feeds whom.
+
+use std::{
+    collections::{HashMap, HashSet},
+    sync::Arc,
+};
+
+use pipewright_protocol::studio::{Graph, GraphEdge, GraphNode};
+
+use super::camera::Area;
+
+/// Side of the cells that cards are sorted into.
+const CELL: f64 = 400.0;
+
+/// A graph with its indexes.
+#[derive(Debug)]
+pub(super) struct Wiring {
+    pub(super) graph: Arc<Graph>,
+    places: HashMap<String, usize>,
+    cells: HashMap<(i32, i32), Vec<usize>>,
+    /// For each edge, the positions of its cards.
+    ends: Vec<Option<(usize, usize)>>,
+    /// For each edge, what it covers.
+    extents: Vec<Area>,
+}
+
+/// Which cards and lines a selection lights up.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(super) struct Lit {
+    pub(super) nodes: HashSet<usize>,
+    pub(super) edges: HashSet<usize>,
+}
+
+fn cell(at: f64) -> i32 {
+    (at / CELL).floor() as i32
+}
+
+/// What a card covers.
+pub(super) fn extent(node: &GraphNode) -> Area {
+    let (left, top) = (f64::from(node.x), f64::from(node.y));
+    Area { left, top, right: left + f64::from(node.width), bottom: top + f64::from(node.height) }
+}
+
+impl Wiring {
+    pub(super) fn new(graph: Arc<Graph>) -> Self {
+        let places: HashMap<String, usize> =
+            graph.nodes.iter().enumerate().map(|(index, node)| (node.id.clone(), index)).collect();
+        let mut cells: HashMap<(i32, i32), Vec<usize>> = HashMap::new();
+        for (index, node) in graph.nodes.iter().enumerate() {
+            let area = extent(node);
+            for column in cell(area.left)..=cell(area.right) {
+                for row in cell(area.top)..=cell(area.bottom) {
+                    cells.entry((column, row)).or_default().push(index);
+                }
+            }
+        }
+        let ends = graph
+            .edges
+            .iter()
+            .map(|edge| Some((*places.get(&edge.from)?, *places.get(&edge.to)?)))
+            .collect();
+        let extents = graph.edges.iter().map(reach).collect();
+        Self { graph, places, cells, ends, extents }
+    }
+
+    pub(super) fn place(&self, id: &str) -> Option<usize> {
+        self.places.get(id).copied()
+    }
+
+    pub(super) fn node(&self, id: &str) -> Option<&GraphNode> {
+        self.place(id).map(|index| &self.graph.nodes[index])
+    }
+
+    /// The view, widened to whole cells: changes only now and then while
+    /// panning.
+    pub(super) fn window(view: Area) -> (i32, i32, i32, i32) {
+        (cell(view.left), cell(view.top), cell(view.right), cell(view.bottom))
+    }
+
+    /// Cards in these cells, in graph order.
+    pub(super) fn in_window(&self, (left, top, right, bottom): (i32, i32, i32, i32)) -> Vec<usize> {
+        let mut found = Vec::new();
+        for column in left..=right {
+            for row in top..=bottom {
+                found.extend(self.cells.get(&(column, row)).into_iter().flatten());
+            }
+        }
+        found.sort_unstable();
+        found.dedup();
+        found
+    }
+
+    /// The card at a point of the graph.
+    pub(super) fn at(&self, (x, y): (f64, f64)) -> Option<usize> {
+        let point = Area { left: x, top: y, right: x, bottom: y };
+        let here = self.cells.get(&(cell(x), cell(y)))?;
+        here.iter().copied().find(|index| extent(&self.graph.nodes[*index]).meets(&point))
+    }
+
+    pub(super) fn edges_in(&self, view: Area) -> impl Iterator<Item = (usize, &GraphEdge)> {
+        self.graph
+            .edges
+            .iter()
+            .enumerate()
+            .filter(move |(index, _)| self.extents[*index].meets(&view))
+    }
+
+    pub(super) fn ends(&self, edge: usize) -> Option<(usize, usize)> {
+        self.ends[edge]
+    }
+
+    /// Direct neighbours: ids of the cards that feed this one, and of those it
+    /// feeds.
+    pub(super) fn neighbours(&self, id: &str) -> (Vec<&GraphNode>, Vec<&GraphNode>) {
+        let mut before: Vec<&GraphNode> = self
+            .graph
+            .edges
+            .iter()
+            .filter(|edge| edge.to == id)
+            .filter_map(|edge| self.node(&edge.from))
+            .collect();
+        let mut after: Vec<&GraphNode> = self
+            .graph
+            .edges
+            .iter()
+            .filter(|edge| edge.from == id)
+            .filter_map(|edge| self.node(&edge.to))
+            .collect();
+        for side in [&mut before, &mut after] {
+            side.sort_by(|a, b| a.name.cmp(&b.name));
+            side.dedup_by(|a, b| a.id == b.id);
+        }
+        (before, after)
+    }
+
+    /// Everything upstream and downstream of a card, with itself.
+    pub(super) fn lit_by(&self, index: usize) -> Lit {
+        let mut lit = Lit::default();
+        lit.nodes.insert(index);
+        self.walk(index, &mut lit, |(from, to)| (to, from));
+        self.walk(index, &mut lit, |(from, to)| (from, to));
+        lit
+    }
+
+    fn walk(
+        &self,
+        start: usize,
+        lit: &mut Lit,
+        direction: impl Fn((usize, usize)) -> (usize, usize),
+    ) {
+        let mut next: HashMap<usize, Vec<(usize, usize)>> = HashMap::new();
+        for (edge, ends) in self.ends.iter().enumerate() {
+            if let Some(ends) = ends {
+                let (here, there) = direction(*ends);
+                next.entry(here).or_default().push((edge, there));
+            }
+        }
+        let mut seen = HashSet::from([start]);
+        let mut queue = vec![start];
+        while let Some(here) = queue.pop() {
+            for &(edge, there) in next.get(&here).into_iter().flatten() {
+                lit.edges.insert(edge);
+                lit.nodes.insert(there);
+                if seen.insert(there) {
+                    queue.push(there);
+                }
+            }
+        }
+    }
+
+    /// Cards whose name, dataset or kind contains the text.
+    pub(super) fn matching(&self, text: &str) -> HashSet<usize> {
+        let text = text.to_lowercase();
+        let has = |part: &str| part.to_lowercase().contains(&text);
+        let matches = |node: &GraphNode| {
+            has(&node.name) || has(&node.flavour) || node.dataset.as_deref().is_some_and(has)
+        };
+        self.graph
+            .nodes
+            .iter()
+            .enumerate()
+            .filter(|(_, node)| matches(node))
+            .map(|(index, _)| index)
+            .collect()
+    }
+
+    /// What the whole graph covers.
+    pub(super) fn whole(&self) -> Area {
+        Area {
+            left: 0.0,
+            top: 0.0,
+            right: f64::from(self.graph.width),
+            bottom: f64::from(self.graph.height),
+        }
+    }
+}
+
+fn reach(edge: &GraphEdge) -> Area {
+    let mut area = Area { left: f64::MAX, top: f64::MAX, right: f64::MIN, bottom: f64::MIN };
+    for [x, y] in &edge.points {
+        let (x, y) = (f64::from(*x), f64::from(*y));
+        area = Area {
+            left: area.left.min(x),
+            top: area.top.min(y),
+            right: area.right.max(x),
+            bottom: area.bottom.max(y),
+        };
+    }
+    // Curves may leave the box of their corners a little.
+    Area {
+        left: area.left - 40.0,
+        top: area.top - 20.0,
+        right: area.right + 40.0,
+        bottom: area.bottom + 20.0,
+    }
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    #![allow(clippy::unwrap_used)]
+    use pipewright_protocol::studio::{EdgeKind, NodeKind};
+
+    use super::*;
+
+    fn wiring() -> Wiring {
+        let node = |name: &str, x: f32| GraphNode {
+            id: format!("pipe:{name}"),
+            kind: NodeKind::Pipe,
+            name: name.into(),
+            flavour: "dataset".into(),
+            sink: String::new(),
+            dataset: Some(name.into()),
+            global: false,
+            file: None,
+            x,
+            y: 0.0,
+            width: 200.0,
+            height: 56.0,
+            layer: 0,
+            errors: 0,
+            warnings: 0,
+        };
+        let edge = |from: &str, to: &str| GraphEdge {
+            from: format!("pipe:{from}"),
+            to: format!("pipe:{to}"),
+            kind: EdgeKind::Read,
+            dataset: Some(from.into()),
+            points: vec![[0.0, 0.0], [1.0, 1.0]],
+        };
+        let nodes = vec![
+            node("a", 0.0),
+            node("b", 300.0),
+            node("c", 600.0),
+            node("d", 900.0),
+            node("side", 5000.0),
+        ];
+        // A circle and a branch.
+        let edges =
+            vec![edge("a", "b"), edge("b", "c"), edge("c", "b"), edge("c", "d"), edge("side", "d")];
+        Wiring::new(Arc::new(Graph { nodes, edges, width: 5200.0, height: 56.0 }))
+    }
+
+    #[test]
+    fn a_selection_lights_up_what_feeds_it_and_what_it_feeds() {
+        let wiring = wiring();
+        let lit = wiring.lit_by(wiring.place("pipe:c").unwrap());
+        let mut names: Vec<&str> =
+            lit.nodes.iter().map(|index| wiring.graph.nodes[*index].name.as_str()).collect();
+        names.sort_unstable();
+        assert_eq!(names, ["a", "b", "c", "d"]);
+        assert!(!lit.edges.contains(&4));
+    }
+
+    #[test]
+    fn only_cards_near_the_view_are_found() {
+        let wiring = wiring();
+        let near = wiring.in_window(Wiring::window(Area {
+            left: 0.0,
+            top: 0.0,
+            right: 390.0,
+            bottom: 50.0,
+        }));
+        assert_eq!(near, [0, 1]);
+        assert_eq!(wiring.at((310.0, 20.0)), Some(1));
+        assert_eq!(wiring.at((250.0, 20.0)), None);
+    }
+}

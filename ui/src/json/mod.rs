@@ -1,0 +1,9 @@
+//! Entities on screen: JSON as a tree that keeps every digit, printed, compared.
+
+mod diff;
+mod tree;
+mod view;
+
+pub use diff::{Line, Mark, compare, print};
+pub use tree::Tree;
+pub use view::{JsonView, short};

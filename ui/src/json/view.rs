@@ -1,0 +1,75 @@
+//! JSON on the screen.
+
+use leptos::prelude::*;
+
+use super::{
+    diff::{Kind, Line, Mark},
+    tree::Tree,
+};
+
+fn kind_class(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Punctuation => "json-mark",
+        Kind::String => "json-string",
+        Kind::Number => "json-number",
+        Kind::Word => "json-word",
+        Kind::Time => "json-time",
+        Kind::Reference => "json-reference",
+    }
+}
+
+fn line_class(mark: Mark) -> &'static str {
+    match mark {
+        Mark::Same => "json-line",
+        Mark::Added => "json-line added",
+        Mark::Removed => "json-line removed",
+    }
+}
+
+/// Printed lines, coloured by kind, with added and removed ones marked.
+#[component]
+pub fn JsonView(
+    /// The lines.
+    lines: Vec<Line>,
+    /// Name for tests and scripts.
+    #[prop(default = "json")]
+    id: &'static str,
+) -> impl IntoView {
+    let rows = lines
+        .into_iter()
+        .map(|line| {
+            let style = format!("padding-left:{}ch", 2 + 2 * line.indent);
+            let key = line.key.map(|key| view! { <span class="json-key">{key}</span>": " });
+            view! {
+                <div class=line_class(line.mark) style=style>
+                    {key}
+                    <span class=kind_class(line.kind)>{line.value}</span>
+                    {line.comma.then_some(",")}
+                </div>
+            }
+        })
+        .collect_view();
+    view! { <div class="json" data-testid=id tabindex="0">{rows}</div> }
+}
+
+/// A value on one line, for a cell of a table: text without quotes, the rest as
+/// JSON.
+pub fn short(tree: &Tree) -> AnyView {
+    let class = match tree {
+        Tree::Null | Tree::Bool(_) => "json-word",
+        Tree::Number(_) => "json-number",
+        Tree::List(_) | Tree::Object(_) => "json-mark",
+        Tree::String(text) => match text.as_bytes() {
+            [b'~', b'f', ..] => "json-number",
+            [b'~', b't', ..] => "json-time",
+            [b'~', b':' | b'r' | b'u', ..] => "json-reference",
+            _ => "",
+        },
+    };
+    // A cell shows no more than this anyway.
+    let text: String = match tree {
+        Tree::String(text) => text.chars().take(200).collect(),
+        other => other.to_string().chars().take(200).collect(),
+    };
+    view! { <span class=class>{text}</span> }.into_any()
+}

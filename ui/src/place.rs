@@ -1,0 +1,324 @@
+//! Every screen has an address.
+//!
+//! A [`Place`] is what an address means; the two convert into each other
+//! without loss, so links, back and forward, and reloading all lead to the same
+//! screen with the same thing selected.
+
+use std::fmt;
+
+use leptos::prelude::*;
+use pipewright_protocol::studio::encode;
+use wasm_bindgen::{JsCast, JsValue, prelude::Closure};
+
+/// What the window shows.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Place {
+    /// The graph, with a card selected.
+    Flow {
+        /// Id of the selected card.
+        select: Option<String>,
+    },
+    /// The list of pipes.
+    Pipes,
+    /// One pipe.
+    Pipe {
+        /// The pipe.
+        id: String,
+        /// Which side of it.
+        tab: PipeTab,
+    },
+    /// The list of systems.
+    Systems,
+    /// One file of the project in the editor.
+    File {
+        /// Relative to the project folder.
+        path: String,
+    },
+    /// The list of datasets.
+    Datasets,
+    /// One dataset, with an entity selected.
+    Dataset {
+        /// The dataset.
+        id: String,
+        /// `_id` of the selected entity.
+        entity: Option<String>,
+    },
+    /// The merge pipes, or the clusters of one, with a cluster selected.
+    Duplicates {
+        /// The merge pipe.
+        pipe: Option<String>,
+        /// Id of the selected golden record.
+        cluster: Option<String>,
+    },
+    /// Project, trust and other nodes.
+    Connections,
+}
+
+/// Sides of a pipe.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum PipeTab {
+    /// Config with live preview.
+    #[default]
+    Config,
+    /// What it wrote.
+    Output,
+    /// Its execution log.
+    Runs,
+}
+
+impl PipeTab {
+    fn name(self) -> &'static str {
+        match self {
+            PipeTab::Config => "",
+            PipeTab::Output => "output",
+            PipeTab::Runs => "runs",
+        }
+    }
+}
+
+/// Entries of the left rail.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Area {
+    /// The graph.
+    Flow,
+    /// Pipes and their config.
+    Pipes,
+    /// Systems and the other files.
+    Systems,
+    /// Data.
+    Datasets,
+    /// Merged records.
+    Duplicates,
+    /// Project and nodes.
+    Connections,
+}
+
+impl Place {
+    /// The graph with nothing selected: where one starts.
+    pub const START: Place = Place::Flow { select: None };
+
+    /// A pipe's config.
+    pub fn pipe(id: impl Into<String>) -> Self {
+        Place::Pipe { id: id.into(), tab: PipeTab::Config }
+    }
+
+    /// A dataset with nothing selected.
+    pub fn dataset(id: impl Into<String>) -> Self {
+        Place::Dataset { id: id.into(), entity: None }
+    }
+
+    /// The entry of the rail it belongs to.
+    pub fn area(&self) -> Area {
+        match self {
+            Place::Flow { .. } => Area::Flow,
+            Place::Pipes | Place::Pipe { .. } => Area::Pipes,
+            Place::Systems | Place::File { .. } => Area::Systems,
+            Place::Datasets | Place::Dataset { .. } => Area::Datasets,
+            Place::Duplicates { .. } => Area::Duplicates,
+            Place::Connections => Area::Connections,
+        }
+    }
+
+    /// Reads path and query of an address; anything unknown is the start.
+    pub fn parse(address: &str) -> Place {
+        let address = address.split('#').next().unwrap_or_default();
+        let (path, query) = address.split_once('?').unwrap_or((address, ""));
+        let parts: Vec<String> =
+            path.split('/').filter(|part| !part.is_empty()).map(decode).collect();
+        let parts: Vec<&str> = parts.iter().map(String::as_str).collect();
+        let field = |name: &str| {
+            let mut fields = query.split('&').filter_map(|field| field.split_once('='));
+            fields.find(|(key, _)| *key == name).map(|(_, value)| decode(value))
+        };
+        match parts.as_slice() {
+            ["flow"] => Place::Flow { select: field("select") },
+            ["pipes"] => Place::Pipes,
+            ["pipes", id] => {
+                let tab = match field("tab").as_deref() {
+                    Some("output") => PipeTab::Output,
+                    Some("runs") => PipeTab::Runs,
+                    _ => PipeTab::Config,
+                };
+                Place::Pipe { id: (*id).to_owned(), tab }
+            }
+            ["systems"] => Place::Systems,
+            ["files", path @ ..] if !path.is_empty() => Place::File { path: path.join("/") },
+            ["datasets"] => Place::Datasets,
+            ["datasets", id] => Place::Dataset { id: (*id).to_owned(), entity: field("entity") },
+            ["duplicates"] => Place::Duplicates { pipe: None, cluster: None },
+            ["duplicates", pipe] => {
+                Place::Duplicates { pipe: Some((*pipe).to_owned()), cluster: field("cluster") }
+            }
+            ["connections"] => Place::Connections,
+            _ => Place::START,
+        }
+    }
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let query = |f: &mut fmt::Formatter<'_>, name: &str, value: &Option<String>| match value {
+            Some(value) => write!(f, "?{name}={}", encode(value)),
+            None => Ok(()),
+        };
+        match self {
+            Place::Flow { select } => {
+                f.write_str("/flow")?;
+                query(f, "select", select)
+            }
+            Place::Pipes => f.write_str("/pipes"),
+            Place::Pipe { id, tab } => {
+                write!(f, "/pipes/{}", encode(id))?;
+                match tab {
+                    PipeTab::Config => Ok(()),
+                    tab => write!(f, "?tab={}", tab.name()),
+                }
+            }
+            Place::Systems => f.write_str("/systems"),
+            Place::File { path } => {
+                f.write_str("/files")?;
+                path.split('/').try_for_each(|part| write!(f, "/{}", encode(part)))
+            }
+            Place::Datasets => f.write_str("/datasets"),
+            Place::Dataset { id, entity } => {
+                write!(f, "/datasets/{}", encode(id))?;
+                query(f, "entity", entity)
+            }
+            Place::Duplicates { pipe: None, .. } => f.write_str("/duplicates"),
+            Place::Duplicates { pipe: Some(pipe), cluster } => {
+                write!(f, "/duplicates/{}", encode(pipe))?;
+                query(f, "cluster", cluster)
+            }
+            Place::Connections => f.write_str("/connections"),
+        }
+    }
+}
+
+/// Undoes percent-encoding; what is not valid stays as it is.
+fn decode(text: &str) -> String {
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut rest = text.as_bytes();
+    while let Some((&byte, tail)) = rest.split_first() {
+        let hex = (byte == b'%').then(|| tail.get(..2)).flatten();
+        let value = hex.and_then(|hex| u8::from_str_radix(std::str::from_utf8(hex).ok()?, 16).ok());
+        match value {
+            Some(value) => {
+                bytes.push(value);
+                rest = &tail[2..];
+            }
+            None => {
+                bytes.push(byte);
+                rest = tail;
+            }
+        }
+    }
+    String::from_utf8_lossy(&bytes).into_owned()
+}
+
+/// Where the window is and how to go elsewhere.
+#[derive(Clone, Copy)]
+pub struct Nav {
+    place: RwSignal<Place>,
+}
+
+/// The window's navigation.
+pub fn use_nav() -> Nav {
+    expect_context()
+}
+
+impl Nav {
+    /// Starts at the window's address and follows back and forward.
+    pub fn start() -> Self {
+        let nav = Nav { place: RwSignal::new(current()) };
+        let follow = Closure::<dyn Fn()>::new(move || nav.place.set(current()));
+        if let Some(window) = web_sys::window() {
+            // Cannot fail: `window` is an event target like any other.
+            let _ = window
+                .add_event_listener_with_callback("popstate", follow.as_ref().unchecked_ref());
+        }
+        // Lives as long as the window.
+        follow.forget();
+        nav
+    }
+
+    /// The place, tracked.
+    pub fn place(self) -> Place {
+        self.place.get()
+    }
+
+    /// The place as it is now, untracked.
+    pub fn now(self) -> Place {
+        self.place.get_untracked()
+    }
+
+    /// Goes there; back leads to where one is now.
+    pub fn go(self, place: Place) {
+        if self.now() != place {
+            write_address(&place, true);
+            self.place.set(place);
+        }
+    }
+
+    /// Goes there in place of where one is now.
+    pub fn replace(self, place: Place) {
+        if self.now() != place {
+            write_address(&place, false);
+            self.place.set(place);
+        }
+    }
+}
+
+fn current() -> Place {
+    let location = web_sys::window().map(|window| window.location());
+    let address =
+        location.and_then(|at| Some(format!("{}{}", at.pathname().ok()?, at.search().ok()?)));
+    Place::parse(&address.unwrap_or_default())
+}
+
+fn write_address(place: &Place, push: bool) {
+    let Some(history) = web_sys::window().and_then(|window| window.history().ok()) else { return };
+    let address = place.to_string();
+    // Refused only when called far too often; the screen changes all the same.
+    let _ = if push {
+        history.push_state_with_url(&JsValue::NULL, "", Some(&address))
+    } else {
+        history.replace_state_with_url(&JsValue::NULL, "", Some(&address))
+    };
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_address_leads_back_to_its_place() {
+        let odd = "a/b %?#&=+~:æ";
+        let places = [
+            Place::START,
+            Place::Flow { select: Some(format!("pipe:{odd}")) },
+            Place::Pipes,
+            Place::pipe(odd),
+            Place::Pipe { id: "a".into(), tab: PipeTab::Runs },
+            Place::Pipe { id: "a".into(), tab: PipeTab::Output },
+            Place::Systems,
+            Place::File { path: "pipes/a b.conf.json".into() },
+            Place::Datasets,
+            Place::dataset("system:pump:x"),
+            Place::Dataset { id: odd.into(), entity: Some(odd.into()) },
+            Place::Duplicates { pipe: None, cluster: None },
+            Place::Duplicates { pipe: Some(odd.into()), cluster: Some(odd.into()) },
+            Place::Connections,
+        ];
+        for place in places {
+            assert_eq!(Place::parse(&place.to_string()), place, "{place}");
+        }
+    }
+
+    #[test]
+    fn an_unknown_address_is_the_start() {
+        for address in ["", "/", "/nowhere", "/flow/x", "/files", "/pipes/%", "/pipes/a/b"] {
+            let place = Place::parse(address);
+            assert!(place == Place::START || place == Place::pipe("%"), "{address}: {place:?}");
+        }
+    }
+}

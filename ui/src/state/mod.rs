@@ -1,0 +1,12 @@
+//! What the screens share: the live state of the node, the open texts and the
+//! history of edits, and what the user prefers.
+
+mod files;
+mod history;
+mod live;
+mod prefs;
+
+pub use files::{Files, OpenFile, use_files};
+pub use history::{History, Side, use_history};
+pub use live::{Link, Live, use_live};
+pub use prefs::{Prefs, Theme, remember, remembered, use_prefs};
