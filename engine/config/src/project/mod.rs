@@ -1,10 +1,15 @@
 //! A project: its files, and the components in them.
 
+mod component;
+mod file;
+#[cfg(not(target_arch = "wasm32"))]
+mod folder;
+
 use std::collections::{BTreeMap, HashMap};
 use std::ops::Range;
 use std::sync::Arc;
 
-use pipewright_dtl::syntax::{Document, Node, NodeKind, Path, Severity};
+use pipewright_dtl::syntax::{Document, Path, Severity};
 use pipewright_entity::Text;
 use serde_json::{Map, Value as Json};
 
@@ -16,80 +21,10 @@ use crate::spec::{self, Spec};
 use crate::system::{self, System};
 use crate::variables::Variables;
 
-/// What a file of a project is for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum FileKind {
-    /// Pipes: `pipes/**/*.conf.json`.
-    Pipe,
-    /// Systems: `systems/**/*.conf.json`.
-    System,
-    /// `node-metadata.conf.json`.
-    Metadata,
-    /// Any other `*.conf.json` at the top: a list of components.
-    Config,
-    /// Variables: `*-env.json` at the top.
-    Env,
-    /// A test: `expected/**/*.test.json`.
-    Spec,
-    /// What a test expects: any other file in `expected/`.
-    Expected,
-    /// Entities to push to a pipe before a test: `testdata/**/*.json`.
-    TestData,
-    /// Anything else. It is not read.
-    Other,
-}
-
-impl FileKind {
-    /// What a file is for, by its path relative to the project folder (with
-    /// `/`).
-    pub fn of(path: &str) -> FileKind {
-        let config = path.ends_with(".conf.json");
-        match path.split_once('/') {
-            None if path == "node-metadata.conf.json" => FileKind::Metadata,
-            None if config => FileKind::Config,
-            None if path.ends_with("-env.json") => FileKind::Env,
-            Some(("pipes", _)) if config => FileKind::Pipe,
-            Some(("systems", _)) if config => FileKind::System,
-            Some(("expected", _)) if path.ends_with(".test.json") => FileKind::Spec,
-            Some(("expected", _)) => FileKind::Expected,
-            Some(("testdata", _)) if path.ends_with(".json") => FileKind::TestData,
-            _ => FileKind::Other,
-        }
-    }
-
-    /// Whether a project reads files of this kind. Of the others it only knows
-    /// that they are there.
-    pub fn is_read(self) -> bool {
-        !matches!(self, FileKind::Expected | FileKind::TestData | FileKind::Other)
-    }
-}
-
-/// A file of a project that is read.
-#[derive(Debug, PartialEq)]
-pub struct File {
-    /// Its path relative to the project folder, with `/`.
-    pub path: Text,
-    /// What it is for.
-    pub kind: FileKind,
-    /// Its text and tree.
-    pub document: Arc<Document>,
-}
-
-/// A file as it is handed to a project.
-#[derive(Clone, Debug)]
-pub struct SourceFile {
-    /// Its path relative to the project folder, with `/`.
-    pub path: String,
-    /// Its text, or why it could not be read.
-    pub text: Result<Arc<str>, String>,
-}
-
-impl SourceFile {
-    /// A file with a text.
-    pub fn new(path: impl Into<String>, text: impl Into<Arc<str>>) -> SourceFile {
-        SourceFile { path: path.into(), text: Ok(text.into()) }
-    }
-}
+use component::{Component, Kind, collect, first_byte};
+pub use file::{Change, File, FileKind, SourceFile};
+#[cfg(not(target_arch = "wasm32"))]
+pub use folder::{OpenError, read as read_folder};
 
 /// What became of a file.
 #[derive(Clone, Debug)]
@@ -269,6 +204,16 @@ impl Project {
     /// [`crate::validate()`] adds what needs the whole project or DTL.
     pub fn problems(&self) -> &[Problem] {
         &self.problems
+    }
+
+    /// The path of the root of a component in its file, for edits.
+    pub fn place_of(&self, id: &str) -> Option<(&Arc<File>, &Path)> {
+        let origin = match (self.pipe(id), self.system(id)) {
+            (Some(pipe), _) => &pipe.origin,
+            (None, Some(system)) => &system.origin,
+            (None, None) => return None,
+        };
+        Some((&origin.file, &origin.at))
     }
 
     /// Reads all components anew from the trees of the files.
@@ -452,15 +397,6 @@ impl Project {
     }
 }
 
-/// A change of one file.
-#[derive(Clone, Debug)]
-pub enum Change {
-    /// The file has this text now.
-    Put(SourceFile),
-    /// The file at this path is gone.
-    Remove(String),
-}
-
 /// The name of the profile that a path holds.
 fn profile_of(path: &str) -> Option<&str> {
     path.strip_suffix("-env.json").filter(|name| !name.contains('/') && !name.is_empty())
@@ -475,68 +411,6 @@ fn about<'a>(file: &'a Arc<File>, problems: &'a mut Vec<Problem>) -> Findings<'a
     Findings { file, component: None, most: Severity::Error, problems }
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Kind {
-    Pipe,
-    System,
-    Metadata,
-}
-
-/// A component before it is read.
-struct Component {
-    file: Arc<File>,
-    node: Node,
-    kind: Kind,
-}
-
-impl Component {
-    fn findings<'a>(
-        &'a self,
-        component: Option<Text>,
-        problems: &'a mut Vec<Problem>,
-    ) -> Findings<'a> {
-        Findings { file: &self.file, component, most: Severity::Error, problems }
-    }
-
-    fn id(&self, problems: &mut Vec<Problem>) -> Option<Text> {
-        let mut findings = self.findings(None, problems);
-        let Some(node) = self.node.get("_id") else {
-            findings.error(
-                code::ID_INVALID,
-                first_byte(&self.node),
-                "the component has no `_id`".into(),
-            );
-            return None;
-        };
-        match &node.kind {
-            NodeKind::Missing => None,
-            NodeKind::String(id) if id.is_empty() => {
-                findings.error(code::ID_INVALID, node.span.clone(), "`_id` is empty".into());
-                None
-            }
-            NodeKind::String(id) => {
-                if id.contains('/') {
-                    findings.component = Some(id.clone());
-                    findings.error(
-                        code::ID_INVALID,
-                        node.span.clone(),
-                        "an `_id` may not contain `/`".into(),
-                    );
-                }
-                Some(id.clone())
-            }
-            _ => {
-                findings.error(
-                    code::ID_INVALID,
-                    node.span.clone(),
-                    format!("`_id` is a string, this is {}", name_of(node)),
-                );
-                None
-            }
-        }
-    }
-}
-
 /// A variable that is missing in something that does not run anyway stops
 /// nothing.
 fn soften(problems: &mut [Problem], span: &Range<usize>) {
@@ -546,159 +420,5 @@ fn soften(problems: &mut [Problem], span: &Range<usize>) {
         if inside && problem.diagnostic.code == code::VARIABLE_MISSING {
             problem.diagnostic.severity = problem.diagnostic.severity.min(Severity::Warning);
         }
-    }
-}
-
-/// What to point at when something is missing in an object.
-fn first_byte(node: &Node) -> Range<usize> {
-    node.span.start..node.span.end.min(node.span.start + 1)
-}
-
-/// Finds the components in a file: one object, or a list of them.
-fn collect(file: &Arc<File>, all: &mut Vec<Component>, problems: &mut Vec<Problem>) {
-    let Some(root) = &file.document.root else { return };
-    let nodes = match &root.kind {
-        NodeKind::Array(items) => items.to_vec(),
-        _ => vec![root.clone()],
-    };
-    for node in nodes {
-        match &node.kind {
-            NodeKind::Object(_) => {}
-            NodeKind::Missing => continue,
-            _ => {
-                about(file, problems).error(
-                    code::NOT_AN_OBJECT,
-                    node.span.clone(),
-                    format!("a component is an object, this is {}", name_of(&node)),
-                );
-                continue;
-            }
-        }
-        let kind = match (node.get("type").and_then(Node::as_str), file.kind) {
-            (Some("pipe"), _) => Kind::Pipe,
-            (Some("metadata"), _) => Kind::Metadata,
-            (Some(kind), _) if kind.starts_with("system:") => Kind::System,
-            (_, FileKind::System) => Kind::System,
-            (_, FileKind::Metadata) => Kind::Metadata,
-            (kind, _) => {
-                check_pipe_type(file, &node, kind, problems);
-                Kind::Pipe
-            }
-        };
-        all.push(Component { file: file.clone(), node, kind });
-    }
-}
-
-/// A component that is read as a pipe although it does not say that it is one.
-fn check_pipe_type(file: &Arc<File>, node: &Node, kind: Option<&str>, problems: &mut Vec<Problem>) {
-    let id = node.get("_id").and_then(Node::as_text).cloned();
-    let mut findings = Findings { component: id, ..about(file, problems) };
-    match (kind, node.get("type")) {
-        (Some(kind), Some(at)) => findings.error(
-            code::TYPE_UNKNOWN,
-            at.span.clone(),
-            format!(
-                "there is no component of type `{kind}`: a pipe is \"pipe\", a system \"system:…\""
-            ),
-        ),
-        (None, Some(at)) if !at.is_missing() => findings.error(
-            code::VALUE_INVALID,
-            at.span.clone(),
-            format!("`type` is a string, this is {}", name_of(at)),
-        ),
-        (None, None) => findings.warning(
-            code::TYPE_MISSING,
-            first_byte(node),
-            "the component has no `type`; it is read as a pipe".into(),
-            Some("add \"type\": \"pipe\"".into()),
-        ),
-        _ => {}
-    }
-}
-
-#[cfg(not(target_arch = "wasm32"))]
-mod folder {
-    use std::fs;
-    use std::path::{Path as FilePath, PathBuf};
-
-    use super::{FileKind, Project, SourceFile};
-
-    /// The folder cannot be read.
-    #[derive(Debug, thiserror::Error)]
-    #[error("cannot read {}: {error}", path.display())]
-    pub struct OpenError {
-        /// The folder.
-        pub path: PathBuf,
-        /// Why.
-        #[source]
-        pub error: std::io::Error,
-    }
-
-    impl Project {
-        /// Reads a project folder. Nothing is written; hidden folders, such as
-        /// `.pipewright`, are left alone.
-        pub fn open(folder: &FilePath, profile: Option<&str>) -> Result<Project, OpenError> {
-            Ok(Project::load(read(folder)?, profile))
-        }
-    }
-
-    /// The files of a project folder. Only those that matter have their text.
-    pub fn read(folder: &FilePath) -> Result<Vec<SourceFile>, OpenError> {
-        let mut files = Vec::new();
-        walk(folder, "", &mut files)
-            .map_err(|error| OpenError { path: folder.to_owned(), error })?;
-        Ok(files)
-    }
-
-    /// Folders that hold parts of a project.
-    const FOLDERS: [&str; 4] = ["pipes", "systems", "expected", "testdata"];
-
-    fn walk(folder: &FilePath, below: &str, files: &mut Vec<SourceFile>) -> std::io::Result<()> {
-        let mut entries = fs::read_dir(folder)?.collect::<Result<Vec<_>, _>>()?;
-        entries.sort_by_key(fs::DirEntry::file_name);
-        for entry in entries {
-            let name = entry.file_name();
-            let Some(name) = name.to_str().filter(|name| !name.starts_with('.')) else { continue };
-            let path = format!("{below}{name}");
-            // Follows links, so that a folder may be put together from others;
-            // a link that leads nowhere is as good as no file.
-            let Ok(about) = fs::metadata(entry.path()) else { continue };
-            if about.is_dir() {
-                let known = !below.is_empty() || FOLDERS.contains(&name);
-                // Links may lead in a circle.
-                if known && path.matches('/').count() < 32 {
-                    let inside = walk(&entry.path(), &format!("{path}/"), files);
-                    if let Err(error) = inside {
-                        files.push(SourceFile { path, text: Err(error.to_string()) });
-                    }
-                }
-            } else if FileKind::of(&path).is_read() {
-                let text = match fs::read(entry.path()) {
-                    Ok(bytes) => String::from_utf8(bytes)
-                        .map(Into::into)
-                        .map_err(|_| "it is not UTF-8 text".to_owned()),
-                    Err(error) => Err(error.to_string()),
-                };
-                files.push(SourceFile { path, text });
-            } else {
-                files.push(SourceFile { path, text: Ok("".into()) });
-            }
-        }
-        Ok(())
-    }
-}
-
-#[cfg(not(target_arch = "wasm32"))]
-pub use folder::{OpenError, read as read_folder};
-
-impl Project {
-    /// The path of the root of a component in its file, for edits.
-    pub fn place_of(&self, id: &str) -> Option<(&Arc<File>, &Path)> {
-        let origin = match (self.pipe(id), self.system(id)) {
-            (Some(pipe), _) => &pipe.origin,
-            (None, Some(system)) => &system.origin,
-            (None, None) => return None,
-        };
-        Some((&origin.file, &origin.at))
     }
 }
