@@ -51,6 +51,8 @@ impl Inner {
             let answer = results.by_ref().take(ticket.batches.len()).collect();
             *ticket.answer.lock().unwrap_or_else(PoisonError::into_inner) = Some(answer);
         }
+        // What is committed is committed, whether this succeeds or not.
+        let _ = writer.restrain_log(&self.dir);
         take().unwrap_or_else(|| vec![Err(StoreError::GivenUp); count])
     }
 }

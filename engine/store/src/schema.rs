@@ -7,6 +7,7 @@
 //! run of pages and a read of the changes is a range.
 
 use std::path::Path;
+use std::time::Duration;
 
 use rusqlite::{Connection, OpenFlags, TransactionBehavior};
 
@@ -15,6 +16,13 @@ use crate::error::Outcome;
 
 /// The file in the store's folder.
 pub(crate) const FILE: &str = "node.db";
+
+/// The write-ahead log beside it.
+pub(crate) const LOG: &str = "node.db-wal";
+
+/// How long to wait for what another connection holds. Only checkpoints hold
+/// anything, and briefly.
+pub(crate) const WAIT: Duration = Duration::from_secs(30);
 
 /// The format this program writes.
 pub(crate) const FORMAT: u32 = 1;
@@ -175,7 +183,7 @@ pub(crate) fn open_writer(dir: &Path) -> Result<Connection, StoreError> {
 /// Opens a connection that only reads.
 pub(crate) fn open_reader(dir: &Path) -> Result<Connection, StoreError> {
     let connection = connect(&dir.join(FILE))?;
-    connection.pragma_update(None, "cache_size", -16_384).map_err(fault)?;
+    connection.pragma_update(None, "cache_size", -32_768).map_err(fault)?;
     connection.pragma_update(None, "query_only", true).map_err(fault)?;
     Ok(connection)
 }
@@ -187,7 +195,7 @@ fn connect(file: &Path) -> Result<Connection, StoreError> {
     let connection = Connection::open_with_flags(file, flags).map_err(fault)?;
     connection.set_prepared_statement_cache_capacity(128);
     connection.pragma_update(None, "temp_store", "MEMORY").map_err(fault)?;
-    connection.busy_timeout(std::time::Duration::from_secs(30)).map_err(fault)?;
+    connection.busy_timeout(WAIT).map_err(fault)?;
     Ok(connection)
 }
 
@@ -239,7 +247,7 @@ fn prepare(connection: &mut Connection, file: &Path) -> Result<(), StoreError> {
     Ok(())
 }
 
-const PAGE: i64 = 8_192;
+const PAGE: i64 = 4_096;
 
 fn create(connection: &mut Connection) -> Outcome<()> {
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;

@@ -4,6 +4,7 @@ use std::fmt;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+use std::time::Duration;
 
 use pipewright_entity::Text;
 use rusqlite::{Connection, TransactionBehavior};
@@ -42,7 +43,16 @@ pub(crate) struct Inner {
 pub(crate) struct Writer {
     connection: Connection,
     durability: Option<Durability>,
+    /// How large the write-ahead log may become before it is made to start
+    /// over.
+    log_limit: u64,
 }
+
+/// The write-ahead log starts over by itself whenever no reader needs it. With
+/// readers that always overlap that would be never; past this size a commit
+/// waits a moment for them.
+const LOG_LIMIT: u64 = 64 << 20;
+const LOG_WAIT: Duration = Duration::from_millis(100);
 
 impl Store {
     /// Opens the store in a folder, which is made when it is not there.
@@ -57,7 +67,7 @@ impl Store {
         Ok(Store {
             inner: Arc::new(Inner {
                 dir: dir.to_path_buf(),
-                writer: Mutex::new(Writer { connection, durability: None }),
+                writer: Mutex::new(Writer { connection, durability: None, log_limit: LOG_LIMIT }),
                 queue: Queue::default(),
                 pool: Arc::new(Pool::new(dir.to_path_buf())),
                 registry: RwLock::default(),
@@ -247,6 +257,23 @@ impl Inner {
 pub(crate) struct WriterGuard<'a>(MutexGuard<'a, Writer>);
 
 impl WriterGuard<'_> {
+    /// Keeps the write-ahead log from growing without end. Does nothing but
+    /// look at its size most of the time; what it cannot do now, it tries
+    /// again when the log has grown by as much again.
+    pub(crate) fn restrain_log(&mut self, dir: &Path) -> Outcome<()> {
+        let writer = &mut *self.0;
+        let size = fs::metadata(dir.join(schema::LOG)).map_or(0, |log| log.len());
+        if size < writer.log_limit {
+            return Ok(());
+        }
+        writer.connection.busy_timeout(LOG_WAIT)?;
+        let busy: bool =
+            writer.connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get(0))?;
+        writer.connection.busy_timeout(schema::WAIT)?;
+        writer.log_limit = if busy { size + LOG_LIMIT } else { LOG_LIMIT };
+        Ok(())
+    }
+
     /// Makes the connection ready for a transaction of this durability.
     pub(crate) fn settle(&mut self, durability: Durability) -> Outcome<()> {
         let writer = &mut *self.0;

@@ -7,8 +7,15 @@ use crate::dataset::Dataset;
 use crate::error::Outcome;
 use crate::{StoreError, schema};
 
-/// The columns that [`from_row`] reads, of a table `v`.
-pub(crate) const COLUMNS: &str = "v.at, v.previous, v.ts, v.hash, v.body";
+/// A query for versions: the columns that [`from_row`] reads, of a table `v`,
+/// and what follows them. Put together by the compiler, as it is used for
+/// every entity.
+macro_rules! select {
+    ($($rest:tt)*) => {
+        concat!("SELECT v.at, v.previous, v.ts, v.hash, v.body FROM ", $($rest)*)
+    };
+}
+pub(crate) use select;
 
 /// One version; the bytes of the body are decoded where they lie.
 pub(crate) fn from_row(dataset: &Dataset, row: &Row<'_>) -> Outcome<Version> {
@@ -62,8 +69,7 @@ pub(crate) fn version(
     dataset: &Dataset,
     updated: u64,
 ) -> Outcome<Option<Version>> {
-    let mut statement =
-        connection.prepare_cached(&format!("SELECT {COLUMNS} FROM version v WHERE v.at = ?"))?;
+    let mut statement = connection.prepare_cached(select!("version v WHERE v.at = ?"))?;
     let mut rows = statement.query([dataset.at(updated)])?;
     rows.next()?.map(|row| from_row(dataset, row)).transpose()
 }

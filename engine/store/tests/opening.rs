@@ -4,9 +4,12 @@
 mod common;
 
 use std::fs;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use common::{check, entity, open};
-use pipewright_store::{Select, Store, StoreError, names};
+use pipewright_store::{Batch, Durability, FullRun, Reader, Select, Store, StoreError, names};
 
 #[test]
 fn a_file_of_someone_else_is_left_alone() {
@@ -129,4 +132,45 @@ fn threads_commit_and_read_beside_each_other() {
         check(&store, dataset);
     }
     assert_eq!(store.reader().unwrap().dataset("shared").unwrap().unwrap().length, 200);
+}
+
+#[test]
+fn the_log_does_not_grow_without_end_while_readers_overlap() {
+    let (dir, store) = open();
+    let stop = Arc::new(AtomicBool::new(false));
+    let readers: Vec<_> = (0..3)
+        .map(|_| {
+            let (store, stop) = (store.clone(), stop.clone());
+            std::thread::spawn(move || {
+                while !stop.load(Ordering::Relaxed) {
+                    let reader = store.reader().unwrap();
+                    std::thread::sleep(Duration::from_millis(5));
+                    drop(reader);
+                }
+            })
+        })
+        .collect();
+    let filler = "x".repeat(1 << 20);
+    let mut largest = 0;
+    for n in 0..80 {
+        let mut batch = store.batch(n);
+        batch.set_durability(Durability::Normal);
+        batch.append("d", entity(&format!(r#"{{"_id":"{}","x":"{n}{filler}"}}"#, n % 5)));
+        store.commit(batch).unwrap();
+        let log = fs::metadata(dir.path().join("node.db-wal")).unwrap().len();
+        largest = largest.max(log);
+    }
+    stop.store(true, Ordering::Relaxed);
+    readers.into_iter().for_each(|reader| reader.join().unwrap());
+    assert!(largest < 75 << 20, "{largest}");
+}
+
+#[test]
+fn handles_go_where_they_are_needed() {
+    fn goes_anywhere<T: Send + Sync>() {}
+    fn goes<T: Send>() {}
+    goes_anywhere::<Store>();
+    goes_anywhere::<FullRun>();
+    goes_anywhere::<Batch>();
+    goes::<Reader>();
 }

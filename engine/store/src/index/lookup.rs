@@ -44,10 +44,9 @@ pub(crate) fn many(
     let mut order: Vec<usize> = (0..keys.len()).collect();
     order.sort_unstable_by(|a, b| keys[*a].cmp(&keys[*b]));
     let mut found: Vec<Vec<Version>> = vec![Vec::new(); keys.len()];
-    let mut statement = connection.prepare_cached(&format!(
-        "SELECT {} FROM entry e CROSS JOIN version v ON v.at = ? + e.updated \
-         WHERE e.lookup = ? AND e.key = ? ORDER BY e.updated",
-        versions::COLUMNS
+    let mut statement = connection.prepare_cached(versions::select!(
+        "entry e CROSS JOIN version v ON v.at = ? + e.updated \
+         WHERE e.lookup = ? AND e.key = ? ORDER BY e.updated"
     ))?;
     for (nth, &index) in order.iter().enumerate() {
         let key = &keys[index];

@@ -164,27 +164,25 @@ impl<'r> Changes<'r> {
     }
 
     fn read_piece(&mut self) -> Outcome<()> {
-        let order = if self.reverse { "DESC" } else { "ASC" };
-        let columns = versions::COLUMNS;
         let (from, end) = (self.dataset.at(self.from), self.dataset.at(self.end));
         let wanted = i64::try_from(self.limit).unwrap_or(i64::MAX).min(PIECE);
         let connection = &self.reader.snapshot;
         let history = matches!(self.way, Way::Log | Way::Members { history: true, .. });
-        let sql = match &self.way {
-            Way::Entries { .. } => format!(
-                "SELECT {columns} FROM entry e CROSS JOIN version v ON v.at = ?5 + e.updated \
+        let mut sql = String::from(match &self.way {
+            Way::Entries { .. } => versions::select!(
+                "entry e CROSS JOIN version v ON v.at = ?5 + e.updated \
                  WHERE e.lookup = ?6 AND e.key = ?7 AND e.updated >= ?1 - ?5 \
-                 AND e.updated < ?2 - ?5 AND ?3 ORDER BY e.updated {order} LIMIT ?4"
+                 AND e.updated < ?2 - ?5 AND ?3 ORDER BY e.updated"
             ),
-            _ if history => format!(
-                "SELECT {columns} FROM version v WHERE v.at >= ?1 AND v.at < ?2 \
-                 AND v.deleted <= ?3 ORDER BY v.at {order} LIMIT ?4"
+            _ if history => versions::select!(
+                "version v WHERE v.at >= ?1 AND v.at < ?2 AND v.deleted <= ?3 ORDER BY v.at"
             ),
-            _ => format!(
-                "SELECT {columns} FROM latest l CROSS JOIN version v ON v.at = l.at \
-                 WHERE l.at >= ?1 AND l.at < ?2 AND l.deleted <= ?3 ORDER BY l.at {order} LIMIT ?4"
+            _ => versions::select!(
+                "latest l CROSS JOIN version v ON v.at = l.at \
+                 WHERE l.at >= ?1 AND l.at < ?2 AND l.deleted <= ?3 ORDER BY l.at"
             ),
-        };
+        });
+        sql.push_str(if self.reverse { " DESC LIMIT ?4" } else { " LIMIT ?4" });
         let mut statement = connection.prepare_cached(&sql)?;
         let mut rows = match &self.way {
             Way::Entries { lookup, key, .. } => statement.query(params![
