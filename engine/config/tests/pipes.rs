@@ -215,12 +215,15 @@ fn merges_are_read() {
 }
 
 #[test]
-fn the_first_version_of_merge_runs_as_the_second() {
-    let pipe = pipe(json!({"source": {"type": "merge", "datasets": ["a x"]}}));
-    assert_eq!(pipe.source_datasets(), ["a"]);
-    let SourceKind::Merge(merge) = &pipe.source.kind else { panic!() };
-    assert_eq!(merge.identity, Identity::Composite);
-    assert!(pipe.obstacles().is_empty());
+fn the_first_version_of_merge_never_runs_as_the_second() {
+    for source in [
+        json!({"type": "merge", "datasets": ["a x"]}),
+        json!({"type": "merge", "datasets": ["a x"], "version": 1}),
+    ] {
+        let pipe = pipe(json!({"source": source}));
+        assert!(pipe.obstacles()[0].why.contains("version 1"), "{:?}", pipe.obstacles());
+        assert_eq!(pipe.source_datasets(), ["a"], "the flow still shows what it reads");
+    }
 }
 
 #[test]

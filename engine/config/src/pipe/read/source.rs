@@ -1,6 +1,5 @@
 //! Reading sources.
 
-use pipewright_dtl::syntax::Severity;
 use pipewright_entity::Text;
 use serde_json::{Map, Value as Json};
 
@@ -149,14 +148,16 @@ impl Reader<'_, '_> {
         if values.number("version") != 2.0 {
             let span =
                 item.get("version").map_or_else(|| check::start_of(item), |v| v.span.clone());
-            self.findings.report(
-                code::DEPRECATED,
-                Severity::Info,
+            self.findings.warning(
+                code::NOT_SUPPORTED,
                 span,
-                "merge version 1, which is what a missing `version` means, runs as version 2"
+                "merge version 1, which is what a missing `version` means, does not run here yet"
                     .into(),
                 Some("version 2 is the one the documentation recommends: \"version\": 2".into()),
             );
+            // The two give different ids and values: one never stands in for
+            // the other.
+            return Err("merge version 1 does not run here yet".into());
         }
         let datasets: Vec<MergeDataset> = item
             .get("datasets")
