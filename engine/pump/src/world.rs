@@ -95,17 +95,21 @@ impl Datasets for World<'_> {
         if let Some(known) = self.found.borrow().get(&place) {
             return Ok(known.clone());
         }
-        let found = match self.reader.lookup(&index.dataset, &index.expression, key) {
-            Ok(versions) => versions.iter().map(Version::with_metadata).collect(),
-            // A dataset that is not there yet is an empty one.
-            Err(StoreError::UnknownDataset(_)) => Vec::new(),
-            Err(StoreError::NoIndex { .. } | StoreError::IndexBehind { .. })
-                if self.missing == Missing::Scan =>
-            {
-                self.scan(index, key).map_err(failed)?
-            }
-            Err(error) => return Err(failed(error)),
-        };
+        let mut found: Vec<Entity> =
+            match self.reader.lookup(&index.dataset, &index.expression, key) {
+                Ok(versions) => versions.iter().map(Version::with_metadata).collect(),
+                // A dataset that is not there yet is an empty one.
+                Err(StoreError::UnknownDataset(_)) => Vec::new(),
+                Err(StoreError::NoIndex { .. } | StoreError::IndexBehind { .. })
+                    if self.missing == Missing::Scan =>
+                {
+                    self.scan(index, key).map_err(failed)?
+                }
+                Err(error) => return Err(failed(error)),
+            };
+        // Not in the order of the log: what comes out must not depend on the
+        // order in which things happened to arrive.
+        found.sort_unstable_by(|a, b| a.id().cmp(b.id()));
         self.found.borrow_mut().insert(place, found.clone());
         Ok(found)
     }
