@@ -28,7 +28,7 @@ mod world;
 pub use evaluate::{EvaluateError, EvaluateRequest, Evaluated, Preview, evaluate, preview};
 pub use explain::{explain_cluster, merged_into};
 pub use flow::{Flow, FlowPipe, MAX_RUNS};
-pub use log::execution_log;
+pub use pipewright_store::names::execution_log;
 pub use plan::{Plan, compile};
 pub use receive::{Post, PostError, Posted, Receiver};
 pub use report::{Counts, Ending, Note, Observer, Phase, Progress, Report, RunKind, Silent};

@@ -10,11 +10,6 @@ use pipewright_store::Retry;
 use crate::report::{Ending, Report};
 use crate::{Counts, RunKind};
 
-/// The id of a pipe's execution log.
-pub fn execution_log(pipe: &str) -> Text {
-    pipewright_entity::format_text!("system:pump:{pipe}")
-}
-
 /// How long the parts of a run took, in microseconds, and what hops did.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Times {

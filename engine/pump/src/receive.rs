@@ -179,7 +179,9 @@ fn begin(
     };
     let known = active.as_ref().filter(|sequence| sequence.id == *id);
     match known {
-        Some(_) if post.is_first => conflict("the sequence has already begun"),
+        Some(known) if post.is_first && known.last_request.is_some() => {
+            conflict("the sequence has already begun")
+        }
         Some(known) if known.last_request != post.previous_request_id => {
             conflict("the request does not follow the last one of its sequence")
         }

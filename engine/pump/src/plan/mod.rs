@@ -277,6 +277,27 @@ impl Plan {
         self.tracking.iter().map(|tracking| (tracking.dataset(), tracking.untracked()))
     }
 
+    /// The indexes that running the pipe needs, as dataset and expression. The
+    /// store keeps indexes until it is told that nobody needs them
+    /// ([`pipewright_store::Store::retain_indexes`]).
+    pub fn indexes(&self) -> Vec<(Text, Text)> {
+        let lookups = self.lookups().into_iter();
+        lookups.map(|lookup| (lookup.dataset, lookup.expression)).collect()
+    }
+
+    /// The indexes that running the pipe needs.
+    pub(crate) fn lookups(&self) -> Vec<Lookup> {
+        let mut lookups: Vec<Lookup> = self.indexes.iter().map(lookup).collect();
+        lookups.extend(self.tracking.iter().flat_map(|tracking| tracking.lookups().cloned()));
+        if let SourcePlan::Dataset(source) = &self.source {
+            lookups.extend(source.subset.as_ref().map(|(index, _)| lookup(index)));
+        }
+        if let SinkPlan::Dataset(sink) = &self.sink {
+            lookups.extend(sink.indexes.iter().map(lookup));
+        }
+        lookups
+    }
+
     /// The pipe's mode of operation (`pump.mode`).
     pub fn mode(&self) -> Mode {
         self.pump.mode

@@ -10,8 +10,9 @@ use super::sink::Target;
 use super::{Resources, Run, RunError, RunRequest};
 use crate::dependencies::{self, Affected};
 use crate::feed::MERGE_SPACE;
-use crate::plan::{self, Lookup, OutsidePart, Plan, Populated, SinkPlan, SourcePlan};
+use crate::plan::{OutsidePart, Plan, Populated, SinkPlan, SourcePlan};
 use crate::report::{Note, RunKind};
+use pipewright_store::names::execution_log;
 
 /// The space of the pipe's state for the runs themselves.
 pub(super) const SPACE: &str = "run";
@@ -75,7 +76,7 @@ impl Run<'_> {
         let pipe = self.plan.id();
         let memo = Memo::load(pipe, &reader)?;
         let since = reader.offset(pipe)?;
-        let log = reader.dataset(&crate::log::execution_log(pipe))?;
+        let log = reader.dataset(&execution_log(pipe))?;
         self.log.location = Some(log.map_or(0, |log| log.length));
         let mut after = None;
         loop {
@@ -253,16 +254,7 @@ impl Run<'_> {
 
     /// Makes the store keep the indexes that the run needs.
     fn build_indexes(&self) -> Result<(), RunError> {
-        let plan = self.plan;
-        let mut lookups: Vec<Lookup> = plan.indexes.iter().map(plan::lookup).collect();
-        lookups.extend(plan.tracking.iter().flat_map(|tracking| tracking.lookups().cloned()));
-        if let SourcePlan::Dataset(source) = &plan.source {
-            lookups.extend(source.subset.as_ref().map(|(index, _)| plan::lookup(index)));
-        }
-        if let SinkPlan::Dataset(sink) = &plan.sink {
-            lookups.extend(sink.indexes.iter().map(plan::lookup));
-        }
-        for lookup in lookups {
+        for lookup in self.plan.lookups() {
             self.check()?;
             self.resources.store.ensure_index(&lookup.dataset, &lookup.expression, lookup.keys)?;
         }

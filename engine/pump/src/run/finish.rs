@@ -9,6 +9,7 @@ use super::{Run, RunError};
 use crate::log;
 use crate::plan::{Populated, SinkPlan};
 use crate::report::{Ending, Phase, Report, RunKind};
+use pipewright_store::names::execution_log;
 
 impl Run<'_> {
     /// What only a run that read its source to the end may do.
@@ -94,7 +95,7 @@ impl Run<'_> {
     pub(super) fn log_start(&mut self, batch: &mut Batch) {
         if !std::mem::replace(&mut self.log.is_started, true) {
             let pipe = self.plan.id();
-            batch.append(&log::execution_log(pipe), log::started(pipe, self.kind, self.started));
+            batch.append(&execution_log(pipe), log::started(pipe, self.kind, self.started));
         }
     }
 
@@ -116,7 +117,7 @@ impl Run<'_> {
         self.log_start(&mut batch);
         let retries = !self.waiting.is_empty();
         let line = log::ended(report, self.log.location, retries, &self.times);
-        batch.append(&log::execution_log(&pipe), line);
+        batch.append(&execution_log(&pipe), line);
         self.resources.store.commit(batch)?;
         Ok(())
     }

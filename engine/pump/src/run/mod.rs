@@ -30,10 +30,11 @@ use pipewright_sync::merge::MergeError;
 use rustc_hash::FxHashSet;
 use uuid::Uuid;
 
-use crate::log::{self, Times};
+use crate::log::Times;
 use crate::plan::{Plan, SinkPlan};
 use crate::report::{Counts, Ending, Note, Observer, Phase, Progress, Report, RunKind};
 pub(crate) use begin::outside_source;
+use pipewright_store::names::execution_log;
 pub(crate) use sink::dataset_write;
 
 /// What a run works with.
@@ -212,7 +213,7 @@ impl Run<'_> {
             return Ok(());
         }
         let committed = self.resources.store.commit(batch)?;
-        let own_log = log::execution_log(self.plan.id());
+        let own_log = execution_log(self.plan.id());
         let sink = self.plan.sink_dataset();
         for written in committed.datasets {
             if Some(&written.dataset) == sink {

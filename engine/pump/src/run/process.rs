@@ -13,6 +13,7 @@ use crate::log;
 use crate::plan::SourcePlan;
 use crate::report::{Phase, RunKind};
 use crate::world::{Missing, World};
+use pipewright_store::names::execution_log;
 
 /// What is known once the source was read to its end.
 #[derive(Default)]
@@ -208,7 +209,7 @@ impl Run<'_> {
             self.log.unreadable += 1;
             let pipe = self.plan.id();
             let line = log::unreadable(pipe, &self.id, number, self.started, &failure.to_string());
-            batch.append(&log::execution_log(pipe), line);
+            batch.append(&execution_log(pipe), line);
         }
     }
 }

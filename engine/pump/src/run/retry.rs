@@ -13,7 +13,7 @@
 
 use pipewright_component::EntityFailure;
 use pipewright_entity::{Entity, Text, Value};
-use pipewright_store::{Batch, Reader, Retry};
+use pipewright_store::{Batch, Reader, Retry, Write};
 use rustc_hash::FxHashSet;
 
 use super::begin::Start;
@@ -24,6 +24,7 @@ use crate::feed::{Portion, dataset_incoming, place};
 use crate::log;
 use crate::plan::SourcePlan;
 use crate::report::Phase;
+use pipewright_store::names::execution_log;
 
 /// How many entities may wait for another try when the pipe does not say.
 const QUEUE: u64 = 1_000;
@@ -99,7 +100,7 @@ impl Run<'_> {
                 self.log.unreadable += 1;
                 let reason = failure.to_string();
                 let line = log::unreadable(pipe, &self.id, number, self.started, &reason);
-                batch.append(&log::execution_log(pipe), line);
+                batch.append(&execution_log(pipe), line);
                 continue;
             };
             let attempts = reader.retry(pipe, entity.id())?.map_or(0, |retry| retry.attempts + 1);
@@ -115,7 +116,7 @@ impl Run<'_> {
                 detail: failure.detail.unwrap_or(Value::Null),
                 entity,
             };
-            batch.append(&log::execution_log(pipe), log::write_error(pipe, &retry));
+            batch.append(&execution_log(pipe), log::write_error(pipe, &retry));
             if retry.dead
                 && let Some(dataset) = &self.plan.pump.dead_letter_dataset
             {
@@ -152,7 +153,14 @@ impl Run<'_> {
         batch.remove_retry(pipe, id);
         if let Some(retry) = reader.retry(pipe, id)? {
             self.log_start(batch);
-            batch.append(&log::execution_log(pipe), log::resolved(pipe, &retry, self.started));
+            batch.append(&execution_log(pipe), log::resolved(pipe, &retry, self.started));
+            let pump = &self.plan.pump;
+            if let Some(dataset) = &pump.dead_letter_dataset
+                && retry.dead
+                && pump.track_dead_letters
+            {
+                batch.append(dataset, Write::delete(id.clone()));
+            }
         }
         Ok(())
     }
