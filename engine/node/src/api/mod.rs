@@ -42,8 +42,8 @@ pub fn router(node: Arc<Node>) -> Router {
         .layer(middleware::from_fn_with_state(node.clone(), authorize));
     Router::new()
         .route("/api/ping", get(|| async { Json(json!({"status": "running"})) }))
-        .route("/api", get(info).layer(middleware::from_fn_with_state(node.clone(), authorize)))
-        .nest("/api/", protected.clone())
+        // The official client asks with a slash at the end.
+        .route("/api/", get(info).layer(middleware::from_fn_with_state(node.clone(), authorize)))
         .nest("/api", protected)
         .layer(DefaultBodyLimit::max(LARGEST_BODY))
         .with_state(node)
@@ -110,5 +110,21 @@ pub(crate) fn flag(text: Option<&String>, default: bool) -> bool {
     match text {
         None => default,
         Some(text) => text.eq_ignore_ascii_case("true") || text == "1",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use crate::{Options, Settings};
+
+    /// Routes that overlap only show when the router is made.
+    #[test]
+    fn the_router_can_be_made() {
+        let folder = tempfile::tempdir().unwrap();
+        let settings = Some(Settings::in_folder(folder.path()));
+        let node = Node::open(Options { settings, ..Options::new(folder.path()) }).unwrap();
+        let _router = router(node);
     }
 }
