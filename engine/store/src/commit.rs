@@ -121,3 +121,49 @@ fn apply(connection: &Connection, registry: &Registry, batch: &mut Batch) -> Out
     state::apply(connection, std::mem::take(&mut batch.pipes))?;
     Ok(committed)
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use pipewright_entity::Entity;
+
+    use super::*;
+    use crate::{Durability, Store};
+
+    fn limit(store: &Store, pages: i64) {
+        let writer = store.inner().writer(Durability::Normal).unwrap();
+        let set = format!("PRAGMA max_page_count = {pages}");
+        writer.query_row(&set, [], |row| row.get::<_, i64>(0)).unwrap();
+    }
+
+    #[test]
+    fn a_full_disk_spoils_nothing_and_the_store_goes_on() {
+        let dir = tempfile::tempdir().unwrap();
+        let store = Store::open(dir.path()).unwrap();
+        let batch = |count: usize| {
+            let mut batch = store.batch(1);
+            let filler = "x".repeat(1_000);
+            for n in 0..count {
+                batch.append("d", Entity::new(format!("{count}-{n}")).with("x", &*filler));
+            }
+            batch
+        };
+        store.commit(batch(3)).unwrap();
+        limit(&store, 100);
+        let length = || store.reader().unwrap().dataset("d").unwrap().unwrap().length;
+
+        assert!(matches!(store.commit(batch(2_000)), Err(StoreError::DiskFull)));
+        assert_eq!(length(), 3);
+        // In a group the full disk may end what stands beside it as well, but
+        // what is said to be stored is stored, and nothing else.
+        let results = store.commit_all(vec![batch(4), batch(2_000), batch(5)]);
+        assert!(matches!(results[1], Err(StoreError::DiskFull)));
+        let stored = results.iter().flatten().map(|done| done.datasets[0].written);
+        assert_eq!(length(), 3 + stored.sum::<u64>());
+
+        limit(&store, 1 << 20);
+        store.commit(batch(2_000)).unwrap();
+        assert!(length() >= 2_003);
+    }
+}
