@@ -116,14 +116,17 @@ impl Node {
                 }
                 _ => None,
             };
+            // A dataset keeps no reserved properties: neither side shows them.
+            let shown =
+                if plan.sink_dataset().is_some() { entity.content() } else { entity.clone() };
             preview.produced.push(Produced {
                 outcome: match place {
                     _ if filtered => Outcome::Filtered,
                     0 => Outcome::Kept,
                     _ => Outcome::Emitted,
                 },
-                entity: wire::json(entity)?,
-                stored: stored.map(|version| wire::json(&version.with_metadata())).transpose()?,
+                entity: wire::json(&shown)?,
+                stored: stored.map(|version| wire::json(&version.entity)).transpose()?,
             });
         }
         Ok(preview)
