@@ -6,7 +6,7 @@ use pipewright_dtl::syntax::{Document, Node};
 use pipewright_entity::{Dict, Entity, Text, Value};
 
 use super::compare::Comparison;
-use super::{Verdict, program};
+use super::{Verdict, pipe, program};
 
 /// One case: what is given and what must come out.
 #[derive(Clone, Debug)]
@@ -89,7 +89,7 @@ impl Case {
     pub(super) fn verdict(&self, folder: &Path) -> Verdict {
         let result = match self.kind {
             Kind::Expression | Kind::Transform => program::check(self, folder),
-            Kind::Pipe => Err(Stop::Failed("pipes are not run yet".to_owned())),
+            Kind::Pipe => pipe::check(self, folder),
         };
         match result {
             Ok(()) => Verdict::Passed,

@@ -41,10 +41,7 @@ impl World {
             Some(Value::Dict(dict)) => (*dict).clone(),
             _ => Dict::default(),
         };
-        let previous = match case.dict("previous")? {
-            None => None,
-            Some(dict) => Some(entity(dict)),
-        };
+        let previous = case.dict("previous")?.map(entity);
         Ok(World {
             datasets,
             bound,
