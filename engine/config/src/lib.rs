@@ -47,5 +47,5 @@ pub use project::{Change, File, FileKind, Project, SourceFile};
 pub use project::{OpenError, read_folder};
 pub use spec::Spec;
 pub use system::System;
-pub use validate::validate;
+pub use validate::{validate, validate_file};
 pub use variables::Variables;

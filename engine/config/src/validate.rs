@@ -11,7 +11,7 @@ use crate::Project;
 use crate::catalogue::{self, Part};
 use crate::flow::{Graph, hops};
 use crate::pipe::{Completeness, Fragment, Pipe, Side, SinkKind, SourceKind};
-use crate::problem::{Origin, Problem, code, did_you_mean};
+use crate::problem::{Origin, Problem, Vocabulary, code, did_you_mean};
 use crate::resolve::name_of;
 use crate::spec::Endpoint;
 
@@ -19,10 +19,20 @@ use crate::spec::Endpoint;
 /// references that lead nowhere, cycles, tests, and DTL. By file, then in the
 /// order of the text. One mistake gives one finding.
 pub fn validate(project: &Project) -> Vec<Problem> {
+    check(project, |_| true)
+}
+
+/// What is wrong with one file of a project, as it stands among the others.
+/// Quick enough to be asked for while the file is written.
+pub fn validate_file(project: &Project, path: &str) -> Vec<Problem> {
+    check(project, |file| file == path)
+}
+
+fn check(project: &Project, wanted: impl Fn(&str) -> bool) -> Vec<Problem> {
     let graph = Graph::new(project);
     let mut problems = project.problems().to_vec();
     let datasets = Datasets::of(project);
-    for pipe in project.pipes() {
+    for pipe in project.pipes().filter(|pipe| wanted(&pipe.origin.file.path)) {
         references(project, pipe, &mut problems);
         datasets.check(pipe, &mut problems);
         entities(pipe, &mut problems);
@@ -31,6 +41,7 @@ pub fn validate(project: &Project) -> Vec<Problem> {
     shared_datasets(project, &graph, &mut problems);
     cycles(project, &graph, &mut problems);
     specs(project, &mut problems);
+    problems.retain(|problem| wanted(&problem.file));
     problems.sort_by(|a, b| {
         let key = |problem: &Problem| {
             (problem.file.clone(), problem.diagnostic.span.start, problem.diagnostic.code)
@@ -121,6 +132,7 @@ fn references(project: &Project, pipe: &Pipe, problems: &mut Vec<Problem>) {
 /// The datasets there will be.
 struct Datasets<'a> {
     written: BTreeSet<&'a Text>,
+    vocabulary: Vocabulary<'a>,
 }
 
 impl<'a> Datasets<'a> {
@@ -135,7 +147,8 @@ impl<'a> Datasets<'a> {
                 written.insert(&pipe.id);
             }
         }
-        Datasets { written }
+        let vocabulary = Vocabulary::new(written.iter().map(|dataset| dataset.as_str()));
+        Datasets { written, vocabulary }
     }
 
     fn check(&self, pipe: &Pipe, problems: &mut Vec<Problem>) {
@@ -149,14 +162,13 @@ impl<'a> Datasets<'a> {
             {
                 return;
             }
-            let known = self.written.iter().map(|dataset| dataset.as_str());
             problems.push(finding(
                 &origin,
                 Some(&pipe.id),
                 Severity::Warning,
                 code::DATASET_MISSING,
                 format!("no pipe writes a dataset `{dataset}`"),
-                did_you_mean(dataset, known),
+                self.vocabulary.did_you_mean(dataset),
             ));
         };
         match &pipe.source.kind {

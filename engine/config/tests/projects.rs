@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use pipewright_config::flow::{Graph, Relation, Vertex};
 use pipewright_config::spec::{Endpoint, Stage};
-use pipewright_config::{Change, Project, SourceFile, validate};
+use pipewright_config::{Change, Project, SourceFile, validate, validate_file};
 
 #[test]
 fn a_folder_is_read_without_touching_it() {
@@ -173,4 +173,38 @@ fn the_example_project_has_no_problems() {
     assert!(project.pipes().all(|pipe| pipe.obstacles().is_empty()));
     let graph = Graph::new(&project);
     assert_eq!(graph.order().len(), project.pipes().count());
+}
+
+#[test]
+fn a_file_is_judged_among_the_others() {
+    let changed = small().with([
+        Change::Put(SourceFile::new("pipes/z.conf.json", "{\"_id\": \"zz\"}")),
+        Change::Put(SourceFile::new("pipes/m.conf.json", "{\"_id\": \"m\"")),
+    ]);
+    for file in changed.files() {
+        let all: Vec<_> =
+            validate(&changed).into_iter().filter(|problem| problem.file == file.path).collect();
+        assert_eq!(validate_file(&changed, &file.path), all);
+    }
+}
+
+/// Text as it is while someone writes it: cut anywhere, or with a character
+/// gone.
+#[test]
+fn no_half_written_file_makes_it_panic() {
+    let project = small();
+    let files: Vec<_> = project.files().cloned().collect();
+    for file in &files {
+        let text = &file.document.text;
+        for (at, c) in text.char_indices() {
+            let gone = format!("{}{}", &text[..at], &text[at + c.len_utf8()..]);
+            for text in [text[..at].to_owned(), gone] {
+                let put = Change::Put(SourceFile::new(file.path.as_str(), text));
+                let changed = project.with([put]);
+                validate_file(&changed, &file.path);
+                changed.pipes().for_each(|pipe| drop(pipe.effective()));
+                Graph::new(&changed);
+            }
+        }
+    }
 }
