@@ -2,10 +2,13 @@
 //! of every crate, nothing half-done, no path of somebody's machine.
 
 mod arrows;
+mod document;
 mod lints;
 mod text;
 
-use anyhow::{Result, bail};
+use std::fs;
+
+use anyhow::{Context, Result, bail};
 
 use crate::{metadata, shell};
 
@@ -13,6 +16,9 @@ use crate::{metadata, shell};
 pub(crate) fn check() -> Result<()> {
     let packages = metadata::ours()?;
     let mut problems = arrows::check(&packages);
+    let document = fs::read_to_string(shell::root().join(document::FILE))
+        .with_context(|| format!("cannot read {}", document::FILE))?;
+    problems.extend(document::check(&document));
     problems.extend(lints::check(&packages)?);
     problems.extend(text::check()?);
     if problems.is_empty() {

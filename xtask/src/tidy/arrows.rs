@@ -3,15 +3,15 @@
 use crate::metadata::{Dependency, Package};
 
 /// One crate of ours.
-struct Room {
-    name: &'static str,
-    uses: Uses,
+pub(super) struct Room {
+    pub(super) name: &'static str,
+    pub(super) uses: Uses,
     /// What would be lost with one arrow more.
     reason: &'static str,
 }
 
 /// Which crates of ours a room may use.
-enum Uses {
+pub(super) enum Uses {
     Nothing,
     Only(&'static [&'static str]),
     Everything,
@@ -21,16 +21,12 @@ const fn room(name: &'static str, uses: Uses, reason: &'static str) -> Room {
     Room { name, uses, reason }
 }
 
-/// The plan of the house. Names are without `pipewright-`.
-const ROOMS: &[Room] = &[
+/// The plan of the house, as `docs/architecture.md` tells it. Names are without
+/// `pipewright-`.
+pub(super) const ROOMS: &[Room] = &[
     room("entity", Uses::Nothing, "everything else stands on it"),
     room("dtl", Uses::Only(&["entity"]), "the language is pure and runs in the browser too"),
     room("config", Uses::Only(&["entity", "dtl"]), "config is pure and runs in the browser too"),
-    room(
-        "language",
-        Uses::Only(&["entity", "dtl", "config"]),
-        "an editor asks it while typing, in the browser too",
-    ),
     room(
         "protocol",
         Uses::Only(&["entity", "config"]),
@@ -59,7 +55,6 @@ const ROOMS: &[Room] = &[
             "entity",
             "dtl",
             "config",
-            "language",
             "protocol",
             "component",
             "store",
@@ -79,11 +74,7 @@ const ROOMS: &[Room] = &[
         Uses::Only(&["protocol", "node"]),
         "the desktop shell holds no logic of the domain",
     ),
-    room(
-        "ui",
-        Uses::Only(&["entity", "language", "protocol"]),
-        "the screens know a node by its API alone",
-    ),
+    room("ui", Uses::Only(&["entity", "protocol"]), "the screens know a node by its API alone"),
     room("tests", Uses::Everything, "crossing rooms is what they are for"),
     room("xtask", Uses::Nothing, "tools build even when the product does not"),
     room("xtask-bindgen", Uses::Nothing, "tools build even when the product does not"),
@@ -113,9 +104,9 @@ const KEPT: &[Kept] = &[
     },
     Kept {
         library: "axum",
-        by: &["node"],
+        by: &["node", "studio"],
         optionally_by: &[],
-        reason: "there is one API and the node serves it",
+        reason: "there is one API: the node serves it and the studio hands requests to it",
     },
     Kept {
         library: "tokio",
@@ -160,7 +151,7 @@ pub(super) fn check(packages: &[Package]) -> Vec<String> {
 }
 
 /// The room's name without the product's.
-fn short(package: &str) -> &str {
+pub(super) fn short(package: &str) -> &str {
     package.strip_prefix("pipewright-").unwrap_or(package)
 }
 
