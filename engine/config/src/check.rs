@@ -4,6 +4,7 @@ use pipewright_dtl::syntax::{NodeKind, Severity};
 use pipewright_entity::Text;
 
 use crate::catalogue::{self, Description, Part, Property, Required, Role, Shape};
+use crate::cron::Cron;
 use crate::problem::{Findings, closest, code, did_you_mean};
 use crate::resolve::{Entry, Form, Item, condition_text};
 
@@ -246,6 +247,12 @@ fn value(entry: &Entry, property: &Property, findings: &mut Findings<'_>) {
             suggestion,
         );
         return;
+    }
+    if property.role == Some(Role::Cron)
+        && let Form::String(text) = &item.form
+        && let Err(wrong) = text.parse::<Cron>()
+    {
+        findings.error(code::VALUE_INVALID, item.span.clone(), wrong.to_string());
     }
     if let (Some(min), Form::Number(number)) = (property.min, &item.form)
         && number.as_f64().is_some_and(|number| number < min as f64)

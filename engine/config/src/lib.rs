@@ -28,6 +28,7 @@
 
 pub mod catalogue;
 mod check;
+pub mod cron;
 pub mod flow;
 mod metadata;
 pub mod pipe;
