@@ -1,8 +1,7 @@
 //! Runs pipes.
 //!
 //! [`compile`] makes a [`Plan`] of a pipe's config; [`run`] runs it
-//! once; a [`Flow`] says which pipe to run when, and [`settle`] does so until
-//! nothing is left to do. [`evaluate`] answers requests for the entities of a
+//! once; a [`Flow`] says which pipe to run when. [`evaluate`] answers requests for the entities of a
 //! pipe without storing anything, [`Receiver`] takes entities that are posted
 //! to one, and [`preview`] shows what becomes of a single entity.
 //!
@@ -22,7 +21,6 @@ mod plan;
 mod receive;
 mod report;
 mod run;
-mod settle;
 mod world;
 
 pub use evaluate::{EvaluateError, EvaluateRequest, Evaluated, Preview, evaluate, preview};
@@ -34,4 +32,3 @@ pub use receive::{Post, PostError, Posted, Receiver};
 pub use report::{Counts, Ending, Note, Observer, Phase, Progress, Report, RunKind, Silent};
 pub(crate) use run::RunError;
 pub use run::{Resources, RunRequest, run};
-pub use settle::{Settled, settle};

@@ -239,6 +239,7 @@ proptest! {
         let mut pipes = chosen;
         for pipe in &mut pipes {
             pipe["batch_size"] = json!(batch_size);
+            pipe["checkpoint_interval"] = json!(1);
         }
         let mut node = TestNode::new(pipes.clone());
         for input in INPUTS {
@@ -257,7 +258,7 @@ proptest! {
                 }
                 Step::Settle => {
                     node.cancel = Cancel::new();
-                    prop_assert!(node.settle().is_success());
+                    node.settle();
                 }
                 Step::Replace(input, entities) => {
                     node.store.reset_dataset(INPUTS[input]).unwrap();
@@ -266,18 +267,17 @@ proptest! {
             }
         }
         node.cancel = Cancel::new();
-        let settled = node.settle();
-        prop_assert!(settled.is_success(), "{settled:#?}");
+        node.settle();
 
         let scratch = TestNode::new(pipes.clone());
         for input in INPUTS {
             scratch.put(input, node.current(input).into_values());
         }
-        prop_assert!(scratch.settle().is_success());
+        scratch.settle();
         prop_assert_eq!(contents(&node, &pipes), contents(&scratch, &pipes));
 
         // Stable means that another round changes nothing.
         let again = node.settle();
-        prop_assert!(again.reports.iter().all(|report| report.counts.written == 0));
+        prop_assert!(again.iter().all(|report| report.counts.written == 0));
     }
 }

@@ -90,6 +90,7 @@ impl Compiler<'_> {
             edges,
             pump: pipe.pump.clone(),
             batch_size: pipe.batch_size.max(1),
+            commit_size: pipe.batch_size.saturating_mul(pipe.checkpoint_interval).max(1),
             tracking: tracked,
             tracking_limit: pipe
                 .dependency_tracking

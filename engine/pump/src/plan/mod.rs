@@ -27,8 +27,11 @@ pub struct Plan {
     pub(crate) sink: SinkPlan,
     pub(crate) edges: Edges,
     pub(crate) pump: Pump,
-    /// How many source entities make a batch.
+    /// How many source entities make a batch for a sink that reaches out.
     pub(crate) batch_size: usize,
+    /// How many source entities one commit takes at most, where the store is
+    /// all that is written: a commit costs as much as some hundred entities.
+    pub(crate) commit_size: usize,
     pub(crate) tracking: Vec<Tracking>,
     /// How many entities tracking may hold before the source runs in full.
     pub(crate) tracking_limit: usize,

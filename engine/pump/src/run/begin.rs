@@ -23,6 +23,11 @@ pub(super) const FULL: &[u8] = b"full";
 /// Goes before the id of a source dataset; its generation follows.
 const GENERATION: &str = "generation:";
 
+/// How many source entities a commit takes at most, and about how many bytes
+/// they may have.
+const COMMIT_SIZE: usize = 5_000;
+const COMMIT_BYTES: u64 = 16 << 20;
+
 /// What a run starts from.
 pub(super) struct Start {
     /// Where the source was left.
@@ -39,6 +44,8 @@ pub(super) struct Start {
     pub(super) populated: bool,
     /// Whether a cut full run must be begun again.
     pub(super) must_finish: bool,
+    /// How many source entities a commit takes.
+    pub(super) size: usize,
     memo: Memo,
     generations: Vec<(Text, Text)>,
 }
@@ -147,9 +154,24 @@ impl Run<'_> {
             completeness: self.completeness(&reader)?,
             populated,
             must_finish: is_full && continues && !is_fresh,
+            size: self.commit_size(&datasets),
             memo,
             generations,
         }))
+    }
+
+    /// How many source entities a commit takes: as many as the config allows
+    /// and memory bears where only the store is written, a batch where each
+    /// batch leaves the node.
+    fn commit_size(&self, datasets: &[Arc<Dataset>]) -> usize {
+        if let SinkPlan::Outside(_) = self.plan.sink {
+            return self.plan.batch_size;
+        }
+        let bytes: u64 = datasets.iter().map(|dataset| dataset.bytes).sum();
+        let versions: u64 = datasets.iter().map(|d| d.log_live + d.log_deleted).sum();
+        let average = (bytes / versions.max(1)).max(1);
+        let bearable = usize::try_from(COMMIT_BYTES / average).unwrap_or(usize::MAX);
+        self.plan.commit_size.min(COMMIT_SIZE).min(bearable).max(1)
     }
 
     /// Why everything must be read, if it must; with a note where that is not

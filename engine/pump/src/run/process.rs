@@ -50,7 +50,7 @@ impl Run<'_> {
             };
             // One of the two is there.
             let Some(reader) = whole.as_ref().or(fresh.as_ref()) else { break };
-            let portion = feed.next(reader, self.plan.batch_size)?;
+            let portion = feed.next(reader, start.size)?;
             self.times.source += self.now() - begun;
             let Some(portion) = portion else { break };
             self.process(reader, portion, Vec::new(), target)?;
@@ -79,24 +79,45 @@ impl Run<'_> {
             completeness: reading.completeness,
             offset: None,
         };
-        loop {
-            self.check()?;
-            let begun = self.now();
-            let batch = reading.batches.next();
-            self.times.source += self.now() - begun;
-            let Some(mut batch) = batch.transpose()? else { break };
-            let entities = Incoming::batch(&mut batch);
-            let offset = match continuation {
-                Continuation::Chronological => batch.offset,
-                Continuation::Max => {
-                    done.offset = batch.offset.or(done.offset);
-                    None
+        let mut ended = false;
+        while !ended {
+            let mut portion = Portion::default();
+            let mut unreadable = Vec::new();
+            while portion.entities.len() + unreadable.len() < start.size {
+                self.check()?;
+                let begun = self.now();
+                let batch = reading.batches.next();
+                self.times.source += self.now() - begun;
+                let mut batch = match batch {
+                    Some(Ok(batch)) => batch,
+                    Some(Err(failure)) if portion.offset.is_some() => {
+                        // What came before can be kept: the next run goes on
+                        // behind it.
+                        let reader = self.reader()?;
+                        self.process(&reader, portion, unreadable, target)?;
+                        return Err(failure.into());
+                    }
+                    Some(Err(failure)) => return Err(failure.into()),
+                    None => {
+                        ended = true;
+                        break;
+                    }
+                };
+                portion.entities.extend(Incoming::batch(&mut batch));
+                unreadable.append(&mut batch.unreadable);
+                match continuation {
+                    Continuation::Chronological => {
+                        portion.offset = batch.offset.or(portion.offset);
+                    }
+                    Continuation::Max => done.offset = batch.offset.or(done.offset),
+                    Continuation::None => {}
                 }
-                Continuation::None => None,
-            };
-            let portion = Portion { entities, offset, state: Vec::new() };
+            }
+            if portion.entities.is_empty() && unreadable.is_empty() && portion.offset.is_none() {
+                continue;
+            }
             let reader = self.reader()?;
-            self.process(&reader, portion, batch.unreadable, target)?;
+            self.process(&reader, portion, unreadable, target)?;
         }
         Ok(done)
     }
@@ -108,7 +129,7 @@ impl Run<'_> {
         {
             self.enter(Phase::Tracking);
             let read_until = place(start.since.as_ref());
-            for ids in start.affected.chunks(self.plan.batch_size) {
+            for ids in start.affected.chunks(start.size) {
                 self.check()?;
                 let reader = self.reader()?;
                 let mut entities = Vec::with_capacity(ids.len());

@@ -44,7 +44,7 @@ impl Run<'_> {
         }
         self.enter(Phase::Retrying);
         let read_until = place(start.since.as_ref());
-        for retries in due.chunks(self.plan.batch_size) {
+        for retries in due.chunks(start.size) {
             self.check()?;
             let reader = self.reader()?;
             let mut entities = Vec::with_capacity(retries.len());

@@ -11,8 +11,7 @@ use pipewright_component::{
 use pipewright_config::{Project, SourceFile};
 use pipewright_entity::{Entity, Text, Value};
 use pipewright_pump::{
-    Flow, FlowPipe, Observer, Plan, Report, Resources, RunRequest, Settled, Silent, compile, run,
-    settle,
+    Flow, FlowPipe, Observer, Plan, Report, Resources, RunRequest, Silent, compile, run,
 };
 use pipewright_store::{Select, Store, Write};
 use rustc_hash::FxHashMap;
@@ -119,13 +118,20 @@ impl TestNode {
         self.plans.values().map(Plan::flow_pipe).collect()
     }
 
-    /// Runs everything until it is stable.
-    pub fn settle(&self) -> Settled {
+    /// Runs everything until it is stable; every run, in order.
+    pub fn settle(&self) -> Vec<Report> {
         let mut flow = Flow::new(self.flow_pipes());
         flow.mark_all();
-        self.with_resources(|resources| {
-            settle(&mut flow, &self.plans, resources, &Silent, &self.cancel)
-        })
+        let mut reports = Vec::new();
+        while let Some(id) = flow.next() {
+            let report = self.run(&id);
+            assert!(report.is_success(), "{report:#?}");
+            assert_eq!(flow.exhausted().next(), None);
+            flow.finished(&id, report.changed.iter().map(Text::as_str));
+            reports.push(report);
+        }
+        assert!(flow.is_stable());
+        reports
     }
 
     /// The entities of a dataset that are not deleted, by id, as JSON without

@@ -9,7 +9,7 @@ use super::record::{self, Member, Out, SetKey};
 use super::{Contents, Identity, MemberId, Merge, MergeError, golden, index};
 use crate::{State, StateError};
 
-/// How many postings of a key are read at a time.
+/// How many postings of a key, or marks, are read at a time.
 const PAGE: usize = 1000;
 
 /// Whole clusters that must be looked at together.
@@ -43,11 +43,21 @@ impl Merge<'_> {
         let mut out = Vec::new();
         let mut after: Option<Vec<u8>> = None;
         while out.len() < limit {
-            let first = self.state.scan(record::MARKS, after.as_deref(), 1)?;
-            let Some((mark, marked)) = first.into_iter().next() else { break };
-            self.emit_around(record::marked(&marked)?, contents, &mut out)?;
-            self.state.remove(mark.clone());
-            after = Some(mark);
+            let page = self.state.scan(record::MARKS, after.as_deref(), PAGE.min(limit))?;
+            if page.is_empty() {
+                break;
+            }
+            for (mark, marked) in page {
+                if out.len() >= limit {
+                    break;
+                }
+                // An earlier cluster of the page may have taken it along.
+                if self.state.get(&mark)?.is_some() {
+                    self.emit_around(record::marked(&marked)?, contents, &mut out)?;
+                    self.state.remove(mark.clone());
+                }
+                after = Some(mark);
+            }
         }
         Ok(out)
     }
