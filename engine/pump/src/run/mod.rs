@@ -10,6 +10,14 @@
 //! into an empty dataset, which has nothing to delete and goes on where it
 //! stood.
 //!
+//! # What only a full run finds
+//!
+//! Running on changes gives what running in full gives, with these exceptions,
+//! all as documented: what `discard` drops stays in the sink; so does what a
+//! source entity gave under an id it no longer gives (a computed `_id`, what
+//! `create` made); `lookup-entity` is not tracked; and functions such as `now`
+//! depend on more than their input ([`Plan::caveats`]).
+//!
 //! # Held writes
 //!
 //! While writing outside is held, a pipe with an outside sink runs dry: it
