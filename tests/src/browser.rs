@@ -166,6 +166,26 @@ impl Window {
         element.click().await.with_context(|| format!("{css:?} cannot be clicked"))
     }
 
+    /// Clicks on the element with this text among those that a CSS selector
+    /// names, once it is there.
+    pub async fn click_text(&self, css: &str, text: &str) -> Result<()> {
+        let begin = Instant::now();
+        loop {
+            for element in self.client.find_all(Locator::Css(css)).await? {
+                // An element that was drawn anew meanwhile is found again.
+                if element.text().await.is_ok_and(|found| found.trim() == text)
+                    && element.click().await.is_ok()
+                {
+                    return Ok(());
+                }
+            }
+            if begin.elapsed() > PATIENCE {
+                bail!("no {css:?} with the text {text:?}");
+            }
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+    }
+
     /// Types into whatever has the focus.
     pub async fn type_text(&self, text: &str) -> Result<()> {
         let focused = self.client.active_element().await?;

@@ -16,7 +16,6 @@ const PIPE: &str = "crm-company-enrich";
 /// Up, down and end as WebDriver writes them.
 const DOWN: &str = "\u{e015}";
 const END: &str = "\u{e010}";
-const ENTER: &str = "\u{e007}";
 
 /// Opens the example, runs it, changes a rule and sees the preview change,
 /// saves and sees the file changed, and takes it all back.
@@ -33,14 +32,11 @@ async fn change_a_rule_and_take_it_back(window: &Window, project: &Path) -> Resu
     // Opening is harmless: nothing runs before someone says so.
     window.find("[data-testid=trust-bar]").await?;
     window.find("[data-testid=flow-stage]").await?;
-    window.click("#trust").await?;
-    window.click("#run-all").await?;
+    window.click("[data-testid=trust]").await?;
+    window.click("[data-testid=run-all]").await?;
 
-    window.click("[data-testid=open-palette]").await?;
-    window.find("[data-testid=palette-input]").await?;
-    window.type_text(PIPE).await?;
-    window.find("[data-testid=palette-entry]").await?;
-    window.type_text(ENTER).await?;
+    window.click("a[href='/pipes']").await?;
+    window.click_text("[data-testid=pipes] b", PIPE).await?;
     window.until("[data-testid=pipe] h1", |text| text == PIPE).await?;
     window.until("[data-testid=pipe-state]", |text| text.contains("Finished")).await?;
     // The preview ran on the first entity of the source.
@@ -64,11 +60,11 @@ async fn change_a_rule_and_take_it_back(window: &Window, project: &Path) -> Resu
 
     for _ in 0..40 {
         let undone = window.text("[data-testid=result]").await.is_ok_and(|t| !t.contains("story"));
-        let enabled = "return !document.querySelector('#undo').disabled";
+        let enabled = "return !document.querySelector('[data-testid=undo]').disabled";
         if undone || window.script(enabled, vec![]).await? != json!(true) {
             break;
         }
-        window.click("#undo").await?;
+        window.click("[data-testid=undo]").await?;
         tokio::time::sleep(Duration::from_millis(400)).await;
     }
     window.control('s').await?;
