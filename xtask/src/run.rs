@@ -5,10 +5,10 @@ use anyhow::Result;
 use crate::install::{self, Need};
 use crate::shell;
 
-const NEEDS: [Need; 1] = [Need::program("cc", "build-essential")];
+pub(crate) const NEEDS: [Need; 1] = [Need::program("cc", "build-essential")];
 
 /// The project that is run when none is named.
-const EXAMPLE: &str = "examples/crm-erp";
+pub(crate) const EXAMPLE: &str = "examples/crm-erp";
 
 /// Installs what is missing, builds, and does the main job.
 pub(crate) fn run(arguments: &[&str]) -> Result<()> {
