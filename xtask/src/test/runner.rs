@@ -12,8 +12,11 @@ use crate::shell;
 
 /// The same for every run: what cargo builds depends on which packages it is
 /// asked for. Without what writes the screens' glue: it has no tests, and its
-/// libraries take as long to build as all of ours.
-const PACKAGES: [&str; 3] = ["--workspace", "--exclude", "xtask-bindgen"];
+/// libraries take as long to build as all of ours. Without the desktop window:
+/// it needs libraries of the system that nothing else needs, and has a stage
+/// of its own.
+const PACKAGES: [&str; 5] =
+    ["--workspace", "--exclude", "xtask-bindgen", "--exclude", "pipewright-studio"];
 
 /// How many tests there were.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
