@@ -7,7 +7,7 @@ use crate::install::{self, Need};
 use crate::{run, shell, ui};
 
 /// What the desktop window is built from and runs with.
-const WINDOW: [Need; 6] = [
+pub(crate) const WINDOW: [Need; 6] = [
     Need::program("cc", "build-essential"),
     Need::program("pkg-config", "pkg-config"),
     Need::file("/usr/include/webkitgtk-4.1", "libwebkit2gtk-4.1-dev"),

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Result, bail};
 
 use crate::install::{self, Need};
-use crate::{licences, shell, tidy, ui};
+use crate::{licences, shell, studio, tidy, ui};
 
 pub(crate) use runner::Count;
 
@@ -22,6 +22,8 @@ struct Stage {
     about: &'static str,
     /// What the system has to bring.
     needs: &'static [Need],
+    /// Whether it runs only when it is named.
+    named_only: bool,
     run: fn() -> Result<Count>,
 }
 
@@ -33,18 +35,21 @@ const STAGES: &[Stage] = &[
         name: "tidy",
         about: "who may use whom, lints of every crate, nothing half-done",
         needs: &[Need::program("git", "git")],
+        named_only: false,
         run: || tidy::check().map(no_tests),
     },
     Stage {
         name: "format",
         about: "the code is formatted",
         needs: &[],
+        named_only: false,
         run: || shell::run(shell::cargo().args(["fmt", "--all", "--check"])).map(no_tests),
     },
     Stage {
         name: "licences",
         about: "everything used may be used",
         needs: &[],
+        named_only: false,
         run: || licences::check().map(no_tests),
     },
     Stage {
@@ -52,22 +57,51 @@ const STAGES: &[Stage] = &[
         about: "the studio's screens build for the browser",
         // What this needs depends on the toolchain: it sees to it itself.
         needs: &[],
+        named_only: false,
         run: || ui::build(ui::Profile::Quick).map(no_tests),
     },
     Stage {
         name: "lint",
         about: "the compiler and clippy have nothing to say",
         needs: &[COMPILER],
+        named_only: false,
         run: || shell::run(&mut lint()).map(no_tests),
     },
     Stage {
         name: "examples",
         about: "the code in the documentation runs",
         needs: &[COMPILER],
+        named_only: false,
         run: runner::documentation,
     },
-    Stage { name: "tests", about: "the tests", needs: &[COMPILER], run: runner::tests },
+    Stage {
+        name: "tests",
+        about: "the tests",
+        needs: &[COMPILER],
+        named_only: false,
+        run: runner::tests,
+    },
+    Stage {
+        name: "window",
+        about: "the desktop window builds and passes its tests (only when named)",
+        needs: &studio::WINDOW,
+        named_only: true,
+        run: window,
+    },
 ];
+
+/// The desktop program carries the screens, so they come first.
+fn window() -> Result<Count> {
+    const PACKAGE: [&str; 2] = ["--package", "pipewright-studio"];
+    ui::build(ui::Profile::Quick)?;
+    shell::run(shell::cargo().arg("clippy").args(PACKAGE).args([
+        "--all-targets",
+        "--",
+        "-D",
+        "warnings",
+    ]))?;
+    runner::of(&PACKAGE)
+}
 
 fn no_tests((): ()) -> Count {
     Count::default()
@@ -98,7 +132,10 @@ pub(crate) fn run(names: &[&str]) -> Result<()> {
     }
     let mut count = Count::default();
     let mut outcomes = Vec::new();
-    for stage in STAGES.iter().filter(|s| names.is_empty() || names.contains(&s.name)) {
+    for stage in STAGES
+        .iter()
+        .filter(|s| if names.is_empty() { !s.named_only } else { names.contains(&s.name) })
+    {
         shell::say(format!("{}: {}", stage.name, stage.about));
         let start = Instant::now();
         let result = install::ensure(&format!("the stage {}", stage.name), stage.needs)

@@ -57,6 +57,11 @@ pub(super) fn tests() -> Result<Count> {
     Ok(count)
 }
 
+/// The tests of some packages.
+pub(super) fn of(packages: &[&str]) -> Result<Count> {
+    counted(shell::cargo().arg("test").args(packages).arg("--no-fail-fast"))
+}
+
 /// The code in documentation, which nextest does not run.
 pub(super) fn documentation() -> Result<Count> {
     counted(shell::cargo().arg("test").args(PACKAGES).args(["--doc", "--no-fail-fast"]))
