@@ -1,4 +1,3 @@
-//! What crosses rooms: conformance, example projects, crashes, stories.
+//! What crosses rooms: conformance, example projects, crashes.
 
-pub mod browser;
 pub mod conformance;
