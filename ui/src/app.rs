@@ -73,7 +73,7 @@ fn Session(client: Client) -> impl IntoView {
                 <LinkBar />
                 <TrustBar />
                 {move || {
-                    screen.track();
+                    screen.with(|_| ());
                     match nav.now() {
                         Place::Flow { .. } => view! { <FlowScreen /> }.into_any(),
                         Place::Pipes => view! { <PipesScreen /> }.into_any(),

@@ -368,13 +368,14 @@ fn Entities(
     }
 }
 
-/// A property's name with its namespace held back.
+/// A property's name, its namespace after it and held back: what tells columns
+/// apart comes first.
 fn property(name: &str) -> AnyView {
     match name.rsplit_once(':') {
         Some((namespace, local)) => {
-            view! { <i class="namespace">{format!("{namespace}:")}</i>{local.to_owned()} }
+            view! { <span>{local.to_owned()}<i class="namespace">{namespace.to_owned()}</i></span> }
                 .into_any()
         }
-        None => name.to_owned().into_any(),
+        None => view! { <span>{name.to_owned()}</span> }.into_any(),
     }
 }

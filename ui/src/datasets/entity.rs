@@ -21,22 +21,6 @@ struct Version {
     changes: usize,
 }
 
-/// Without what only says when and where it was stored.
-fn content(tree: &Tree) -> Tree {
-    match tree {
-        Tree::Object(members) => Tree::Object(
-            members
-                .iter()
-                .filter(|(name, _)| {
-                    !matches!(name.as_str(), "_updated" | "_previous" | "_ts" | "_hash")
-                })
-                .cloned()
-                .collect(),
-        ),
-        other => other.clone(),
-    }
-}
-
 fn read(versions: &[EntityVersion]) -> Vec<Version> {
     let trees: Vec<Tree> = versions
         .iter()
@@ -44,7 +28,7 @@ fn read(versions: &[EntityVersion]) -> Vec<Version> {
         .collect();
     let changed = |index: usize| {
         let Some(before) = trees.get(index + 1) else { return 0 };
-        compare(&content(before), &content(&trees[index]))
+        compare(&before.content(), &trees[index].content())
             .iter()
             .filter(|line| line.mark != Mark::Same)
             .count()
@@ -72,7 +56,7 @@ pub(super) fn EntityPane(dataset: String, entity: Memo<Option<String>>) -> impl 
     let shown = RwSignal::new(None::<u64>);
     let against = RwSignal::new(false);
     Effect::new(move |before: Option<Option<String>>| {
-        next_offset.track();
+        next_offset.get();
         let wanted = entity.get();
         if before.as_ref() != Some(&wanted) {
             versions.set(None);
@@ -99,7 +83,7 @@ pub(super) fn EntityPane(dataset: String, entity: Memo<Option<String>>) -> impl 
         let Some(version) = all.get(at) else { return ().into_any() };
         let lines = match all.get(at + 1) {
             Some(before) if against.get() => {
-                compare(&content(&before.entity), &content(&version.entity))
+                compare(&before.entity.content(), &version.entity.content())
             }
             _ => print(&version.entity),
         };

@@ -199,8 +199,8 @@ pub fn DatasetScreen() -> impl IntoView {
     };
     let links = move |title: &'static str, pipes: Vec<String>| {
         (!pipes.is_empty()).then(|| {
-            let more = pipes.len().saturating_sub(4);
-            let shown = pipes.into_iter().take(4).map(|pipe| {
+            let more = pipes.len().saturating_sub(3);
+            let shown = pipes.into_iter().take(3).map(|pipe| {
                 view! {
                     <Link to=Place::pipe(&pipe) class="pill">
                         <Icon sign=Sign::Pipe />
@@ -211,7 +211,7 @@ pub fn DatasetScreen() -> impl IntoView {
             view! {
                 <span class="page-note">{title}</span>
                 {shown.collect_view()}
-                {(more > 0).then(|| view! { <span class="page-note">{format!("and {more} more")}</span> })}
+                {(more > 0).then(|| view! { <span class="page-note more">{format!("+ {more}")}</span> })}
             }
         })
     };

@@ -58,7 +58,7 @@ pub(super) fn ClusterPane(
     let pipe = StoredValue::new(pipe);
     let read = RwSignal::new(None::<Result<Cluster, Failure>>);
     Effect::new(move |before: Option<Option<String>>| {
-        ran_at.track();
+        ran_at.get();
         let wanted = cluster.get();
         if before.as_ref() != Some(&wanted) {
             read.set(None);

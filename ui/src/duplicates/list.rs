@@ -89,7 +89,7 @@ pub(super) fn Clusters(
     };
     Effect::new(move |before: Option<()>| {
         find.track();
-        ran_at.track();
+        ran_at.get();
         cancel();
         let pause = if before.is_some() { Duration::from_millis(150) } else { Duration::ZERO };
         pending.set_value(set_timeout_with_handle(move || read(None), pause).ok());

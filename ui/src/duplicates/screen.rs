@@ -104,7 +104,7 @@ pub fn DuplicatesScreen() -> impl IntoView {
             .collect::<Vec<_>>()
     });
     Effect::new(move || {
-        ran.track();
+        ran.with(|_| ());
         let client = client.clone();
         spawn_local(async move {
             let read = client.get::<Vec<MergePipe>>(studio::CLUSTERS).await;

@@ -77,7 +77,7 @@ impl Live {
         };
         // Another pipe starts with its own first entity.
         Effect::new(move || {
-            pipe.track();
+            pipe.with(|_| ());
             live.outcome.set(None);
             live.sample.set(Sample::First);
         });
@@ -245,7 +245,8 @@ pub(super) fn ResultPane(
     let against_stored = RwSignal::new(true);
     let took = move || {
         preview.outcome.with(|outcome| {
-            outcome.as_ref().and_then(|outcome| Some(duration(outcome.as_ref().ok()?.took)))
+            let preview = outcome.as_ref()?.as_ref().ok()?;
+            (!preview.produced.is_empty()).then(|| duration(preview.took))
         })
     };
     view! {
@@ -334,7 +335,7 @@ fn view_produced(produced: &Produced, against_stored: bool) -> impl IntoView {
     let new = tree(&produced.entity);
     let (lines, note) = match (&produced.stored, against_stored) {
         (Some(stored), true) => {
-            let lines = compare(&tree(stored), &new);
+            let lines = compare(&tree(stored).content(), &new.content());
             let changed = lines.iter().filter(|line| line.mark != Mark::Same).count();
             (lines, if changed == 0 { "as stored" } else { "differs from what is stored" })
         }

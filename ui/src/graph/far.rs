@@ -60,12 +60,10 @@ impl Picture<'_> {
         pen.set_global_alpha(if self.is_dim(index) { 0.25 } else { 1.0 });
         pen.begin_path();
         let _ = pen.round_rect_with_f64(left, top, right - left, bottom - top, 8.0);
-        pen.set_fill_style_str(if node.kind == NodeKind::System {
-            &self.palette.line
-        } else {
-            &self.palette.raised
-        });
-        pen.fill();
+        if node.kind != NodeKind::System {
+            pen.set_fill_style_str(&self.palette.raised);
+            pen.fill();
+        }
         let (colour, width) = if self.selected == Some(index) {
             (&self.palette.accent, 2.5)
         } else if failing {
@@ -77,6 +75,12 @@ impl Picture<'_> {
         };
         pen.set_stroke_style_str(colour);
         pen.set_line_width(width * pixel);
+        let dash = if node.kind == NodeKind::System {
+            js_sys::Array::of2(&(4.0 * pixel).into(), &(3.0 * pixel).into())
+        } else {
+            js_sys::Array::new()
+        };
+        let _ = pen.set_line_dash(&dash);
         pen.stroke();
         if self.camera.scale < NAMES && node.kind == NodeKind::Pipe {
             // Health is all there is room for.

@@ -201,11 +201,12 @@ fn Canvas(
         }
     };
     Effect::new(move || {
-        camera.track();
+        // A memo that was never read does not tell of changes.
+        camera.with(|_| ());
         size.track();
-        wiring.track();
-        lit.track();
-        found.track();
+        wiring.with(|_| ());
+        lit.with(|_| ());
+        found.with(|_| ());
         palette.track();
         live.pipes.track();
         drag.track();

@@ -63,6 +63,16 @@ impl Tree {
         }
     }
 
+    /// An entity without what only says when and where it was stored.
+    pub fn content(&self) -> Tree {
+        const STORED: [&str; 5] = ["_deleted", "_updated", "_previous", "_ts", "_hash"];
+        let Tree::Object(members) = self else { return self.clone() };
+        let keeps = |(name, value): &&(String, Tree)| {
+            !STORED.contains(&name.as_str()) || (name == "_deleted" && *value == Tree::Bool(true))
+        };
+        Tree::Object(members.iter().filter(keeps).cloned().collect())
+    }
+
     /// The members of an object; none of anything else.
     pub fn members(&self) -> &[(String, Tree)] {
         match self {
