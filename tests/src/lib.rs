@@ -1,3 +1,4 @@
 //! What crosses rooms: conformance, example projects, crashes.
 
+pub mod browser;
 pub mod conformance;

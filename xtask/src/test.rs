@@ -76,8 +76,12 @@ const STAGES: &[Stage] = &[
     },
     Stage {
         name: "tests",
-        about: "the tests",
-        needs: &[COMPILER],
+        about: "the tests; stories are told in a browser, with the screens built before",
+        needs: &[
+            COMPILER,
+            Need::program("chromium", "chromium"),
+            Need::program("chromedriver", "chromium-driver"),
+        ],
         named_only: false,
         run: runner::tests,
     },
