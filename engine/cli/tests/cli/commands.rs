@@ -1,0 +1,219 @@
+//! Commands that start, answer and end.
+
+use base64::Engine;
+use base64::prelude::BASE64_URL_SAFE_NO_PAD;
+use serde_json::{Value, json};
+
+use crate::{Called, Place, by_pipe};
+
+#[test]
+fn validate_says_where_what_and_what_to_do() {
+    let place = Place::empty();
+    place.write(
+        "pipes/person.conf.json",
+        r#"{
+  "_id": "person",
+  "type": "pipe",
+  "source": { "type": "embeded", "entities": [] },
+  "transform": {
+    "type": "dtl",
+    "rules": { "default": [["copy", "*"], ["add", "name", ["uppper", "_S.name"]]] }
+  }
+}"#,
+    );
+    let found = place.call("validate", &[]);
+    assert_eq!(found.code, Some(1), "{found:?}");
+    let line = |start: &str| found.out.lines().find(|line| line.starts_with(start)).unwrap();
+    let source = line("pipes/person.conf.json:4:23: error at $.source.type: ");
+    assert!(source.contains("`embeded`") && source.contains("did you mean `embedded`?"));
+    let function = line("pipes/person.conf.json:7:60: error at $.transform.rules.default[1][2][0]");
+    assert!(function.contains("\"uppper\"") && function.contains("did you mean \"upper\"?"));
+    assert!(found.out.ends_with("1 pipes, 0 systems: 2 errors, 0 warnings and notes\n"));
+
+    let found = place.call("validate", &["--json"]);
+    assert_eq!(found.code, Some(1));
+    let problems = found.json();
+    let paths: Vec<&str> = problems
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|problem| problem["path"].as_str().unwrap())
+        .collect();
+    assert_eq!(paths, ["$.source.type", "$.transform.rules.default[1][2][0]"]);
+
+    // Nothing was made beside the files.
+    let names: Vec<_> = std::fs::read_dir(place.project()).unwrap().collect();
+    assert_eq!(names.len(), 1, "{names:?}");
+}
+
+#[test]
+fn a_project_without_faults_is_said_to_be_so() {
+    let found = Place::with_example().call("validate", &[]).well();
+    assert!(found.out.contains("0 errors"), "{found:?}");
+}
+
+#[test]
+fn a_folder_that_is_not_there_is_a_plain_error() {
+    let place = Place::empty();
+    for command in ["run", "validate", "test"] {
+        let called = place.call(command, &[]);
+        assert_eq!(called.code, Some(2));
+        assert!(called.err.contains("no such folder"), "{called:?}");
+    }
+}
+
+#[test]
+fn run_counts_and_test_compares() {
+    let place = Place::with_example();
+    let first = place.call("run", &["--json"]).well().json();
+    assert_eq!(first["ok"], true);
+    let pipes = by_pipe(&first);
+    let counts = |pipe: &str| {
+        let line = pipes[pipe];
+        ["read", "written", "unchanged", "held", "failed"].map(|name| line[name].as_u64().unwrap())
+    };
+    assert_eq!(counts("crm-company-collect"), [250, 250, 0, 0, 0]);
+    assert_eq!(counts("erp-order-line"), [600, 1240, 0, 0, 0]);
+    assert_eq!(counts("erp-customer-share"), [219, 0, 0, 219, 0]);
+    assert!(pipes.values().all(|line| line["status"] == "ok" && line["time"].is_f64()));
+    // The endpoints serve; they do not run.
+    assert_eq!(pipes.len(), 24);
+
+    let again = place.call("run", &["--json"]).well().json();
+    assert!(by_pipe(&again).values().all(|line| line["written"] == 0), "{again:#}");
+
+    let table = place.call("run", &[]).well().out;
+    let row = table.lines().find(|line| line.starts_with("crm-company-collect ")).unwrap();
+    let cells: Vec<&str> = row.split_whitespace().collect();
+    assert_eq!(cells[1..6], ["250", "·", "250", "·", "·"]);
+
+    let tested = place.call("test", &[]).well();
+    assert_eq!(tested.out.lines().filter(|line| line.ends_with(" ok")).count(), 5);
+    assert!(tested.out.ends_with("5 passed, 0 failed, 0 skipped\n"), "{tested:?}");
+}
+
+#[test]
+fn test_shows_what_differs() {
+    let place = Place::with_example();
+    let file = place.project().join("data/crm/companies.csv");
+    let text = std::fs::read_to_string(&file).unwrap();
+    std::fs::write(&file, text.replace("+47 15 34 41 04", "+47 15 34 41 05")).unwrap();
+    let tested = place.call("test", &[]);
+    assert_eq!(tested.code, Some(1));
+    assert!(tested.out.contains("erp-customer-share                       FAILED (1 differences)"));
+    for line in ["  C1023: phone", "    - \"+4715344104\"", "    + \"+4715344105\""] {
+        assert!(tested.out.lines().any(|found| found == line), "{}", tested.out);
+    }
+    assert!(tested.out.ends_with("4 passed, 1 failed, 0 skipped\n"));
+}
+
+#[test]
+fn a_pipe_that_fails_is_named_and_the_others_run() {
+    let place = Place::empty();
+    let pipe = |id: &str, rule: &str| {
+        place.write(
+            &format!("pipes/{id}.conf.json"),
+            &format!(
+                r#"{{"_id":"{id}","type":"pipe",
+                "source":{{"type":"embedded","entities":[{{"_id":"1"}}]}},
+                "transform":{{"type":"dtl","rules":{{"default":[["copy","*"],{rule}]}}}}}}"#
+            ),
+        );
+    };
+    pipe("bad", r#"["fail!", "not this one"]"#);
+    pipe("good", r#"["add", "a", 1]"#);
+    let run = place.call("run", &["--json"]);
+    assert_eq!(run.code, Some(1), "{run:?}");
+    let run = run.json();
+    let pipes = by_pipe(&run);
+    assert_eq!(run["ok"], false);
+    assert_eq!((&pipes["good"]["status"], &pipes["good"]["written"]), (&json!("ok"), &json!(1)));
+    assert_eq!(pipes["bad"]["status"], "failed");
+    assert!(pipes["bad"]["message"].as_str().unwrap().contains("not this one"), "{run:#}");
+}
+
+#[test]
+fn preview_shows_one_entity_and_stores_nothing() {
+    let place = Place::with_example();
+    place.call("run", &[]).well();
+    let entities = |place: &Place| place.call("entities", &["crm-company-enrich"]).well().out;
+    let before = entities(&place);
+
+    let one = place.call("preview", &["crm-company-enrich", "--id", "C1023"]).well();
+    let [entity] = one.lines().try_into().unwrap();
+    assert_eq!(entity["_id"], "crm-company:C1023");
+    assert_eq!(entity["crm-company:org-key"], "440897786");
+    assert_eq!(entity["crm-company:phone-key"], "+4715344104");
+
+    let first = place.call("preview", &["crm-company-enrich"]).well();
+    assert_eq!(first.lines()[0]["_id"], "crm-company:C1000");
+
+    place.write("mine.json", r#"{"_id":"x","org_no":"123 456 789","phone":"0047 11"}"#);
+    let file = place.project().join("mine.json");
+    let own = place.call("preview", &["crm-company-enrich", "--entity", file.to_str().unwrap()]);
+    let [entity] = own.well().lines().try_into().unwrap();
+    assert_eq!(entity["_id"], "crm-company:x");
+    assert_eq!(entity["crm-company:org-key"], "123456789");
+    assert_eq!(entity["crm-company:phone-key"], "+4711");
+
+    let missing = place.call("preview", &["crm-company-enrich", "--id", "nobody"]);
+    assert_eq!(missing.code, Some(1));
+    assert!(missing.out.is_empty() && missing.err.contains("\"nobody\""), "{missing:?}");
+    let no_pipe = place.call("preview", &["no-such-pipe"]);
+    assert_ne!(no_pipe.code, Some(0), "{no_pipe:?}");
+
+    assert_eq!(entities(&place), before);
+}
+
+#[test]
+fn entities_gives_one_object_a_line() {
+    let place = Place::with_example();
+    place.call("run", &[]).well();
+    let file = place.project().join("data/crm/companies.csv");
+    let text = std::fs::read_to_string(&file).unwrap();
+    std::fs::write(&file, text.replace("+47 15 34 41 04", "+47 15 34 41 05")).unwrap();
+    place.call("run", &[]).well();
+
+    let ask = |rest: &[&str]| -> Vec<(String, u64)> {
+        let rest: Vec<&str> =
+            std::iter::once("crm-company-collect").chain(rest.iter().copied()).collect();
+        let called: Called = place.call("entities", &rest).well();
+        let of = |entity: &Value| {
+            (entity["_id"].as_str().unwrap().to_owned(), entity["_updated"].as_u64().unwrap())
+        };
+        called.lines().iter().map(of).collect()
+    };
+    let named = |id: &str, at: u64| (id.to_owned(), at);
+    assert_eq!(ask(&["--limit", "2"]), [named("C1000", 0), named("C1001", 1)]);
+    assert_eq!(ask(&["--since", "248"]), [named("C1249", 249), named("C1023", 250)]);
+    assert_eq!(ask(&["--since", "249"]), [named("C1023", 250)]);
+    let (current, all) = (ask(&[]), ask(&["--history"]));
+    assert_eq!((current.len(), all.len()), (250, 251));
+    assert!(!current.contains(&named("C1023", 23)) && all.contains(&named("C1023", 23)));
+
+    let missing = place.call("entities", &["nothing"]);
+    assert_eq!(missing.code, Some(2));
+    assert!(missing.err.contains("there is no dataset \"nothing\""), "{missing:?}");
+}
+
+#[test]
+fn a_new_token_is_all_that_is_printed() {
+    let place = Place::empty();
+    place.write("pipes/.keep", "");
+    let called = Called::of(
+        place
+            .command(&["token", "create"], &["--role", "Reader", "--name", "board", "--days", "2"])
+            .output()
+            .unwrap(),
+    )
+    .well();
+    assert_eq!(called.out.lines().count(), 1);
+    let parts: Vec<&str> = called.out.trim_end().split('.').collect();
+    assert_eq!(parts.len(), 3);
+    let payload = BASE64_URL_SAFE_NO_PAD.decode(parts[1]).unwrap();
+    let payload: Value = serde_json::from_slice(&payload).unwrap();
+    assert!(payload.get("principals").is_none(), "{payload}");
+    assert_eq!((&payload["role"], &payload["sub"]), (&json!("Reader"), &json!("board")));
+    let lasts = payload["exp"].as_u64().unwrap() - payload["iat"].as_u64().unwrap();
+    assert_eq!(lasts, 2 * 86_400);
+}
