@@ -3,7 +3,6 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use pipewright_component::Cancel;
 use pipewright_config::{self as config, Pipe, Problem, Project};
 use pipewright_dtl::Path;
 use pipewright_entity::{Entity, Value};
@@ -96,7 +95,7 @@ impl Node {
         };
         preview.source = Some(wire::json(&sample)?);
         let begin = Instant::now();
-        let surroundings = self.surroundings(&loaded, Cancel::new());
+        let surroundings = self.surroundings_of_look(&loaded);
         let result = self.with_resources(&loaded, &surroundings, |resources| {
             pipewright_pump::preview(&plan, resources, sample.clone())
         });
@@ -168,7 +167,7 @@ impl Node {
             _ => LOOKED_AT,
         };
         let source = at_stage(loaded, &pipe.id, plan.clone(), Stage::Source)?;
-        let surroundings = self.surroundings(loaded, Cancel::new());
+        let surroundings = self.surroundings_of_look(loaded);
         let request = EvaluateRequest { limit: Some(limit), ..EvaluateRequest::default() };
         let evaluated = self.with_resources(loaded, &surroundings, |resources| {
             pipewright_pump::evaluate(&source, resources, &request)

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use pipewright_component::{Cancel, Surroundings, SystemClock, Variables};
+use pipewright_component::{Cancel, Permission, Surroundings, SystemClock, Variables};
 use pipewright_entity::{Text, Value};
 use pipewright_protocol::studio::PipeState;
 use pipewright_pump::{Flow, Observer, Progress, Report, Resources, RunRequest};
@@ -58,6 +58,18 @@ impl Node {
             variables: Arc::new(ProjectVariables(loaded.project.variables().clone())),
             folder: Some(self.root().to_path_buf()),
         }
+    }
+
+    /// What a look at a pipe may use, when the one who looks has not asked for a
+    /// run: outside systems are read for trusted folders only, and never
+    /// written.
+    pub(crate) fn surroundings_of_look(&self, loaded: &Loaded) -> Surroundings {
+        let mut surroundings = self.surroundings(loaded, Cancel::new());
+        surroundings.access.write_outside = Permission::Held;
+        if !self.is_trusted() {
+            surroundings.access.read_outside = Permission::Held;
+        }
+        surroundings
     }
 
     /// Calls with what runs work with.
