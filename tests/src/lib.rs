@@ -1,4 +1,4 @@
-//! What crosses rooms: conformance, example projects, crashes.
+//! What crosses rooms: conformance, example projects, crashes, stories.
 
 pub mod browser;
 pub mod conformance;
