@@ -77,27 +77,46 @@ fn undisturbed(place: &Place, store: &str) -> (Vec<Duration>, Duration) {
     (times, began.elapsed())
 }
 
-/// Starts a run and kills it at a moment of the undisturbed one: after as many
-/// lines as had appeared by then, and as long after the last of them. Whether
-/// it was still running.
-fn kill_at(place: &Place, store: &str, lines: &[Duration], moment: Duration) -> bool {
+/// Starts a run and kills it `wait` after its first `done` lines. Whether it
+/// was still running.
+fn kill_after(place: &Place, store: &str, done: usize, wait: Duration) -> bool {
     let mut child = place
         .command(&["run"], &["--store", store])
         .stdout(Stdio::null())
         .stderr(Stdio::piped())
         .spawn()
         .unwrap();
-    let done = lines.iter().take_while(|at| **at <= moment).count();
     let mut seen = BufReader::new(child.stderr.take().unwrap()).lines();
     for _ in 0..done {
         if seen.next().is_none() {
             break;
         }
     }
-    std::thread::sleep(moment - done.checked_sub(1).map_or(Duration::ZERO, |last| lines[last]));
+    std::thread::sleep(wait);
     // On Unix this is SIGKILL: the process gets to do nothing more.
     child.kill().unwrap();
-    !child.wait().unwrap().success()
+    let status = child.wait().unwrap();
+    let killed = if cfg!(unix) { status.code().is_none() } else { !status.success() };
+    assert!(killed || status.success(), "the run itself failed: {status}");
+    killed
+}
+
+/// Kills a run on a new store at a moment of the undisturbed one: after as many
+/// lines as had appeared by then, and as long after the last of them. A run can
+/// be quicker than the one that was measured; then it is killed earlier, until
+/// it is met running.
+fn kill_at(place: &Place, store: &Path, lines: &[Duration], moment: Duration) {
+    let mut done = lines.iter().take_while(|at| **at <= moment).count();
+    let mut wait = moment - done.checked_sub(1).map_or(Duration::ZERO, |last| lines[last]);
+    while !kill_after(place, store.to_str().unwrap(), done, wait) {
+        assert!(done > 0 || !wait.is_zero(), "a run ends before it can be killed");
+        std::fs::remove_dir_all(store).unwrap();
+        if wait > Duration::from_millis(1) {
+            wait /= 2;
+        } else {
+            (done, wait) = (done.saturating_sub(1), Duration::ZERO);
+        }
+    }
 }
 
 #[test]
@@ -117,12 +136,11 @@ fn killed_at_any_moment_a_run_ends_as_if_undisturbed() {
     assert_eq!(expected["crm-company-collect"].len(), 1500);
     assert_eq!(expected["webshop-account-collect"].len(), 1800);
 
-    let mut hit = 0;
     let often = store("often");
     for number in 0..MOMENTS {
         let moment = took.mul_f64((f64::from(number) + 0.5) / f64::from(MOMENTS));
         let path = store(&format!("killed-{number}"));
-        hit += u32::from(kill_at(&place, path.to_str().unwrap(), &lines, moment));
+        kill_at(&place, &path, &lines, moment);
         let again = place.call("run", &["--json", "--store", path.to_str().unwrap()]).well();
         assert_eq!(again.json()["ok"], true);
         assert!(dump(&place, &path) == expected, "killed {moment:?} into {took:?}");
@@ -135,10 +153,8 @@ fn killed_at_any_moment_a_run_ends_as_if_undisturbed() {
         std::fs::remove_dir_all(&path).unwrap();
         // And a store that is killed again and again.
         let short = took.mul_f64(0.1 + 0.02 * f64::from(number));
-        kill_at(&place, often.to_str().unwrap(), &[], short);
+        kill_after(&place, often.to_str().unwrap(), 0, short);
     }
-    println!("{hit} of {MOMENTS} kills met a running process; a run took {took:?}");
-    assert!(hit >= MOMENTS * 3 / 4, "only {hit} kills met a running process");
     place.call("run", &["--store", often.to_str().unwrap()]).well();
-    assert!(dump(&place, &often) == expected, "killed {MOMENTS} times");
+    assert!(dump(&place, &often) == expected, "killed up to {MOMENTS} times");
 }
