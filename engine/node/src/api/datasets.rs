@@ -115,8 +115,13 @@ async fn entities(
     let id = head.id.clone();
     tokio::task::spawn_blocking(move || {
         let mut to = Pieces { send, piece: Vec::with_capacity(PIECE) };
-        // A listener that went away ends the work; that is all it means.
-        let _ = write_entities(&reader, &id, since, limit, select, &mut to);
+        if let Err(error) = write_entities(&reader, &id, since, limit, select, &mut to)
+            && error.kind() != std::io::ErrorKind::BrokenPipe
+        {
+            // The status is sent already: a cut body says that it is not whole.
+            tracing::error!(dataset = %id, %error, "reading a dataset failed");
+            let _ = to.send.blocking_send(Err(error));
+        }
     });
     let mut response = Response::builder()
         .header(header::CONTENT_TYPE, "application/json; charset=utf-8")
