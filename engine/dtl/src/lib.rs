@@ -30,6 +30,7 @@ pub use compile::{Compiled, Compiler, code, compile};
 pub use context::{Context, Datasets, NoContext};
 pub use eval::{Call, Eval};
 pub use fault::{EvalError, Fault, FaultKind, LookupError};
+pub use hops::KEYS as HOPS_KEYS;
 pub use index::Index;
 pub use names::Namespaces;
 pub use plan::{Action, CallExpr, Evaluate, Expr, Flow, PathExpr};

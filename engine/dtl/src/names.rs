@@ -5,6 +5,17 @@ use pipewright_entity::{Dict, Text, Value, ni};
 
 use crate::compute::wildcard::matches as wildcard;
 
+/// The variables of the language and what they stand for
+/// (documentation page `hub/dtl/index`, variables).
+pub const VARIABLES: [(&str, &str); 6] = [
+    ("_S", "The source entity of the rule."),
+    ("_T", "The target entity, as far as it has been made."),
+    ("_", "The item at hand, in functions that go over values."),
+    ("_P", "The context of the rule that applied this one: _P._S and _P._T."),
+    ("_R", "The context of the default rule: _R._S and _R._T."),
+    ("_B", "What is bound around the rules, such as the parameters of a request."),
+];
+
 /// The namespaces a pipe works with.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Default)]
 pub struct Namespaces {

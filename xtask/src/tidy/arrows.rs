@@ -28,6 +28,11 @@ pub(super) const ROOMS: &[Room] = &[
     room("dtl", Uses::Only(&["entity"]), "the language is pure and runs in the browser too"),
     room("config", Uses::Only(&["entity", "dtl"]), "config is pure and runs in the browser too"),
     room(
+        "language",
+        Uses::Only(&["entity", "dtl", "config"]),
+        "the editor's answers come from the catalogues and run in the browser",
+    ),
+    room(
         "protocol",
         Uses::Only(&["entity", "config"]),
         "clients speak the API without bringing a node along",
@@ -55,6 +60,7 @@ pub(super) const ROOMS: &[Room] = &[
             "entity",
             "dtl",
             "config",
+            "language",
             "protocol",
             "component",
             "store",
@@ -74,7 +80,11 @@ pub(super) const ROOMS: &[Room] = &[
         Uses::Only(&["protocol", "node"]),
         "the desktop shell holds no logic of the domain",
     ),
-    room("ui", Uses::Only(&["entity", "protocol"]), "the screens know a node by its API alone"),
+    room(
+        "ui",
+        Uses::Only(&["entity", "language", "protocol"]),
+        "the screens know a node by its API alone, and the text in the editor by the language",
+    ),
     room("tests", Uses::Everything, "crossing rooms is what they are for"),
     room("xtask", Uses::Nothing, "tools build even when the product does not"),
     room("xtask-bindgen", Uses::Nothing, "tools build even when the product does not"),

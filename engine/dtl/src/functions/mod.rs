@@ -281,6 +281,29 @@ impl Function {
         None
     }
 
+    /// What the argument `index` of a call with `count` arguments is, and what
+    /// it is called. Where several take turns, as the conditions and results
+    /// of `case`, it is the one whose turn it is.
+    pub fn argument(&self, index: usize, count: usize) -> Option<(&'static str, Kind)> {
+        let param = self.param(index, count)?;
+        let mut names = param.name.split(", ");
+        let (Some(first), Some(second)) = (names.next(), names.next()) else {
+            return Some((param.name, param.kind));
+        };
+        let before = (0..index).rev().take_while(|at| self.param(*at, count) == Some(param));
+        if before.count() % 2 == 0 {
+            // One that is left over belongs to what comes after the turns.
+            let rest = self.params.iter().skip_while(|other| *other != param).nth(1);
+            return match rest.filter(|_| index + 1 == count) {
+                Some(rest) => Some((rest.name, rest.kind)),
+                None => Some((first, param.kind)),
+            };
+        }
+        // The results are what the first one of them is.
+        let same = self.params.iter().find(|other| other.name == second);
+        Some((second, same.map_or(param.kind, |same| same.kind)))
+    }
+
     /// How a call is written: `["first", VALUES]`.
     pub fn signature(&self) -> String {
         let mut text = format!("[{:?}", self.name);

@@ -72,6 +72,12 @@ fn parameters_of_calls() {
     assert_eq!(names(3), ["START", "END", "VALUES"]);
     assert_eq!(names(4), ["START", "END", "STRIDE", "VALUES"]);
     assert_eq!(slice.signature(), r#"["slice", START, END?, STRIDE?, VALUES]"#);
+    let case = find(Role::Transform, "case").unwrap();
+    let named = |count| (0..count).map(|at| case.argument(at, count).unwrap()).collect::<Vec<_>>();
+    let (when, then) = (("CONDITION", Kind::Boolean), ("THEN", Kind::Transforms));
+    let again = ("CONDITION", Kind::Value);
+    assert_eq!(named(4), [when, then, again, then]);
+    assert_eq!(named(5), [when, then, again, then, ("ELSE", Kind::Transforms)]);
     let and = find(Role::Expression, "and").unwrap();
     assert_eq!(and.arity(), (1, None));
     assert_eq!(and.param(5, 6).unwrap().name, "VALUES");

@@ -9,6 +9,7 @@ mod run;
 mod specification;
 mod uses;
 
+pub use specification::KEYS;
 pub(crate) use specification::compile_hops;
 pub(crate) use uses::{Caller, Uses};
 

@@ -12,17 +12,25 @@ use crate::functions::CallNode;
 use crate::plan::{Expr, Root};
 use crate::syntax::{Diagnostic, Node, NodeKind, Path};
 
-const KEYS: [&str; 10] = [
-    "datasets",
-    "where",
-    "return",
-    "recurse",
-    "exclude_root",
-    "max_depth",
-    "subsets",
-    "prefilters",
-    "track-dependencies",
-    "trace",
+/// The properties of a hops specification and what they are for
+/// (documentation page `hub/dtl/dtl-functions-hops`).
+pub const KEYS: [(&str, &str); 10] = [
+    ("datasets", "The datasets to look into, each with an alias: [\"orders o\"]."),
+    ("where", "What must be true of them; each dataset is joined by an \"eq\"."),
+    (
+        "return",
+        "What to give back: aliases, a path, or an expression. Without it: the entities of the last dataset.",
+    ),
+    ("recurse", "Whether to go on from what was found, with the same specification."),
+    ("exclude_root", "With recurse: leaves out what the first step found."),
+    ("max_depth", "With recurse: after how many steps to stop. 10 unless given, null for no end."),
+    ("subsets", "By alias, the part of a dataset to look into: [\"eq\", EXPRESSION, VALUE]."),
+    ("prefilters", "An older name for subsets."),
+    (
+        "track-dependencies",
+        "Whether changes in these datasets concern the result; true unless given.",
+    ),
+    ("trace", "Writes what is found to the log."),
 ];
 const DEFAULT_DEPTH: usize = 10;
 
@@ -214,11 +222,12 @@ impl<'n> Specification<'_, '_, 'n> {
 
     fn report_unknown_keys(&mut self) {
         for member in self.node.members() {
-            if !KEYS.contains(&member.key.as_str()) {
+            let known = KEYS.map(|(key, _)| key);
+            if !known.contains(&member.key.as_str()) {
                 let message = format!("hops know no property {:?}", member.key);
                 let path = self.path.key(member.key.clone());
                 let found = Diagnostic::warning(code::HOPS, path, member.key_span.clone(), message);
-                let near = nearest(&member.key, KEYS);
+                let near = nearest(&member.key, known);
                 let found = match near {
                     Some(near) => found.suggest(format!("did you mean {near:?}?")),
                     None => found,

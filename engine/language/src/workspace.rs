@@ -1,0 +1,97 @@
+//! The files of a project as the editor has them.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use pipewright_config::{Change as FileChange, File, Project, SourceFile, validate_file};
+use pipewright_dtl::syntax::Position;
+use pipewright_entity::Text;
+
+use crate::site::Site;
+use crate::{Completions, Finding, Hover, complete, describe};
+
+/// The files of a project as a person has them now, saved or not, and what is
+/// known of its data.
+#[derive(Clone)]
+pub struct Workspace {
+    pub(crate) project: Project,
+    /// The names of properties seen in data, by dataset.
+    pub(crate) seen: BTreeMap<Text, Vec<Text>>,
+}
+
+impl Workspace {
+    /// The files by path, relative to the project folder and with `/`, with
+    /// their texts. The variables are those of the `profile`, or of `test`.
+    pub fn new<'a>(
+        files: impl IntoIterator<Item = (&'a str, &'a str)>,
+        profile: Option<&str>,
+    ) -> Workspace {
+        let files = files.into_iter().map(|(path, text)| SourceFile::new(path, text));
+        Workspace { project: Project::load(files, profile), seen: BTreeMap::new() }
+    }
+
+    /// A file has this text now. A file that has it already costs nothing.
+    pub fn put(&mut self, path: &str, text: &str) {
+        let same = self.project.file(path).is_some_and(|file| &*file.document.text == text);
+        if !same {
+            let file = SourceFile::new(path, text);
+            self.project = self.project.with([FileChange::Put(file)]);
+        }
+    }
+
+    /// A file is gone.
+    pub fn remove(&mut self, path: &str) {
+        self.project = self.project.with([FileChange::Remove(path.to_owned())]);
+    }
+
+    /// The node uses the variables of another profile.
+    pub fn set_profile(&mut self, profile: Option<&str>) {
+        self.project = self.project.with_profile(profile);
+    }
+
+    /// The properties that the entities of a dataset have, as seen in its data.
+    pub fn saw<'a>(&mut self, dataset: &str, properties: impl IntoIterator<Item = &'a str>) {
+        let mut names: Vec<Text> = properties.into_iter().map(Text::new).collect();
+        names.sort();
+        names.dedup();
+        self.seen.insert(Text::new(dataset), names);
+    }
+
+    /// All that is wrong with a file, in the order of its text. Nothing for a
+    /// file that is not config.
+    pub fn findings(&self, path: &str) -> Vec<Finding> {
+        let Some(file) = self.file(path) else { return Vec::new() };
+        let problems = validate_file(&self.project, path);
+        problems.iter().map(|problem| Finding::of(&file.document, problem)).collect()
+    }
+
+    /// What may stand at a place; `None` where nothing can be said.
+    pub fn completions(&self, path: &str, at: Position) -> Option<Completions> {
+        let file = self.file(path)?;
+        let offset = file.document.offset(at);
+        complete::completions(self, &Site::at(file, offset))
+    }
+
+    /// What stands at a place.
+    pub fn hover(&self, path: &str, at: Position) -> Option<Hover> {
+        let file = self.file(path)?;
+        let offset = file.document.offset(at);
+        describe::hover(self, &Site::on(file, offset))
+    }
+
+    pub(crate) fn file(&self, path: &str) -> Option<&Arc<File>> {
+        self.project.file(path)
+    }
+
+    /// The datasets there are, by name, with the pipe that writes each.
+    pub(crate) fn datasets(&self) -> BTreeMap<&str, &str> {
+        let mut datasets = BTreeMap::new();
+        for pipe in self.project.pipes() {
+            let written = [pipe.sink_dataset(), pipe.pump.dead_letter_dataset.as_ref()];
+            for dataset in written.into_iter().flatten() {
+                datasets.entry(dataset.as_str()).or_insert(pipe.id.as_str());
+            }
+        }
+        datasets
+    }
+}
