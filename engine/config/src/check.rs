@@ -5,7 +5,7 @@ use pipewright_entity::Text;
 
 use crate::catalogue::{self, Description, Part, Property, Required, Role, Shape};
 use crate::cron::Cron;
-use crate::problem::{Findings, closest, code, did_you_mean};
+use crate::problem::{Findings, code, did_you_mean};
 use crate::resolve::{Entry, Form, Item, condition_text};
 
 /// Keys that any object of the config may have.
@@ -38,7 +38,7 @@ pub(crate) fn component(item: &Item, part: Part, findings: &mut Findings<'_>) {
             let known: Vec<&str> =
                 alternatives.entries().iter().map(|entry| entry.key.as_str()).collect();
             let suggestion = did_you_mean(used, known.iter().copied())
-                .unwrap_or_else(|| format!("there are: {}", known.join(", ")));
+                .unwrap_or_else(|| format!("there are: {}", known.join(", ")).into());
             findings.report(
                 code::ALTERNATIVE_MISSING,
                 Severity::Error,
@@ -197,7 +197,7 @@ fn unknown(entry: &Entry, owner: &Owner<'_>, findings: &mut Findings<'_>) {
         return;
     }
     let names = owner.properties.iter().map(|property| property.name.as_str());
-    let close = closest(&entry.key, names);
+    let close = did_you_mean(&entry.key, names);
     // Where other keys are free, only what looks like a slip is worth a word.
     if owner.open && close.is_none() {
         return;
@@ -206,7 +206,7 @@ fn unknown(entry: &Entry, owner: &Owner<'_>, findings: &mut Findings<'_>) {
         code::PROPERTY_UNKNOWN,
         entry.key_span.clone(),
         format!("`{}` has no property `{}`", owner.name, entry.key),
-        close.map(|close| format!("did you mean `{close}`?")),
+        close,
     );
 }
 
@@ -218,7 +218,7 @@ fn value(entry: &Entry, property: &Property, findings: &mut Findings<'_>) {
             entry.key_span.clone(),
             format!("the documentation advises against `{}`", property.name),
             property.about.as_deref().and_then(|about| about.strip_prefix("Deprecated: ")).map(
-                |about| about.split(". ").next().unwrap_or(about).trim_end_matches('.').to_owned(),
+                |about| about.split(". ").next().unwrap_or(about).trim_end_matches('.').into(),
             ),
         );
     }

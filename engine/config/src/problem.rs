@@ -93,9 +93,9 @@ impl Findings<'_> {
         code: &'static str,
         span: Range<usize>,
         message: String,
-        suggestion: Option<String>,
+        hint: Option<Hint>,
     ) {
-        self.report(code, Severity::Warning, span, message, suggestion);
+        self.report(code, Severity::Warning, span, message, hint);
     }
 
     pub(crate) fn report(
@@ -104,10 +104,11 @@ impl Findings<'_> {
         severity: Severity,
         span: Range<usize>,
         message: String,
-        suggestion: Option<String>,
+        hint: Option<Hint>,
     ) {
         let path = self.path(&span);
-        self.add(Diagnostic { code, severity, path, span, message, suggestion });
+        let found = Diagnostic { severity, ..Diagnostic::error(code, path, span, message) };
+        self.add(with_hint(found, &self.file.document.text, hint));
     }
 
     /// The same place with findings that weigh at most so much.
@@ -172,17 +173,54 @@ pub mod code {
     pub const SPEC_FILE_MISSING: &str = "config-spec-file-missing";
 }
 
+/// What to do about a finding.
+#[derive(Clone, Debug)]
+pub(crate) struct Hint {
+    /// For people.
+    pub(crate) words: String,
+    /// The word that is wrong and the one that was meant.
+    pub(crate) instead: Option<(String, String)>,
+}
+
+impl From<String> for Hint {
+    fn from(words: String) -> Hint {
+        Hint { words, instead: None }
+    }
+}
+
+impl From<&str> for Hint {
+    fn from(words: &str) -> Hint {
+        words.to_owned().into()
+    }
+}
+
+impl Hint {
+    /// `did you mean …?`
+    fn meant(wrong: &str, right: &str) -> Hint {
+        Hint {
+            words: format!("did you mean `{right}`?"),
+            instead: Some((wrong.to_owned(), right.to_owned())),
+        }
+    }
+}
+
+/// A finding with what to do about it. `text` is the one the finding's span
+/// counts in.
+pub(crate) fn with_hint(found: Diagnostic, text: &str, hint: Option<Hint>) -> Diagnostic {
+    let Some(hint) = hint else { return found };
+    let found = found.suggest(hint.words);
+    match hint.instead {
+        Some((wrong, right)) => found.instead(text, &wrong, &right),
+        None => found,
+    }
+}
+
 /// `did you mean …?` for a word that is close to one of the known ones.
 pub(crate) fn did_you_mean<'a>(
     word: &str,
     known: impl IntoIterator<Item = &'a str>,
-) -> Option<String> {
+) -> Option<Hint> {
     Vocabulary::new(known).did_you_mean(word)
-}
-
-/// The known word closest to one, if it is close.
-pub(crate) fn closest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
-    Vocabulary::new(known).closest(word)
 }
 
 /// Known words, made ready to be compared with many others.
@@ -238,8 +276,8 @@ impl<'a> Vocabulary<'a> {
     }
 
     /// `did you mean …?` for a word that is close to one of these.
-    pub(crate) fn did_you_mean(&self, word: &str) -> Option<String> {
-        self.closest(word).map(|known| format!("did you mean `{known}`?"))
+    pub(crate) fn did_you_mean(&self, word: &str) -> Option<Hint> {
+        self.closest(word).map(|known| Hint::meant(word, known))
     }
 }
 
@@ -260,6 +298,10 @@ fn letters(text: &str) -> Letters {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn closest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+        Vocabulary::new(known).closest(word)
+    }
 
     #[test]
     fn close_words_are_offered() {

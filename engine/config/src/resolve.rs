@@ -298,8 +298,8 @@ fn missing(name: &str, variables: &Variables, span: Range<usize>, findings: &mut
         None => format!("the variable `{name}` is not set, and there is no profile"),
     };
     let suggestion = suggestion.unwrap_or_else(|| match variables.file() {
-        Some(file) => format!("add \"{name}\" to {file}"),
-        None => format!("add \"{name}\" to test-env.json, or choose a profile"),
+        Some(file) => format!("add \"{name}\" to {file}").into(),
+        None => format!("add \"{name}\" to test-env.json, or choose a profile").into(),
     });
     findings.report(code::VARIABLE_MISSING, Severity::Error, span, message, Some(suggestion));
 }

@@ -175,7 +175,7 @@ pub(crate) fn read(file: &Arc<File>, problems: &mut Vec<Problem>) -> Spec {
                 Severity::Error,
                 item.span.clone(),
                 format!("there is no stage `{other}`"),
-                Some(did_you_mean(other, known).unwrap_or_else(|| known.join(", "))),
+                Some(did_you_mean(other, known).unwrap_or_else(|| known.join(", ").into())),
             );
             Stage::Sink
         }

@@ -11,7 +11,7 @@ use crate::Project;
 use crate::catalogue::{self, Part};
 use crate::flow::{Graph, hops};
 use crate::pipe::{Completeness, Fragment, Pipe, Side, SinkKind, SourceKind};
-use crate::problem::{Origin, Problem, Vocabulary, code, did_you_mean};
+use crate::problem::{Hint, Origin, Problem, Vocabulary, code, did_you_mean, with_hint};
 use crate::resolve::name_of;
 use crate::spec::Endpoint;
 
@@ -58,20 +58,16 @@ fn finding(
     severity: Severity,
     code: &'static str,
     message: String,
-    suggestion: Option<String>,
+    hint: Option<Hint>,
 ) -> Problem {
+    let span = origin.span.clone();
+    let found =
+        Diagnostic { severity, ..Diagnostic::error(code, origin.at.clone(), span, message) };
     Problem {
         file: origin.file.path.clone(),
         component: component.cloned(),
         position: origin.position(),
-        diagnostic: Diagnostic {
-            code,
-            severity,
-            path: origin.at.clone(),
-            span: origin.span.clone(),
-            message,
-            suggestion,
-        },
+        diagnostic: with_hint(found, &origin.file.document.text, hint),
     }
 }
 
@@ -123,7 +119,7 @@ fn references(project: &Project, pipe: &Pipe, problems: &mut Vec<Problem>) {
                 Severity::Warning,
                 code::SYSTEM_MISMATCH,
                 format!("a {} of type \"{kind}\" cannot use a {}", part.name(), system.kind),
-                Some(format!("it needs one of type {}", fitting.join(", "))),
+                Some(format!("it needs one of type {}", fitting.join(", ")).into()),
             ));
         }
     }
@@ -310,6 +306,7 @@ fn in_file(pipe: &Pipe, piece: &Fragment, diagnostic: Diagnostic) -> Problem {
 fn at_path(pipe: &Pipe, mut diagnostic: Diagnostic) -> Problem {
     let file = &pipe.origin.file;
     diagnostic.span = file.document.nearest_span(&diagnostic.path);
+    diagnostic.fix = None;
     Problem {
         file: file.path.clone(),
         component: Some(pipe.id.clone()),

@@ -423,9 +423,18 @@ impl<'a> Compiler<'a> {
         let names = functions::all()
             .filter(|f| f.role() == role)
             .flat_map(|f| std::iter::once(f.name).chain(f.also.iter().copied()));
-        let suggestion = nearest(name, names).map(|near| format!("did you mean {near:?}?"));
         let message = format!("there is no {what} {name:?}");
-        self.error_with(code::UNKNOWN_FUNCTION, node, path, message, suggestion);
+        self.error(code::UNKNOWN_FUNCTION, node, path, message);
+        self.did_you_mean(name, nearest(name, names));
+    }
+
+    /// Adds to the last finding that another word was meant.
+    pub(crate) fn did_you_mean(&mut self, wrong: &str, right: Option<&str>) {
+        let Some(right) = right else { return };
+        if let Some(last) = self.diagnostics.pop() {
+            let last = last.suggest(format!("did you mean {right:?}?"));
+            self.diagnostics.push(last.instead(&self.document.text, wrong, right));
+        }
     }
 
     fn note(&mut self, function: &'static Function) {
@@ -538,15 +547,9 @@ impl<'a> Compiler<'a> {
             return Some(rule);
         }
         let names: Vec<Text> = self.rules.iter().map(|rule| rule.name.clone()).collect();
-        let suggestion = nearest(name, names.iter().map(Text::as_str));
-        let suggestion = suggestion.map(|near| format!("did you mean {near:?}?"));
-        self.error_with(
-            code::UNKNOWN_RULE,
-            node,
-            path,
-            format!("there is no rule {name:?}"),
-            suggestion,
-        );
+        let near = nearest(name, names.iter().map(Text::as_str));
+        self.error(code::UNKNOWN_RULE, node, path, format!("there is no rule {name:?}"));
+        self.did_you_mean(name, near);
         None
     }
 

@@ -5,7 +5,7 @@ use std::ops::Range as Span;
 use pipewright_config::Problem;
 use pipewright_dtl::{Document, Severity};
 
-use crate::Range;
+use crate::{Action, Change, Range};
 
 /// Something that is wrong, or worth knowing.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -24,6 +24,8 @@ pub struct Finding {
     pub message: String,
     /// What to do about it, where that is known.
     pub suggestion: Option<String>,
+    /// A change of the text that mends it, where there is one.
+    pub fix: Option<Action>,
 }
 
 impl Finding {
@@ -37,6 +39,11 @@ impl Finding {
             range: Range::of(document, found.span.clone()),
             message: found.message.clone(),
             suggestion: found.suggestion.clone(),
+            fix: found.fix.as_ref().map(|fix| Action {
+                title: fix.title.clone(),
+                changes: fix.edits.iter().map(|edit| Change::of(document, edit)).collect(),
+                mends: Some(found.code),
+            }),
         }
     }
 }

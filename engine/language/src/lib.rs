@@ -30,17 +30,24 @@
 //! Architecture invariant: this crate is pure and builds to WebAssembly. Text
 //! that is half written is the normal case; nothing here panics on it.
 
+mod action;
 mod complete;
 mod describe;
 mod finding;
+mod format;
+mod name;
 mod range;
+mod signature;
 mod site;
 mod workspace;
 
+pub use action::Action;
 pub use complete::{Completion, CompletionKind, Completions};
 pub use describe::Hover;
 pub use finding::Finding;
+pub use name::{Location, Symbol, SymbolKind};
 pub use pipewright_dtl::Severity;
 pub use pipewright_dtl::syntax::Position;
-pub use range::Range;
+pub use range::{Change, Range};
+pub use signature::{Parameter, Signature};
 pub use workspace::Workspace;

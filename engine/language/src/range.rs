@@ -3,7 +3,7 @@
 
 use std::ops::Range as Span;
 
-use pipewright_dtl::syntax::{Document, Position};
+use pipewright_dtl::syntax::{Document, Position, TextEdit};
 
 /// A part of a text as editors count it: lines from 1, columns from 1 in
 /// UTF-16 code units, the end exclusive.
@@ -19,5 +19,21 @@ impl Range {
     /// The range of some bytes of a text.
     pub(crate) fn of(document: &Document, span: Span<usize>) -> Range {
         Range { start: document.position(span.start), end: document.position(span.end) }
+    }
+}
+
+/// Replaces a part of a text.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Change {
+    /// What goes away; empty for an insertion.
+    pub range: Range,
+    /// What stands there afterwards.
+    pub text: String,
+}
+
+impl Change {
+    pub(crate) fn of(document: &Document, edit: &TextEdit) -> Change {
+        let range = Range::of(document, edit.span.clone());
+        Change { range, text: edit.replacement.clone() }
     }
 }

@@ -89,8 +89,9 @@ pub(crate) struct Scope<'a> {
     pub(crate) aliases: Vec<(Text, Text)>,
     /// Whether `_` is bound.
     pub(crate) item: bool,
-    /// Functions that go over values around the cursor, with the call.
-    pub(crate) calls: Vec<(&'static Function, &'a Node)>,
+    /// The calls around the cursor, the innermost last, each with the argument
+    /// that the cursor is in.
+    pub(crate) calls: Vec<(&'static Function, &'a Node, usize)>,
 }
 
 impl<'a> Site<'a> {
@@ -403,7 +404,7 @@ impl<'a> Site<'a> {
         let count = (items.len() - 1).max(at + 1);
         let kind = function.argument(at, count).map_or(Kind::Value, |(_, kind)| kind);
         self.slot = Slot::Argument { function, call: node, index: at, kind };
-        self.scope.calls.push((function, node));
+        self.scope.calls.push((function, node, at));
         let Some(item) = item else { return };
         match kind {
             Kind::Transforms => self.block(item),

@@ -8,7 +8,10 @@ use pipewright_dtl::syntax::Position;
 use pipewright_entity::Text;
 
 use crate::site::Site;
-use crate::{Completions, Finding, Hover, complete, describe};
+use crate::{
+    Action, Change, Completions, Finding, Hover, Location, Range, Signature, Symbol, action,
+    complete, describe, format, name, signature,
+};
 
 /// The files of a project as a person has them now, saved or not, and what is
 /// known of its data.
@@ -77,6 +80,52 @@ impl Workspace {
         let file = self.file(path)?;
         let offset = file.document.offset(at);
         describe::hover(self, &Site::on(file, offset))
+    }
+
+    /// The call around a place.
+    pub fn signature(&self, path: &str, at: Position) -> Option<Signature> {
+        let file = self.file(path)?;
+        signature::signature(&Site::at(file, file.document.offset(at)))
+    }
+
+    /// Where the rule, dataset, system, alias or variable that is named at a
+    /// place is written.
+    pub fn definition(&self, path: &str, at: Position) -> Option<Location> {
+        let file = self.file(path)?;
+        name::definition(self, file, &Site::on(file, file.document.offset(at)))
+    }
+
+    /// The name at a place that can be changed everywhere, and where it
+    /// stands.
+    pub fn renamable(&self, path: &str, at: Position) -> Option<(Range, String)> {
+        let file = self.file(path)?;
+        let (span, name) = name::renamable(&Site::on(file, file.document.offset(at)))?;
+        Some((Range::of(&file.document, span), name))
+    }
+
+    /// Changes the name at a place, here and wherever it is used. All are in
+    /// the same file. The error is for people.
+    pub fn rename(&self, path: &str, at: Position, new: &str) -> Result<Vec<Change>, String> {
+        let file = self.file(path).ok_or("There is no such file.")?;
+        name::rename(&Site::on(file, file.document.offset(at)), new)
+    }
+
+    /// Brings a text into the one layout; nothing to do when it has it, or
+    /// when its JSON is broken.
+    pub fn format(&self, path: &str) -> Option<Change> {
+        let file = self.file(path)?;
+        action::difference(&file.document, &format::format(&file.document)?)
+    }
+
+    /// The components of a file with their parts and rules.
+    pub fn symbols(&self, path: &str) -> Vec<Symbol> {
+        self.file(path).map(|file| name::symbols(&file.document)).unwrap_or_default()
+    }
+
+    /// What can be done about what is wrong in a part of a file.
+    pub fn actions(&self, path: &str, range: Range) -> Vec<Action> {
+        let Some(file) = self.file(path) else { return Vec::new() };
+        action::actions(&file.document, &self.findings(path), range)
     }
 
     pub(crate) fn file(&self, path: &str) -> Option<&Arc<File>> {

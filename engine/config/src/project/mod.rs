@@ -360,7 +360,7 @@ impl Project {
         let Some(file) = self.file(&path).cloned() else {
             if self.wanted_profile.is_some() {
                 let suggestion = did_you_mean(wanted, self.profiles())
-                    .unwrap_or_else(|| format!("there are: {}", self.profiles().join(", ")));
+                    .unwrap_or_else(|| format!("there are: {}", self.profiles().join(", ")).into());
                 let file = Arc::new(File {
                     path: Text::new(&path),
                     kind: FileKind::Env,

@@ -227,12 +227,8 @@ impl<'n> Specification<'_, '_, 'n> {
                 let message = format!("hops know no property {:?}", member.key);
                 let path = self.path.key(member.key.clone());
                 let found = Diagnostic::warning(code::HOPS, path, member.key_span.clone(), message);
-                let near = nearest(&member.key, known);
-                let found = match near {
-                    Some(near) => found.suggest(format!("did you mean {near:?}?")),
-                    None => found,
-                };
                 self.compiler.diagnostics.push(found);
+                self.compiler.did_you_mean(&member.key, nearest(&member.key, known));
             }
         }
     }
@@ -474,9 +470,9 @@ impl<'n> Specification<'_, '_, 'n> {
         for name in text.split(',').map(str::trim) {
             let Some(dataset) = datasets.iter().find(|dataset| dataset.alias == name) else {
                 let known = datasets.iter().map(|dataset| dataset.alias.as_str());
-                let suggestion = nearest(name, known).map(|near| format!("did you mean {near:?}?"));
                 let message = format!("{name:?} is no alias of these hops");
-                self.compiler.error_with(code::HOPS, node, &path, message, suggestion);
+                self.compiler.error(code::HOPS, node, &path, message);
+                self.compiler.did_you_mean(name, nearest(name, known));
                 return None;
             };
             slots.push(dataset.slot);

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::ops::Range;
 
-use super::Path;
+use super::{Path, TextEdit};
 
 /// How much a finding weighs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -41,6 +41,18 @@ pub struct Diagnostic {
     pub message: String,
     /// What to do about it, where that is known.
     pub suggestion: Option<String>,
+    /// A change of the text that does it, where there is one that is surely
+    /// meant.
+    pub fix: Option<Box<Fix>>,
+}
+
+/// A change of the text that mends what was found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Fix {
+    /// What it does, for people.
+    pub title: String,
+    /// The change.
+    pub edits: Vec<TextEdit>,
 }
 
 impl Diagnostic {
@@ -58,6 +70,7 @@ impl Diagnostic {
             span,
             message: message.into(),
             suggestion: None,
+            fix: None,
         }
     }
 
@@ -84,6 +97,26 @@ impl Diagnostic {
     /// The same finding with what to do about it.
     pub fn suggest(self, suggestion: impl Into<String>) -> Diagnostic {
         Diagnostic { suggestion: Some(suggestion.into()), ..self }
+    }
+
+    /// The same finding with a change that mends it.
+    pub fn fix(self, title: impl Into<String>, edits: Vec<TextEdit>) -> Diagnostic {
+        Diagnostic { fix: Some(Box::new(Fix { title: title.into(), edits })), ..self }
+    }
+
+    /// The same finding with a change that puts one word in the place of
+    /// another, where it stands in the span.
+    pub fn instead(self, text: &str, wrong: &str, right: &str) -> Diagnostic {
+        let Some(found) = text.get(self.span.clone()).and_then(|text| text.find(wrong)) else {
+            return self;
+        };
+        let start = self.span.start + found;
+        let json = serde_json::Value::from(right).to_string();
+        let edit = TextEdit {
+            span: start..start + wrong.len(),
+            replacement: json[1..json.len() - 1].to_owned(),
+        };
+        self.fix(format!("Replace by {right:?}"), vec![edit])
     }
 }
 

@@ -18,11 +18,11 @@ pub struct TextEdit {
 }
 
 impl TextEdit {
-    fn insert(at: usize, text: impl Into<String>) -> TextEdit {
+    pub(super) fn insert(at: usize, text: impl Into<String>) -> TextEdit {
         TextEdit { span: at..at, replacement: text.into() }
     }
 
-    fn delete(span: Range<usize>) -> TextEdit {
+    pub(super) fn delete(span: Range<usize>) -> TextEdit {
         TextEdit { span, replacement: String::new() }
     }
 }

@@ -35,7 +35,7 @@ mod print;
 mod tests;
 mod update;
 
-pub use diagnostic::{Diagnostic, Severity, code};
+pub use diagnostic::{Diagnostic, Fix, Severity, code};
 pub use document::{Document, Member, Node, NodeKind, Position};
 pub use edit::{EditError, TextEdit, apply};
 pub use path::{InvalidPath, Path, Step};

@@ -5,7 +5,7 @@ use std::ops::Range;
 use pipewright_entity::{MAX_DEPTH, Text};
 use rustc_hash::FxHashSet;
 
-use super::{Diagnostic, Member, Node, NodeKind, Path, Severity, Step, code};
+use super::{Diagnostic, Fix, Member, Node, NodeKind, Path, Severity, Step, TextEdit, code};
 
 /// Reads the tree and everything that is wrong.
 pub(super) fn parse(text: &str) -> (Option<Node>, Vec<Diagnostic>) {
@@ -87,6 +87,13 @@ impl Parser<'_> {
     fn suggest(&mut self, suggestion: impl Into<String>) {
         if let Some(last) = self.problems.last_mut() {
             last.suggestion = Some(suggestion.into());
+        }
+    }
+
+    /// Adds a change that mends the last problem.
+    fn fix(&mut self, title: impl Into<String>, edit: TextEdit) {
+        if let Some(last) = self.problems.last_mut() {
+            last.fix = Some(Box::new(Fix { title: title.into(), edits: vec![edit] }));
         }
     }
 
@@ -305,6 +312,9 @@ impl Parser<'_> {
                 self.at = end;
                 self.problem(code::QUOTES, start..end, "a key is written in double quotes");
                 self.suggest(format!("write \"{word}\""));
+                let quoted = format!("\"{word}\"");
+                let title = format!("Write {quoted}");
+                self.fix(title, TextEdit { span: start..end, replacement: quoted });
                 Text::new(word)
             }
         };
@@ -323,6 +333,7 @@ impl Parser<'_> {
             if !broken {
                 let end = key_span.end;
                 self.problem(code::COLON_MISSING, end..end, "a colon is missing after the key");
+                self.fix("Add a colon", TextEdit::insert(end, ":"));
             }
             self.value()
         };
@@ -368,6 +379,8 @@ impl Parser<'_> {
         if self.peek().is_some() || !self.ended {
             self.problem(code::UNCLOSED, start..start + 1, format!("the {what} is not closed"));
             self.suggest(format!("close it with `{bracket}`"));
+            let end = self.text[..self.at].trim_end().len();
+            self.fix(format!("Add `{bracket}`"), TextEdit::insert(end, bracket));
         }
         self.ended |= self.peek().is_none();
     }
@@ -393,6 +406,7 @@ impl Parser<'_> {
                     "nothing follows this comma",
                 )
                 .suggest("remove it: strict JSON does not allow it")
+                .fix("Remove the comma", vec![TextEdit::delete(at..at + 1)])
             });
         }
     }
@@ -401,6 +415,7 @@ impl Parser<'_> {
         if !self.forgive {
             let end = self.text[..self.at].trim_end().len();
             self.problem(code::COMMA_MISSING, end..end, "a comma is missing before the next value");
+            self.fix("Add a comma", TextEdit::insert(end, ","));
         }
     }
 
@@ -445,6 +460,9 @@ impl Parser<'_> {
             "" => format!("write \"{word}\" if it is text"),
             meant => format!("write {meant}"),
         });
+        let replacement = if meant.is_empty() { format!("\"{word}\"") } else { meant.to_owned() };
+        let title = format!("Write {replacement}");
+        self.fix(title, TextEdit { span: start..end, replacement });
         NodeKind::Missing
     }
 
@@ -457,10 +475,16 @@ impl Parser<'_> {
         if !closed {
             self.problem(code::UNCLOSED, start..end, "the string is not closed on its line");
             self.suggest(format!("close it with `{}`", char::from(quote)));
+            self.fix("Close the string", TextEdit::insert(end, char::from(quote)));
             self.forgive = true;
         } else if quote == b'\'' {
             self.problem(code::QUOTES, start..end, "a string is written in double quotes");
             self.suggest("replace the single quotes by double quotes");
+            let inside = &self.text[inner.clone()];
+            if !inside.contains(['"', '\\']) {
+                let replacement = format!("\"{inside}\"");
+                self.fix("Write double quotes", TextEdit { span: start..end, replacement });
+            }
         }
         self.unescape(inner)
     }

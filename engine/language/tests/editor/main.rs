@@ -1,11 +1,13 @@
 //! What an editor gets: a text with a cursor (`‸`) goes in, items come out.
 #![allow(clippy::unwrap_used)]
 
+mod changes;
 mod completion;
 mod hover;
+mod places;
 mod robust;
 
-use pipewright_language::{Completion, Completions, Hover, Position, Workspace};
+use pipewright_language::{Change, Completion, Completions, Hover, Position, Workspace};
 
 /// The file that is written in.
 pub(crate) const PATH: &str = "pipes/person-enrich.conf.json";
@@ -86,4 +88,28 @@ pub(crate) fn with_rule(transforms: &str) -> String {
   "namespaced_identifiers": true
 }}"#
     )
+}
+
+/// A text after some changes.
+pub(crate) fn changed(text: &str, changes: &[Change]) -> String {
+    let offset = |at: Position| {
+        let start: usize = text.split_inclusive('\n').take(at.line - 1).map(str::len).sum();
+        let mut units = 0;
+        let line = text[start..].char_indices().find(|(_, c)| {
+            let here = units == at.column - 1;
+            units += c.len_utf16();
+            here
+        });
+        line.map_or(text.len(), |(at, _)| start + at)
+    };
+    let mut edits: Vec<_> = changes
+        .iter()
+        .map(|change| (offset(change.range.start), offset(change.range.end), &change.text))
+        .collect();
+    edits.sort();
+    let mut new = text.to_owned();
+    for (start, end, with) in edits.into_iter().rev() {
+        new.replace_range(start..end, with);
+    }
+    new
 }

@@ -1,6 +1,6 @@
 //! Half-written text is the normal case: nothing panics on it.
 
-use pipewright_language::{Position, Workspace};
+use pipewright_language::{Position, Range, Workspace};
 use proptest::prelude::*;
 
 use crate::{PATH, with_rule};
@@ -23,6 +23,14 @@ fn ask(workspace: &Workspace, at: Position) {
         assert!(offered.range.start <= at && at <= offered.range.end, "{at:?} {offered:?}");
     }
     workspace.hover(PATH, at);
+    workspace.signature(PATH, at);
+    workspace.definition(PATH, at);
+    if workspace.renamable(PATH, at).is_some() {
+        workspace.rename(PATH, at, "another").unwrap();
+    }
+    workspace.actions(PATH, Range { start: at, end: at });
+    workspace.symbols(PATH);
+    workspace.format(PATH);
 }
 
 fn end(text: &str) -> Position {

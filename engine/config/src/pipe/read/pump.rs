@@ -101,7 +101,7 @@ impl Reader<'_, '_> {
                     Severity::Warning,
                     entry.key_span.clone(),
                     format!("`{one}` stands beside `{other}`: {effect}"),
-                    Some(format!("remove `{one}`")),
+                    Some(format!("remove `{one}`").into()),
                 );
             }
         };
