@@ -25,7 +25,7 @@ pub(crate) struct Layout {
     pub height: f32,
 }
 
-const BETWEEN_LAYERS: f32 = 96.0;
+const BETWEEN_LAYERS: f32 = 72.0;
 const BETWEEN_CARDS: f32 = 20.0;
 const BETWEEN_LINES: f32 = 10.0;
 const ORDER_SWEEPS: usize = 12;

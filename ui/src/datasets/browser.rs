@@ -134,8 +134,13 @@ fn Entities(
         epoch.update_value(|epoch| *epoch += 1);
         pages.set(Pages::default());
     };
+    // Before its first version there is nothing to ask for.
+    let written = Memo::new(move |_| status.with(|status| status.next_offset > 0));
     // Fills the view. What is read runs it again.
     Effect::new(move || {
+        if !written.get() {
+            return;
+        }
         let next_offset = status.with_untracked(|status| status.next_offset);
         let want = pages
             .with(|pages| pages.wanted(&view_range.get(), counted.get_untracked(), next_offset));
@@ -313,10 +318,13 @@ fn Entities(
         }
         .into_any()
     };
-    let empty =
-        Memo::new(move |_| pages.with(|pages| pages.is_loaded() && pages.rows().is_empty()));
-    let loading =
-        Memo::new(move |_| pages.with(|pages| !pages.is_loaded()) && failure.with(Option::is_none));
+    let empty = Memo::new(move |_| {
+        live.known()
+            && (!written.get() || pages.with(|pages| pages.is_loaded() && pages.rows().is_empty()))
+    });
+    let loading = Memo::new(move |_| {
+        !empty.get() && pages.with(|pages| !pages.is_loaded()) && failure.with(Option::is_none)
+    });
     view! {
         <div class="pane-head">
             <form

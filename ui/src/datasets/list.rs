@@ -167,7 +167,8 @@ pub fn DatasetsScreen() -> impl IntoView {
             })
         })
     });
-    let none = Memo::new(move |_| live.datasets.with(|datasets| datasets.is_empty()));
+    let none =
+        Memo::new(move |_| live.known() && live.datasets.with(|datasets| datasets.is_empty()));
     view! {
         <div class="page" data-testid="datasets">
             <header class="page-head">

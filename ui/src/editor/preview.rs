@@ -22,8 +22,10 @@ const PAUSE: Duration = Duration::from_millis(150);
 pub(super) struct Live {
     /// What it runs on.
     sample: RwSignal<Sample>,
-    /// The sample as it was asked for, which [`Sample::Random`] is not again.
+    /// What the node answered last.
     outcome: RwSignal<Option<Result<Preview, Failure>>>,
+    /// The last answer to a text without errors, shown while it has some.
+    sound: RwSignal<Option<Preview>>,
     /// Whether one is on its way.
     busy: RwSignal<bool>,
 }
@@ -34,6 +36,7 @@ impl Live {
         let live = Live {
             sample: RwSignal::new(Sample::First),
             outcome: RwSignal::new(None),
+            sound: RwSignal::new(None),
             busy: RwSignal::new(false),
         };
         let client = StoredValue::new(use_client());
@@ -72,6 +75,11 @@ impl Live {
                 {
                     live.sample.update_untracked(|sample| *sample = Sample::Entity(source.clone()));
                 }
+                if let Ok(preview) = &outcome
+                    && !broken(preview)
+                {
+                    live.sound.set(Some(preview.clone()));
+                }
                 live.outcome.set(Some(outcome));
             });
         };
@@ -79,6 +87,7 @@ impl Live {
         Effect::new(move || {
             pipe.with(|_| ());
             live.outcome.set(None);
+            live.sound.set(None);
             live.sample.set(Sample::First);
         });
         Effect::new(move |before: Option<()>| {
@@ -107,6 +116,12 @@ impl Live {
     }
 }
 
+/// Whether the text has errors, so that nothing could be made of the sample.
+fn broken(preview: &Preview) -> bool {
+    let error = |diagnostic: &Diagnostic| diagnostic.severity == studio::Severity::Error;
+    preview.produced.is_empty() && preview.diagnostics.iter().any(error)
+}
+
 /// Where the transform stopped, marked in the text like any other finding.
 fn stopped(failure: &Stop) -> Diagnostic {
     Diagnostic {
@@ -131,9 +146,10 @@ pub(super) fn SamplePane(preview: Live) -> impl IntoView {
     let id = RwSignal::new(String::new());
     let pasting = RwSignal::new(false);
     let source = Memo::new(move |_| {
-        preview.outcome.with(|outcome| {
+        let now = preview.outcome.with(|outcome| {
             outcome.as_ref().and_then(|outcome| outcome.as_ref().ok()?.source.clone())
-        })
+        });
+        now.or_else(|| preview.sound.with(|sound| sound.as_ref()?.source.clone()))
     });
     let why_none = Memo::new(move |_| {
         preview.outcome.with(|outcome| {
@@ -262,7 +278,22 @@ pub(super) fn ResultPane(
             {move || preview.outcome.with(|outcome| match outcome {
                 None => view! { <Waiting /> }.into_any(),
                 Some(Err(failure)) => view! { <Problem failure=failure.clone() /> }.into_any(),
-                Some(Ok(preview)) => result(preview, against_stored.get(), on_goto).into_any(),
+                Some(Ok(now)) => {
+                    let sound = broken(now).then(|| preview.sound.get()).flatten();
+                    let stale = sound.is_some();
+                    view! {
+                        <Show when=move || stale>
+                            <p class="notice warning" data-testid="preview-stale">
+                                <Icon sign=Sign::Warning />
+                                <span>"The config has errors. This is what it made before."</span>
+                            </p>
+                        </Show>
+                        <div class="results" class:stale=stale>
+                            {result(sound.as_ref().unwrap_or(now), against_stored.get(), on_goto)}
+                        </div>
+                    }
+                        .into_any()
+                }
             })}
         </div>
     }
@@ -297,14 +328,12 @@ fn result(
             </p>
         }
     });
-    let broken =
-        preview.diagnostics.iter().any(|diagnostic| diagnostic.severity == studio::Severity::Error);
     let nothing = preview.produced.is_empty()
         && preview.failure.is_none()
         && preview.held.is_none()
         && preview.source.is_some();
     let nothing = nothing.then(|| {
-        let (title, hint) = if broken {
+        let (title, hint) = if broken(preview) {
             ("The config has errors", "They are listed under the text.")
         } else {
             ("Nothing comes out", "The transforms drop this sample.")

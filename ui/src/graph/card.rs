@@ -28,6 +28,17 @@ fn kind_line(node: &GraphNode) -> String {
     }
 }
 
+/// A name that keeps its last part when it has to be shortened: names of one
+/// flow begin alike and differ at the end.
+fn name(name: &str) -> impl IntoView + use<> {
+    let at = name.rfind(['-', '_']).filter(|at| *at > 0).unwrap_or(name.len());
+    let (head, tail) = name.split_at(at);
+    view! {
+        <span class="card-head">{head.to_owned()}</span>
+        <span>{tail.to_owned()}</span>
+    }
+}
+
 /// One card.
 #[component]
 pub(super) fn Card(
@@ -123,7 +134,7 @@ pub(super) fn Card(
             >
                 <span class="card-name">
                     <Icon sign=sign(&node) />
-                    <b>{node.name.clone()}</b>
+                    <b>{name(&node.name)}</b>
                     {problems.map(|(class, sign, tip)| view! { <span class=class data-tip=tip><Icon sign /></span> })}
                 </span>
                 <span class="card-line">

@@ -101,18 +101,18 @@ impl Picture<'_> {
     fn name_on(&self, pen: &Context, node: &GraphNode, pixel: f64) {
         let Area { left, top, right, bottom } = extent(node);
         let middle = (top + bottom) / 2.0;
-        let mut start = left + 10.0 * pixel;
+        let mut start = left + 8.0 * pixel;
         if node.kind == NodeKind::Pipe {
             pen.begin_path();
             let _ = pen.arc(start + 3.0 * pixel, middle, 3.5 * pixel, 0.0, std::f64::consts::TAU);
             pen.set_fill_style_str(self.health(node));
             pen.fill();
-            start += 13.0 * pixel;
+            start += 12.0 * pixel;
         }
         pen.set_text_align("left");
         pen.set_text_baseline("middle");
         pen.set_fill_style_str(&self.palette.text);
-        let _ = pen.fill_text(&cut(pen, &node.name, right - start - 8.0 * pixel), start, middle);
+        let _ = pen.fill_text(&cut(pen, &node.name, right - start - 6.0 * pixel), start, middle);
     }
 
     /// The name over a card that is too small to write on, with what its
@@ -138,15 +138,23 @@ impl Picture<'_> {
     }
 }
 
-/// The text, shortened to fit.
+/// The text, shortened in its middle to fit: names of one flow begin alike and
+/// differ at the end.
 fn cut(pen: &Context, text: &str, room: f64) -> String {
     let width = |text: &str| pen.measure_text(text).map(|measure| measure.width()).unwrap_or(0.0);
-    let full = width(text);
-    if full <= room {
+    if width(text) <= room {
         return text.to_owned();
     }
-    let chars = text.chars().count();
-    let keep = ((room / full) * chars as f64) as usize;
-    let short: String = text.chars().take(keep.saturating_sub(1)).collect();
-    format!("{short}…")
+    let chars: Vec<char> = text.chars().collect();
+    let shortened = |kept: usize| {
+        let head = kept / 2;
+        let start = chars[..head].iter();
+        start.chain(&['…']).chain(&chars[chars.len() - (kept - head)..]).collect::<String>()
+    };
+    let (mut least, mut most) = (0, chars.len().saturating_sub(1));
+    while least < most {
+        let kept = (least + most).div_ceil(2);
+        if width(&shortened(kept)) <= room { least = kept } else { most = kept - 1 }
+    }
+    shortened(least)
 }

@@ -2,6 +2,8 @@
 
 use leptos::prelude::*;
 
+use crate::components::count;
+
 use super::{
     diff::{Kind, Line, Mark},
     tree::Tree,
@@ -26,15 +28,22 @@ fn line_class(mark: Mark) -> &'static str {
     }
 }
 
+/// Lines mounted at the most: more would make the whole window slow.
+const MOST: usize = 3_000;
+
 /// Printed lines, coloured by kind, with added and removed ones marked.
 #[component]
 pub fn JsonView(
     /// The lines.
-    lines: Vec<Line>,
+    mut lines: Vec<Line>,
     /// Name for tests and scripts.
     #[prop(default = "json")]
     id: &'static str,
 ) -> impl IntoView {
+    let more = lines.len().saturating_sub(MOST);
+    lines.truncate(MOST);
+    let rest = (more > 0)
+        .then(|| view! { <p class="hint">{format!("and {} more lines", count(more as u64))}</p> });
     let rows = lines
         .into_iter()
         .map(|line| {
@@ -49,7 +58,7 @@ pub fn JsonView(
             }
         })
         .collect_view();
-    view! { <div class="json" data-testid=id tabindex="0">{rows}</div> }
+    view! { <div class="json" data-testid=id tabindex="0">{rows}{rest}</div> }
 }
 
 /// A value on one line, for a cell of a table: text without quotes, the rest as

@@ -117,9 +117,8 @@ fn entries() -> Vec<Entry> {
         datasets.keys().for_each(|id| go(id.clone(), "dataset", Sign::Dataset, Place::dataset(id)))
     });
     live.files.with(|files| {
-        for file in
-            files.iter().filter(|file| !matches!(file.kind, FileKind::Pipe | FileKind::System))
-        {
+        let files = files.iter().flat_map(|files| files.iter());
+        for file in files.filter(|file| !matches!(file.kind, FileKind::Pipe | FileKind::System)) {
             go(file.path.clone(), "file", Sign::File, Place::File { path: file.path.clone() });
         }
     });

@@ -170,7 +170,7 @@ pub fn PipesScreen() -> impl IntoView {
             })
         })
     });
-    let none = Memo::new(move |_| live.pipes.with(|pipes| pipes.is_empty()));
+    let none = Memo::new(move |_| live.known() && live.pipes.with(|pipes| pipes.is_empty()));
     view! {
         <div class="page" data-testid="pipes">
             <header class="page-head">

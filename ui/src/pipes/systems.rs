@@ -81,7 +81,7 @@ pub fn SystemsScreen() -> impl IntoView {
     let find = RwSignal::new(String::new());
     let rows = Memo::new(move |_| {
         let find = find.get().trim().to_lowercase();
-        let files = live.files.get();
+        let files = live.files.get().unwrap_or_default();
         live.graph.with(|graph| {
             let nodes = graph.as_ref().map(|graph| graph.nodes.as_slice()).unwrap_or_default();
             let edges = graph.as_ref().map(|graph| graph.edges.as_slice()).unwrap_or_default();
@@ -116,7 +116,9 @@ pub fn SystemsScreen() -> impl IntoView {
             rows
         })
     });
-    let none = Memo::new(move |_| rows.with(Vec::is_empty) && find.with(String::is_empty));
+    let none = Memo::new(move |_| {
+        live.files.with(Option::is_some) && rows.with(Vec::is_empty) && find.with(String::is_empty)
+    });
     view! {
         <div class="page" data-testid="systems">
             <header class="page-head">

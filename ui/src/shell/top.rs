@@ -95,6 +95,7 @@ fn place_of(path: &str) -> Place {
     let pipe = live.files.with_untracked(|files| {
         files
             .iter()
+            .flat_map(|files| files.iter())
             .find(|file| file.path == path && file.kind == FileKind::Pipe)
             .and_then(|file| file.component.clone())
     });

@@ -53,8 +53,8 @@ pub struct Live {
     pub project: RwSignal<Option<Project>>,
     /// How the project is wired; kept while a newer one is being read.
     pub graph: RwSignal<Option<Arc<Graph>>>,
-    /// The project's files.
-    pub files: RwSignal<Arc<Vec<FileInfo>>>,
+    /// The project's files, once they are known.
+    pub files: RwSignal<Option<Arc<Vec<FileInfo>>>>,
     /// Why the graph could not be read, if so.
     pub graph_failure: RwSignal<Option<Failure>>,
     /// All pipes by id; changes with every event about pipes.
@@ -145,6 +145,11 @@ impl Live {
         })
     }
 
+    /// Whether the node has said what there is. Tracked.
+    pub fn known(self) -> bool {
+        self.project.with(Option::is_some)
+    }
+
     /// Whether the user may change things here. Tracked.
     pub fn may_change(self) -> bool {
         self.project
@@ -219,7 +224,7 @@ impl Live {
                 Err(failure) => drop(self.graph_failure.try_set(Some(failure))),
             }
             if let Ok(files) = client.get::<Vec<FileInfo>>(studio::FILES).await {
-                self.files.try_set(Arc::new(files));
+                self.files.try_set(Some(Arc::new(files)));
             }
         });
     }
