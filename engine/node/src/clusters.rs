@@ -4,11 +4,11 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use pipewright_config::pipe::{Fragment, MergeSource, SourceKind};
-use pipewright_entity::{Entity, Value};
+use pipewright_entity::{Entity, Text};
 use pipewright_protocol::studio::{
     Cluster, ClusterFlag, ClusterInfo, ClusterPage, Link, Member, MemberId, MergePipe, MergeRule,
 };
-use pipewright_pump::{Plan, explain_cluster};
+use pipewright_pump::{Plan, cluster_sizes, explain_cluster};
 use pipewright_store::Reader;
 use pipewright_sync::merge::Explanation;
 
@@ -27,37 +27,27 @@ pub(crate) fn pipes(node: &Node) -> Result<Vec<MergePipe>, Failed> {
     for pipe in loaded.project.pipes() {
         let SourceKind::Merge(source) = &pipe.source.kind else { continue };
         let Some(dataset) = pipe.sink_dataset() else { continue };
-        let sizes = sizes(&reader, dataset)?;
+        // A pipe that cannot be planned has merged nothing that could be shown.
+        let sizes = match loaded.plan(pipe.id.as_str()) {
+            Ok(plan) => sizes(&plan, &reader)?,
+            Err(_) => BTreeMap::new(),
+        };
         found.push(MergePipe {
             pipe: pipe.id.to_string(),
             dataset: dataset.to_string(),
             sources: source.datasets.iter().map(|entry| entry.dataset.to_string()).collect(),
             rules: rules(source).into_iter().map(|expression| MergeRule { expression }).collect(),
             clusters: sizes.len() as u64,
-            members: sizes.iter().map(|(_, size)| *size as u64).sum(),
-            merged: sizes.iter().filter(|(_, size)| *size > 1).count() as u64,
-            largest: sizes.iter().map(|(_, size)| *size as u64).max().unwrap_or(0),
+            members: sizes.values().sum(),
+            merged: sizes.values().filter(|size| **size > 1).count() as u64,
+            largest: sizes.values().copied().max().unwrap_or(0),
         });
     }
     Ok(found)
 }
 
-/// Golden records with their number of members: each collects the identities
-/// of its members in `$ids`.
-fn sizes(reader: &Reader, dataset: &str) -> Result<Vec<(String, usize)>, Failed> {
-    if reader.dataset(dataset)?.is_none() {
-        return Ok(Vec::new());
-    }
-    let mut sizes = Vec::new();
-    for version in reader.current(dataset)? {
-        let entity = version?.entity;
-        let members = match entity.get("$ids") {
-            Some(Value::List(ids)) => ids.len(),
-            _ => 1,
-        };
-        sizes.push((entity.id().to_string(), members.max(1)));
-    }
-    Ok(sizes)
+fn sizes(plan: &Plan, reader: &Reader) -> Result<BTreeMap<Text, u64>, Failed> {
+    cluster_sizes(plan, reader).map_err(|error| Failed::internal(error.to_string()))
 }
 
 /// Rules by the sets of expressions that they make equal, as the config has
@@ -127,7 +117,7 @@ pub(crate) fn page(
 ) -> Result<ClusterPage, Failed> {
     let merge = merge(node, pipe)?;
     let reader = node.store().reader()?;
-    let mut sizes = sizes(&reader, &merge.dataset)?;
+    let mut sizes: Vec<(Text, u64)> = sizes(&merge.plan, &reader)?.into_iter().collect();
     if !find.is_empty() {
         let find = find.to_lowercase();
         let mut kept = Vec::new();
@@ -155,7 +145,7 @@ pub(crate) fn page(
                 .collect()
         });
         let links = explained.as_ref().map_or(Vec::new(), ends);
-        clusters.push(ClusterInfo { id: id.clone(), flags: flags(&members, &links), members });
+        clusters.push(ClusterInfo { id: id.to_string(), flags: flags(&members, &links), members });
     }
     let next = (from + clusters.len() < sizes.len() && !clusters.is_empty())
         .then(|| (from + clusters.len()).to_string());

@@ -1,5 +1,7 @@
 //! Why entities are one, for the pipes that merge.
 
+use std::collections::BTreeMap;
+
 use pipewright_entity::Text;
 use pipewright_store::{Reader, Store};
 use pipewright_sync::merge::{Explanation, MemberId, Merge};
@@ -23,6 +25,14 @@ pub fn explain_cluster(
     let contents = Merged { reader: &reader, source };
     let explained = Merge::new(&source.spec, &state).explain(id, &contents);
     Ok(explained.map_err(RunError::from)?)
+}
+
+/// The live clusters of a pipe by id, as of the last run, with the number of
+/// their members; empty when the pipe has no merge source.
+pub fn cluster_sizes(plan: &Plan, reader: &Reader) -> Result<BTreeMap<Text, u64>, EvaluateError> {
+    let SourcePlan::Merge(source) = &plan.source else { return Ok(BTreeMap::new()) };
+    let state = StoreState { reader, pipe: plan.id() };
+    Ok(Merge::new(&source.spec, &state).sizes().map_err(RunError::from)?)
 }
 
 /// The id of the cluster that an entity of a merged dataset is part of, as of

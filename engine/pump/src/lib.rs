@@ -24,7 +24,7 @@ mod run;
 mod world;
 
 pub use evaluate::{EvaluateError, EvaluateRequest, Evaluated, Preview, evaluate, preview};
-pub use explain::{explain_cluster, merged_into};
+pub use explain::{cluster_sizes, explain_cluster, merged_into};
 pub use flow::{Flow, FlowPipe, MAX_RUNS};
 pub use pipewright_store::names::execution_log;
 pub use plan::{Plan, compile};

@@ -6,7 +6,8 @@ mod common;
 use common::{TestNode, entity, transform};
 use pipewright_entity::{Entity, Value};
 use pipewright_pump::{
-    EvaluateRequest, Post, PostError, Receiver, evaluate, explain_cluster, merged_into, preview,
+    EvaluateRequest, Post, PostError, Receiver, cluster_sizes, evaluate, explain_cluster,
+    merged_into, preview,
 };
 use serde_json::{Value as Json, json};
 
@@ -81,6 +82,31 @@ fn clusters_explain_themselves() {
     let into = merged_into(node.plan("m"), &reader, "b", "b1").unwrap();
     assert_eq!(into.as_deref(), Some("a1"));
     assert_eq!(explain_cluster(node.plan("m"), &node.store, "b1").unwrap(), None);
+}
+
+#[test]
+fn clusters_are_counted_by_their_members_whatever_the_transform_keeps() {
+    let node = TestNode::new([json!({
+        "_id": "m",
+        "source": {
+            "type": "merge", "version": 2, "identity": "first", "datasets": ["a a", "b b"],
+            "equality_sets": [["a.x", "b.x"]],
+        },
+        "transform": {"type": "dtl", "rules": {"default": [["copy", "x"]]}},
+    })]);
+    let sizes = || {
+        let reader = node.store.reader().unwrap();
+        let sizes = cluster_sizes(node.plan("m"), &reader).unwrap();
+        sizes.iter().map(|(id, size)| (id.to_string(), *size)).collect::<Vec<_>>()
+    };
+    assert_eq!(sizes(), []);
+    node.put("a", [json!({"_id": "a1", "x": 1}), json!({"_id": "a2", "x": 2})]);
+    node.put("b", [json!({"_id": "b1", "x": 1})]);
+    node.run("m");
+    assert_eq!(sizes(), [("a1".to_owned(), 2), ("a2".to_owned(), 1)]);
+    node.put("a", [json!({"_id": "a1", "x": 1, "_deleted": true})]);
+    node.run("m");
+    assert_eq!(sizes(), [("a2".to_owned(), 1), ("b1".to_owned(), 1)]);
 }
 
 #[test]

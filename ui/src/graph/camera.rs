@@ -73,9 +73,11 @@ impl Camera {
 
     /// Shows the area as a whole, no larger than it is.
     pub(super) fn fitted(area: Area, (width, height): (f64, f64)) -> Self {
-        const MARGIN: f64 = 32.0;
+        const SIDE: f64 = 32.0;
+        // Search and zoom stand in the corners.
+        const ENDS: f64 = 56.0;
         let (w, h) = ((area.right - area.left).max(1.0), (area.bottom - area.top).max(1.0));
-        let scale = ((width - 2.0 * MARGIN) / w).min((height - 2.0 * MARGIN) / h).clamp(LEAST, 1.0);
+        let scale = ((width - 2.0 * SIDE) / w).min((height - 2.0 * ENDS) / h).clamp(LEAST, 1.0);
         let (x, y) = (
             (width - w * scale) / 2.0 - area.left * scale,
             (height - h * scale) / 2.0 - area.top * scale,

@@ -6,11 +6,8 @@ use pipewright_entity::{Entity, Text, Value, format_text};
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::record::{self, Member, Out, SetKey};
-use super::{Contents, Identity, MemberId, Merge, MergeError, golden, index};
+use super::{Contents, Identity, MemberId, Merge, MergeError, PAGE, golden, index};
 use crate::{State, StateError};
-
-/// How many postings of a key, or marks, are read at a time.
-const PAGE: usize = 1000;
 
 /// Whole clusters that must be looked at together.
 #[derive(Default)]

@@ -6,7 +6,7 @@ use pipewright_entity::{Entity, Text, Value};
 use rustc_hash::FxHashSet;
 
 use super::record::{self, Member, SetKey};
-use super::{Contents, MemberId, Merge, MergeError};
+use super::{Contents, MemberId, Merge, MergeError, PAGE};
 use crate::State;
 
 /// A cluster and what holds it together.
@@ -40,6 +40,25 @@ impl Merge<'_> {
     /// is not known or not handed out.
     pub fn cluster_of(&self, member: &MemberId) -> Result<Option<Text>, MergeError> {
         Ok(self.member(member)?.and_then(|member| member.out).map(|out| out.id))
+    }
+
+    /// The live clusters by id, as last handed out, with the number of their
+    /// members.
+    pub fn sizes(&self) -> Result<BTreeMap<Text, u64>, MergeError> {
+        let mut sizes = BTreeMap::new();
+        let mut after: Option<Vec<u8>> = None;
+        loop {
+            let page = self.state.scan(record::MEMBERS, after.as_deref(), PAGE)?;
+            for (_, member) in &page {
+                if let Some(out) = Member::read(member)?.out.filter(|out| !out.deleted) {
+                    *sizes.entry(out.id).or_default() += 1;
+                }
+            }
+            if page.len() < PAGE {
+                return Ok(sizes);
+            }
+            after = page.into_iter().last().map(|(key, _)| key);
+        }
     }
 
     /// The cluster that was handed out under an id, as it is now; `None` when

@@ -30,6 +30,9 @@ pub use spec::{Expression, Identity, Spec, Strategy, Term, unify};
 use crate::{Overlay, State, StateError, Write};
 use record::Member;
 
+/// How many entries of the state are read at a time.
+const PAGE: usize = 1000;
+
 /// One entity of one of the merged datasets.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct MemberId {

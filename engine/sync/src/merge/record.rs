@@ -16,6 +16,7 @@ use pipewright_entity::Text;
 use super::MemberId;
 use crate::StateError;
 
+pub(super) const MEMBERS: &[u8] = b"m";
 pub(super) const MARKS: &[u8] = b"d";
 pub(super) const NEXT_MARK: &[u8] = b"n";
 
@@ -94,7 +95,7 @@ impl Member {
 }
 
 pub(super) fn member_key(id: &MemberId) -> Vec<u8> {
-    let mut key = vec![b'm'];
+    let mut key = MEMBERS.to_vec();
     write_member(id, &mut key);
     key
 }
