@@ -1,7 +1,7 @@
 //! What a cluster looks like as one entity.
 
 use pipewright_entity::{Dict, Entity, Text, Value};
-use rustc_hash::FxHashSet;
+use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::{Spec, Strategy};
 
@@ -18,9 +18,7 @@ pub(super) fn record(spec: &Spec, id: &Text, members: &[Entity]) -> Entity {
         });
         dict.insert("$merged".into(), Value::list(plain));
     } else {
-        for member in members {
-            union(&mut dict, member);
-        }
+        dict = union(members);
         if spec.strategy == Strategy::Compact {
             dict = dict.into_iter().filter_map(|(name, v)| Some((name, compact(v)?))).collect();
         }
@@ -47,20 +45,28 @@ fn without_internals(member: &Entity) -> Entity {
     }
 }
 
-fn union(to: &mut Dict, member: &Entity) {
-    for (name, value) in member.dict().iter() {
+/// The properties of all members: a list of all values where several have one.
+fn union(members: &[Entity]) -> Dict {
+    let mut places: FxHashMap<&Text, usize> = FxHashMap::default();
+    let mut properties: Vec<(&Text, Vec<&Value>)> = Vec::new();
+    for (name, value) in members.iter().flat_map(|member| member.dict().iter()) {
         if name.starts_with('_') || name == IDS {
             continue;
         }
-        match to.get_mut(name) {
-            None => {
-                to.insert(name.clone(), value.clone());
-            }
-            Some(there) => {
-                *there = Value::list(there.as_slice().iter().chain(value.as_slice()).cloned());
-            }
-        }
+        let place = *places.entry(name).or_insert_with(|| {
+            properties.push((name, Vec::new()));
+            properties.len() - 1
+        });
+        properties[place].1.push(value);
     }
+    let joined = |(name, values): (&Text, Vec<&Value>)| {
+        let value = match values.as_slice() {
+            [only] => (*only).clone(),
+            several => Value::list(several.iter().flat_map(|value| value.as_slice()).cloned()),
+        };
+        (name.clone(), value)
+    };
+    properties.into_iter().map(joined).collect()
 }
 
 /// A value without duplicates; nothing for an empty list.
