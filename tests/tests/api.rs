@@ -345,6 +345,20 @@ async fn a_file_that_changed_meanwhile_is_left_alone() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn all_texts_come_at_once() {
+    let place = Place::with_example();
+    let texts: studio::Texts = place.ask(studio::TEXTS).await;
+    let files: Vec<studio::FileInfo> = place.ask(studio::FILES).await;
+    assert_eq!(texts.files.len(), files.len());
+    for (text, info) in texts.files.iter().zip(&files) {
+        assert_eq!((&text.path, &text.hash), (&info.path, &info.hash));
+        assert_eq!(text.text, place.text(&text.path));
+    }
+    assert!(texts.others.iter().all(|path| files.iter().all(|info| info.path != *path)));
+    assert!(texts.others.iter().any(|path| path.starts_with("expected/")), "{:?}", texts.others);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_step_and_its_inverse_leave_every_byte() {
     let place = Place::with_example();
     let (a, b) = ("pipes/country.conf.json", "pipes/product.conf.json");

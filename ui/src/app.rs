@@ -17,7 +17,8 @@ use crate::{
     place::{Area, Nav, Place, use_nav},
     shell::{AREAS, LinkBar, Rail, StatusBar, TopBar, TrustBar, start_of},
     state::{
-        Files, History, Live, Prefs, Side, Theme, use_files, use_history, use_live, use_prefs,
+        Files, History, Language, Live, Prefs, Side, Theme, use_files, use_history, use_live,
+        use_prefs,
     },
 };
 
@@ -54,7 +55,9 @@ fn Session(client: Client) -> impl IntoView {
     provide_context(client.clone());
     let live = Live::start(client.clone());
     provide_context(live);
-    provide_context(Files::start(client, live.changed));
+    let files = Files::start(client.clone(), live.changed);
+    provide_context(files);
+    provide_context(Language::start(client, live, files));
     provide_context(History::start());
     provide_context(Models::start());
     provide_context(FlowView::start());

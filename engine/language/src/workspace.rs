@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use pipewright_config::{Change as FileChange, File, Project, SourceFile, validate_file};
+use pipewright_config::{Change as FileChange, File, Project, SourceFile, flow, validate_file};
 use pipewright_dtl::syntax::Position;
 use pipewright_entity::Text;
 
@@ -20,6 +20,12 @@ pub struct Workspace {
     pub(crate) project: Project,
     /// The names of properties seen in data, by dataset.
     pub(crate) seen: BTreeMap<Text, Vec<Text>>,
+}
+
+impl Default for Workspace {
+    fn default() -> Workspace {
+        Workspace::new([], None)
+    }
 }
 
 impl Workspace {
@@ -40,6 +46,13 @@ impl Workspace {
             let file = SourceFile::new(path, text);
             self.project = self.project.with([FileChange::Put(file)]);
         }
+    }
+
+    /// Several files have these texts now. Those of which it matters only that
+    /// they are there need no text.
+    pub fn put_all(&mut self, files: impl IntoIterator<Item = (String, String)>) {
+        let files = files.into_iter().map(|(path, text)| SourceFile::new(path, text));
+        self.project = self.project.with(files.map(FileChange::Put));
     }
 
     /// A file is gone.
@@ -126,6 +139,33 @@ impl Workspace {
     pub fn actions(&self, path: &str, range: Range) -> Vec<Action> {
         let Some(file) = self.file(path) else { return Vec::new() };
         action::actions(&file.document, &self.findings(path), range)
+    }
+
+    /// Bytes of a file as lines and columns.
+    pub fn range(&self, path: &str, bytes: std::ops::Range<usize>) -> Option<Range> {
+        Some(Range::of(&self.file(path)?.document, bytes))
+    }
+
+    /// The text of a file.
+    pub fn text(&self, path: &str) -> Option<&str> {
+        self.file(path).map(|file| &*file.document.text)
+    }
+
+    /// The datasets whose properties can be named in a file: what its pipes
+    /// read and what their rules look up.
+    pub fn datasets_read(&self, path: &str) -> Vec<String> {
+        let pipes = self.project.pipes().filter(|pipe| pipe.origin.file.path == path);
+        let mut datasets: Vec<String> = Vec::new();
+        for pipe in pipes {
+            datasets.extend(pipe.source_datasets().iter().map(|dataset| dataset.to_string()));
+            for (_, dtl) in pipe.dtl() {
+                let hops = flow::hops(&dtl.rules.node);
+                datasets.extend(hops.into_iter().map(|hop| hop.dataset.to_string()));
+            }
+        }
+        datasets.sort();
+        datasets.dedup();
+        datasets
     }
 
     pub(crate) fn file(&self, path: &str) -> Option<&Arc<File>> {

@@ -10,7 +10,7 @@ use pipewright_component::{Access, Permission};
 use pipewright_config::{self as config, Problem, Project, flow};
 use pipewright_dtl::Severity;
 use pipewright_entity::{Text, Value};
-use pipewright_protocol::studio::{self, Edited, Edits, FileInfo, Role};
+use pipewright_protocol::studio::{self, Edited, Edits, FileInfo, FileText, Role, Texts};
 use pipewright_pump::{FlowPipe, Plan};
 use pipewright_store::{Store, StoreError};
 use pipewright_systems::Systems;
@@ -307,6 +307,18 @@ impl Node {
             hash: text_hash(&file.document.text),
         });
         Ok(files.collect())
+    }
+
+    /// All of the config at once.
+    pub(crate) fn texts(&self) -> Texts {
+        let loaded = self.loaded();
+        let files = loaded.project.files().map(|file| FileText {
+            path: file.path.to_string(),
+            text: file.document.text.to_string(),
+            hash: text_hash(&file.document.text),
+        });
+        let others = loaded.project.paths().filter(|(_, kind)| !kind.is_read());
+        Texts { files: files.collect(), others: others.map(|(path, _)| path.to_owned()).collect() }
     }
 
     /// Changes config files as one step and takes the change up.

@@ -39,6 +39,8 @@ pub const TRUST: &str = "/api/studio/project/trust";
 pub const LIVE: &str = "/api/studio/project/live";
 /// `GET` → `Vec<FileInfo>`; below it [`file_path`].
 pub const FILES: &str = "/api/studio/files";
+/// `GET` → [`Texts`]: all of the config at once, as it is saved.
+pub const TEXTS: &str = "/api/studio/texts";
 /// `POST` [`Edits`] → [`Edited`], or `409` [`Conflict`].
 pub const EDITS: &str = "/api/studio/edits";
 /// `POST` [`Check`] → `Vec<Diagnostic>`.

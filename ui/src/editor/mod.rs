@@ -2,6 +2,7 @@
 //! its runs went.
 
 mod conflict;
+mod found;
 mod preview;
 mod runs;
 mod screen;

@@ -103,15 +103,11 @@ impl Live {
         live
     }
 
-    /// What is wrong with the config, as far as the last preview knows. Tracked.
-    pub(super) fn diagnostics(self) -> Vec<Diagnostic> {
+    /// Where the last preview stopped, if it did. Tracked.
+    pub(super) fn stopped(self) -> Option<Diagnostic> {
         self.outcome.with(|outcome| match outcome {
-            Some(Ok(preview)) => {
-                let mut all = preview.diagnostics.clone();
-                all.extend(preview.failure.iter().map(stopped));
-                all
-            }
-            _ => Vec::new(),
+            Some(Ok(preview)) => preview.failure.as_ref().map(stopped),
+            _ => None,
         })
     }
 }

@@ -1,9 +1,10 @@
 //! The screens of a pipe and of any other file.
 
-use leptos::{leptos_dom::helpers::TimeoutHandle, prelude::*, task::spawn_local};
-use pipewright_protocol::studio::{self, Check, Diagnostic, Findings, Run};
+use leptos::{prelude::*, task::spawn_local};
+use pipewright_protocol::studio::{self, Run};
 
 use super::{
+    found::found,
     preview::{Live as Preview, ResultPane, SamplePane},
     runs::Runs,
     text::{SaveButton, TextPane, go_to, offer_save, open_file, opened},
@@ -59,6 +60,12 @@ pub fn PipeScreen() -> impl IntoView {
         }
     });
     let preview = Preview::start(pipe, file);
+    let found = found(file);
+    let diagnostics = Signal::derive(move || {
+        let mut all = found.get();
+        all.extend(preview.stopped());
+        all
+    });
     let goto = RwSignal::new(None);
     let status = Memo::new(move |_| live.pipe(&pipe.get()).with(|status| status.state));
     let dataset =
@@ -79,9 +86,10 @@ pub fn PipeScreen() -> impl IntoView {
     let body = move || match tab.get() {
         PipeTab::Config => {
             let panes = vec![
-                view! { <TextPane opening diagnostics=Signal::derive(move || preview.diagnostics()) goto /> }.into_any(),
+                view! { <TextPane opening diagnostics goto /> }.into_any(),
                 view! { <SamplePane preview /> }.into_any(),
-                view! { <ResultPane preview on_goto=move |offset| go_to(goto, offset) /> }.into_any(),
+                view! { <ResultPane preview on_goto=move |offset| go_to(goto, offset) /> }
+                    .into_any(),
             ];
             view! { <Split name="pipe" shares=&[5.0, 3.0, 4.0] panes labels=&["Config", "Sample", "Result"] /> }.into_any()
         }
@@ -137,39 +145,6 @@ pub fn PipeScreen() -> impl IntoView {
     }
 }
 
-/// Asks the node what is wrong with the text while one types.
-fn check(file: Signal<Option<OpenFile>>) -> RwSignal<Vec<Diagnostic>> {
-    let found = RwSignal::new(Vec::new());
-    let client = StoredValue::new(use_client());
-    let pending = StoredValue::new(None::<TimeoutHandle>);
-    let cancel = move || {
-        if let Some(handle) = pending.try_update_value(Option::take).flatten() {
-            handle.clear();
-        }
-    };
-    Effect::new(move || {
-        let Some(file) = file.get() else { return };
-        file.text.track();
-        cancel();
-        let ask = move || {
-            let request = Check { path: file.path.clone(), text: file.text.get_untracked() };
-            let text = file.text.clone();
-            spawn_local(async move {
-                let answer = client.get_value().post::<Findings>(studio::CHECK, &request).await;
-                // Findings in a text that has changed since are not shown.
-                if let Ok(findings) = answer
-                    && text.with_untracked(|text| *text == request.text)
-                {
-                    found.try_set(findings);
-                }
-            });
-        };
-        pending.set_value(set_timeout_with_handle(ask, std::time::Duration::from_millis(150)).ok());
-    });
-    on_cleanup(cancel);
-    found
-}
-
 /// The screen of any file of the project.
 #[component]
 pub fn FileScreen() -> impl IntoView {
@@ -181,7 +156,7 @@ pub fn FileScreen() -> impl IntoView {
     let opening = open_file(path);
     let file = opened(opening);
     offer_save(file);
-    let diagnostics = check(file);
+    let diagnostics = found(file);
     let goto = RwSignal::new(None);
     view! {
         <div class="page" data-testid="file">

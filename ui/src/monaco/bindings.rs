@@ -22,6 +22,40 @@ extern "C" {
     #[wasm_bindgen(method, getter, js_name = Uri)]
     pub(super) fn uri(this: &Monaco) -> UriApi;
 
+    #[wasm_bindgen(method, getter)]
+    pub(super) fn languages(this: &Monaco) -> LanguagesApi;
+
+    pub(super) type LanguagesApi;
+
+    #[wasm_bindgen(method, js_name = registerCompletionItemProvider)]
+    pub(super) fn on_completion(this: &LanguagesApi, language: &str, provider: &JsValue);
+
+    #[wasm_bindgen(method, js_name = registerHoverProvider)]
+    pub(super) fn on_hover(this: &LanguagesApi, language: &str, provider: &JsValue);
+
+    #[wasm_bindgen(method, js_name = registerSignatureHelpProvider)]
+    pub(super) fn on_signature(this: &LanguagesApi, language: &str, provider: &JsValue);
+
+    #[wasm_bindgen(method, js_name = registerDefinitionProvider)]
+    pub(super) fn on_definition(this: &LanguagesApi, language: &str, provider: &JsValue);
+
+    #[wasm_bindgen(method, js_name = registerRenameProvider)]
+    pub(super) fn on_rename(this: &LanguagesApi, language: &str, provider: &JsValue);
+
+    #[wasm_bindgen(method, js_name = registerDocumentFormattingEditProvider)]
+    pub(super) fn on_format(this: &LanguagesApi, language: &str, provider: &JsValue);
+
+    #[wasm_bindgen(method, js_name = registerDocumentSymbolProvider)]
+    pub(super) fn on_symbols(this: &LanguagesApi, language: &str, provider: &JsValue);
+
+    #[wasm_bindgen(method, js_name = registerCodeActionProvider)]
+    pub(super) fn on_actions(
+        this: &LanguagesApi,
+        language: &str,
+        provider: &JsValue,
+        about: &JsValue,
+    );
+
     pub(super) type UriApi;
 
     #[wasm_bindgen(method)]
@@ -54,6 +88,14 @@ extern "C" {
         owner: &str,
         markers: &JsValue,
     );
+
+    #[wasm_bindgen(method, js_name = registerEditorOpener)]
+    pub(super) fn on_open(this: &EditorApi, opener: &JsValue) -> Registration;
+
+    pub(super) type Registration;
+
+    #[wasm_bindgen(method)]
+    pub(super) fn dispose(this: &Registration);
 
     #[wasm_bindgen(method, js_name = defineTheme)]
     pub(super) fn define_theme(this: &EditorApi, name: &str, theme: &JsValue);
@@ -109,8 +151,8 @@ extern "C" {
     #[wasm_bindgen(method, js_name = getFullModelRange)]
     pub(super) fn full_range(this: &Model) -> JsValue;
 
-    #[wasm_bindgen(method, js_name = getPositionAt)]
-    pub(super) fn position_at(this: &Model, offset: u32) -> Position;
+    #[wasm_bindgen(method, getter, js_name = uri)]
+    pub(super) fn address(this: &Model) -> Address;
 
     #[wasm_bindgen(method, js_name = pushEditOperations)]
     pub(super) fn push_edits(
@@ -129,6 +171,11 @@ extern "C" {
     #[wasm_bindgen(method, js_name = dispose)]
     pub(super) fn dispose_model(this: &Model);
 
+    pub(super) type Address;
+
+    #[wasm_bindgen(method, getter)]
+    pub(super) fn path(this: &Address) -> String;
+
     pub(super) type Position;
 
     #[wasm_bindgen(method, getter, js_name = lineNumber)]
@@ -136,6 +183,20 @@ extern "C" {
 
     #[wasm_bindgen(method, getter)]
     pub(super) fn column(this: &Position) -> u32;
+
+    pub(super) type Range;
+
+    #[wasm_bindgen(method, getter, js_name = startLineNumber)]
+    pub(super) fn start_line(this: &Range) -> u32;
+
+    #[wasm_bindgen(method, getter, js_name = startColumn)]
+    pub(super) fn start_column(this: &Range) -> u32;
+
+    #[wasm_bindgen(method, getter, js_name = endLineNumber)]
+    pub(super) fn end_line(this: &Range) -> u32;
+
+    #[wasm_bindgen(method, getter, js_name = endColumn)]
+    pub(super) fn end_column(this: &Range) -> u32;
 }
 
 /// A plain object of these fields.
@@ -151,14 +212,4 @@ pub(super) fn object(fields: &[(&str, JsValue)]) -> JsValue {
 /// A list of values.
 pub(super) fn list(values: impl IntoIterator<Item = JsValue>) -> JsValue {
     values.into_iter().collect::<js_sys::Array>().into()
-}
-
-/// The editor's position of a byte offset into the model's text.
-pub(super) fn position(model: &Model, text: &str, offset: usize) -> Position {
-    let mut end = offset.min(text.len());
-    while !text.is_char_boundary(end) {
-        end -= 1;
-    }
-    let units: usize = text[..end].chars().map(char::len_utf16).sum();
-    model.position_at(u32::try_from(units).unwrap_or(u32::MAX))
 }

@@ -3,17 +3,21 @@
 use std::collections::HashMap;
 
 use leptos::{html, prelude::*, task::spawn_local};
-use pipewright_protocol::studio::{Diagnostic, Severity};
+use pipewright_language::Position as At;
+use pipewright_protocol::studio::{Diagnostic, FileKind, Severity};
 use send_wrapper::SendWrapper;
 use wasm_bindgen::{JsCast, JsValue, prelude::Closure};
 
 use super::{
-    bindings::{self, Editor, Model, Monaco, list, object, position},
-    monaco, theme,
+    bindings::{Editor, Model, Monaco, Registration, list, object},
+    monaco,
+    provide::{fields_of, on_open, point},
+    theme,
 };
 use crate::{
     components::Waiting,
-    state::{OpenFile, use_prefs},
+    place::{Place, use_nav},
+    state::{Language, Live, OpenFile, use_language, use_live, use_prefs},
 };
 
 /// Puts the cursor somewhere: a byte offset, counted so that the same place can
@@ -35,6 +39,8 @@ pub struct Models {
     shown: StoredValue<Option<SendWrapper<Editor>>>,
     /// The file it shows.
     file: StoredValue<Option<OpenFile>>,
+    /// Where the cursor goes when a file is shown next.
+    led_to: StoredValue<Option<(String, At)>>,
 }
 
 struct Known {
@@ -56,6 +62,7 @@ impl Models {
             known: StoredValue::new(HashMap::new()),
             shown: StoredValue::new(None),
             file: StoredValue::new(None),
+            led_to: StoredValue::new(None),
         };
         on_cleanup(move || {
             models.known.try_update_value(|known| {
@@ -63,6 +70,11 @@ impl Models {
             });
         });
         models
+    }
+
+    /// When this file is shown next, the cursor goes there.
+    pub fn lead_to(self, path: &str, at: At) {
+        self.led_to.set_value(Some((path.to_owned(), at)));
     }
 
     /// The file the editor shows, if there is an editor.
@@ -160,7 +172,9 @@ pub(super) fn options(fields: &[(&str, JsValue)]) -> JsValue {
         ("glyphMargin", JsValue::FALSE),
         ("folding", JsValue::TRUE),
         ("tabSize", JsValue::from_f64(2.0)),
-        ("wordBasedSuggestions", JsValue::from_str("currentDocument")),
+        // What is offered comes from the language alone.
+        ("wordBasedSuggestions", JsValue::from_str("off")),
+        ("quickSuggestions", object(&[("strings", JsValue::TRUE), ("other", JsValue::TRUE)])),
         ("overviewRulerLanes", JsValue::from_f64(0.0)),
         ("hideCursorInOverviewRuler", JsValue::TRUE),
         ("overviewRulerBorder", JsValue::FALSE),
@@ -211,10 +225,12 @@ pub fn Code(
     #[prop(into)]
     read_only: Signal<bool>,
 ) -> impl IntoView {
-    let models = use_models();
+    let (models, language) = (use_models(), use_language());
     let element = NodeRef::<html::Div>::new();
     let failed = RwSignal::new(None::<String>);
     let editor = RwSignal::new(None::<SendWrapper<(Monaco, Editor)>>);
+    let (nav, live) = (use_nav(), use_live());
+    let opened = StoredValue::new(None::<SendWrapper<Registration>>);
     let owner = Owner::current();
     element.on_load(move |element| {
         spawn_local(async move {
@@ -230,6 +246,11 @@ pub fn Code(
                         owner.with(|| follow_theme(monaco.clone()));
                     }
                     models.shown.set_value(Some(SendWrapper::new(made.clone())));
+                    let opener = on_open(&monaco, move |path, at| {
+                        models.lead_to(&path, at);
+                        nav.go(place_of(live, path));
+                    });
+                    opened.set_value(Some(SendWrapper::new(opener)));
                     editor.set(Some(SendWrapper::new((monaco, made))));
                 }
             }
@@ -262,24 +283,36 @@ pub fn Code(
             return;
         };
         let model = models.model(&editor.0, &file);
-        let text = file.text.get_untracked();
-        let markers = list(diagnostics.iter().map(|diagnostic| marker(&model, &text, diagnostic)));
-        editor.0.editor().set_model_markers(&model, "pipewright", &markers);
+        let markers = diagnostics.iter().filter_map(|it| marker(language, &file, it));
+        editor.0.editor().set_model_markers(&model, "pipewright", &list(markers));
     });
     Effect::new(move || {
         let (Some(editor), Some(file), Some(goto)) = (editor.get(), file.get(), goto.get()) else {
             return;
         };
-        let model = models.model(&editor.0, &file);
-        let at = file.text.with_untracked(|text| position(&model, text, goto.offset));
-        let at = object(&[("lineNumber", at.line().into()), ("column", at.column().into())]);
-        editor.1.set_position(&at);
-        editor.1.reveal_position(&at);
-        editor.1.focus();
+        let range = file.text.with_untracked(|text| {
+            let bytes = goto.offset..goto.offset;
+            language.ask(&file.path, text, |workspace| workspace.range(&file.path, bytes))
+        });
+        let Some(range) = range.flatten() else { return };
+        show(&editor.1, &point(range.start));
+    });
+    // Where a definition in another file has led.
+    Effect::new(move || {
+        let (Some(editor), Some(file)) = (editor.get(), file.get()) else { return };
+        let there = models.led_to.try_update_value(|led_to| {
+            led_to.take_if(|(path, _)| *path == file.path).map(|(_, at)| at)
+        });
+        if let Some(at) = there.flatten() {
+            show(&editor.1, &point(at));
+        }
     });
     on_cleanup(move || {
         models.shown.set_value(None);
         models.file.set_value(None);
+        if let Some(opener) = opened.try_update_value(Option::take).flatten() {
+            opener.dispose();
+        }
         if let Some(editor) = editor.try_get_untracked().flatten() {
             if let Some(path) = shown.try_get_value().flatten() {
                 models.keep_view(&path, &editor.1);
@@ -298,9 +331,31 @@ pub fn Code(
     }
 }
 
-fn marker(model: &Model, text: &str, diagnostic: &Diagnostic) -> JsValue {
-    let start = bindings::position(model, text, diagnostic.start);
-    let end = bindings::position(model, text, diagnostic.end.max(diagnostic.start + 1));
+/// The screen of a file.
+fn place_of(live: Live, path: String) -> Place {
+    let pipe = live.files.with_untracked(|files| {
+        let file = files.iter().find(|file| file.path == path)?;
+        file.component.clone().filter(|_| file.kind == FileKind::Pipe)
+    });
+    match pipe {
+        Some(id) => Place::pipe(id),
+        None => Place::File { path },
+    }
+}
+
+/// Puts the cursor somewhere and shows it.
+fn show(editor: &Editor, at: &JsValue) {
+    editor.set_position(at);
+    editor.reveal_position(at);
+    editor.focus();
+}
+
+fn marker(language: Language, file: &OpenFile, diagnostic: &Diagnostic) -> Option<JsValue> {
+    // What is about one point is marked on the character there.
+    let bytes = diagnostic.start..diagnostic.end.max(diagnostic.start + 1);
+    let range = file.text.with_untracked(|text| {
+        language.ask(&file.path, text, |workspace| workspace.range(&file.path, bytes))
+    })??;
     let severity = match diagnostic.severity {
         Severity::Error => 8,
         Severity::Warning => 4,
@@ -310,14 +365,12 @@ fn marker(model: &Model, text: &str, diagnostic: &Diagnostic) -> JsValue {
         Some(suggestion) => format!("{}\n{suggestion}", diagnostic.message),
         None => diagnostic.message.clone(),
     };
-    object(&[
-        ("startLineNumber", start.line().into()),
-        ("startColumn", start.column().into()),
-        ("endLineNumber", end.line().into()),
-        ("endColumn", end.column().into()),
+    let mut fields = fields_of(range);
+    fields.extend([
         ("severity", severity.into()),
         ("message", JsValue::from_str(&message)),
         ("code", JsValue::from_str(&diagnostic.code)),
         ("source", JsValue::from_str("pipewright")),
-    ])
+    ]);
+    Some(object(&fields))
 }

@@ -1,12 +1,14 @@
 //! The text editor.
 //!
 //! [`bindings`] are the few calls of Monaco that are needed, [`Code`] and
-//! [`Compare`] the components made of them. Monaco is loaded when the first
+//! [`Compare`] the components made of them; [`provide`] answers what the editor
+//! asks about a text. Monaco is loaded when the first
 //! text is shown.
 
 mod bindings;
 mod code;
 mod compare;
+mod provide;
 mod theme;
 
 pub use code::{Code, Goto, Models, use_models};
@@ -34,7 +36,14 @@ async fn monaco() -> Result<SendWrapper<Monaco>, String> {
     let monaco = js_sys::Reflect::get(&module, &JsValue::from_str("monaco"))
         .map_err(|_| "The editor's module is empty.".to_owned())?;
     let monaco: Monaco = monaco.unchecked_into();
-    let monaco = LOADED.with(|loaded| loaded.get_or_init(|| monaco).clone());
+    let monaco = LOADED.with(|loaded| {
+        let first = loaded.get().is_none();
+        let monaco = loaded.get_or_init(|| monaco).clone();
+        if first {
+            provide::register(&monaco);
+        }
+        monaco
+    });
     Ok(SendWrapper::new(monaco))
 }
 

@@ -120,6 +120,11 @@ impl Files {
         }))
     }
 
+    /// The text as the user has it, if the file is open.
+    pub fn text(self, path: &str) -> Option<String> {
+        self.get(path).map(|file| file.text.get_untracked())
+    }
+
     fn get(self, path: &str) -> Option<OpenFile> {
         self.open.try_with_untracked(|open| open.get(path).cloned()).flatten()
     }

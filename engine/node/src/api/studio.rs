@@ -11,7 +11,8 @@ use axum::routing::{get, post};
 use axum::{Extension, Json, Router};
 use pipewright_protocol::studio::{
     self, Change, Check, Cluster, ClusterPage, Edited, Edits, EntityVersion, FileEdit, FileInfo,
-    FileText, Findings, Graph, Live, MergePipe, Preview, PreviewRequest, Project, Run, Save, Trust,
+    FileText, Findings, Graph, Live, MergePipe, Preview, PreviewRequest, Project, Run, Save, Texts,
+    Trust,
 };
 
 use super::{Failed, blocking};
@@ -28,6 +29,7 @@ pub(super) fn routes() -> Router<Arc<Node>> {
         .route("/project/live", post(live))
         .route("/files", get(files))
         .route("/files/{*path}", get(file).put(save))
+        .route("/texts", get(texts))
         .route("/edits", post(edits))
         .route("/check", post(check))
         .route("/graph", get(graph))
@@ -74,6 +76,10 @@ async fn live(
 
 async fn files(State(node): State<Arc<Node>>) -> Result<Json<Vec<FileInfo>>> {
     blocking(node, |node| Ok(Json(node.files()?))).await
+}
+
+async fn texts(State(node): State<Arc<Node>>) -> Result<Json<Texts>> {
+    blocking(node, |node| Ok(Json(node.texts()))).await
 }
 
 async fn file(State(node): State<Arc<Node>>, Path(path): Path<String>) -> Result<Json<FileText>> {

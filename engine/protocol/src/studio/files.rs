@@ -44,6 +44,15 @@ pub struct FileText {
     pub hash: String,
 }
 
+/// All of the config at once, for those who read it as a whole.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Texts {
+    /// The files that say something about the project, with their texts.
+    pub files: Vec<FileText>,
+    /// The paths of those of which it matters only that they are there.
+    pub others: Vec<String>,
+}
+
 /// Replaces a file.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Save {
