@@ -5,6 +5,8 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
+use fantoccini::actions::KeyAction::{self, Down, Pause, Up};
+use fantoccini::actions::{InputSource, KeyActions, MouseActions, PointerAction};
 use fantoccini::elements::Element;
 use fantoccini::key::Key;
 use fantoccini::{Client, ClientBuilder, Locator};
@@ -180,15 +182,50 @@ impl Window {
         }
     }
 
+    /// Moves the mouse onto the element with this text among those that a CSS
+    /// selector names, once it is there.
+    pub async fn point_at_text(&self, css: &str, text: &str) -> Result<()> {
+        let begin = Instant::now();
+        loop {
+            for element in self.client.find_all(Locator::Css(css)).await? {
+                if element.text().await.is_ok_and(|found| found.trim() == text) {
+                    let onto = PointerAction::MoveToElement {
+                        element,
+                        duration: Some(Duration::from_millis(50)),
+                        x: 0.0,
+                        y: 0.0,
+                    };
+                    let mouse = MouseActions::new("mouse".into()).then(onto);
+                    return Ok(self.client.perform_actions(mouse).await?);
+                }
+            }
+            if begin.elapsed() > PATIENCE {
+                bail!("no {css:?} with the text {text:?}");
+            }
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+    }
+
     /// Types into whatever has the focus.
     pub async fn type_text(&self, text: &str) -> Result<()> {
-        let focused = self.client.active_element().await?;
-        Ok(focused.send_keys(text).await?)
+        // As quick as fingers can be, which is slower than the page can follow.
+        let pause = Pause { duration: Duration::from_millis(15) };
+        let keys = |key| [Down { value: key }, Up { value: key }, pause.clone()];
+        self.press(text.chars().flat_map(keys)).await
     }
 
     /// Presses a key together with Control.
     pub async fn control(&self, key: char) -> Result<()> {
-        self.type_text(&format!("{}{key}{}", char::from(Key::Control), char::from(Key::Null))).await
+        let control = char::from(Key::Control);
+        let (down, up) = (|value| Down { value }, |value| Up { value });
+        self.press([down(control), down(key), up(key), up(control)]).await
+    }
+
+    /// Keys as a keyboard sends them: nothing is scrolled on the way.
+    async fn press(&self, keys: impl IntoIterator<Item = KeyAction>) -> Result<()> {
+        let keyboard = KeyActions::new("keyboard".into());
+        let keyboard = keys.into_iter().fold(keyboard, |keyboard, key| keyboard.then(key));
+        Ok(self.client.perform_actions(keyboard).await?)
     }
 
     /// Runs JavaScript in the page.

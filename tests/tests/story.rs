@@ -3,7 +3,7 @@
 #![allow(clippy::unwrap_used)]
 
 use std::io::{BufRead, BufReader};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -15,6 +15,14 @@ const PIPE: &str = "crm-company-enrich";
 /// Up, down and end as WebDriver writes them.
 const DOWN: &str = "\u{e015}";
 const END: &str = "\u{e010}";
+const ENTER: &str = "\u{e007}";
+const DELETE: &str = "\u{e017}";
+/// Parts of the editor. The first word of a line, which may be longer than
+/// the window is wide.
+const LINE: &str = ".monaco-editor .view-line span span";
+const FOCUSED: &str = ".suggest-widget.visible .monaco-list-row.focused";
+const SIGNATURE: &str = ".parameter-hints-widget.visible .signature";
+const FINDINGS: &str = "[data-testid=findings]";
 
 /// Opens the example, runs it, changes a rule and sees the preview change,
 /// saves and sees the file changed, and takes it all back.
@@ -45,7 +53,7 @@ async fn change_a_rule_and_take_it_back(window: &Window, project: &Path) -> Resu
     let before = std::fs::read_to_string(&file)?;
     let line =
         before.lines().position(|line| line.contains("[\"copy\", \"*\"]")).context("no copy")?;
-    window.click(".monaco-editor .view-line").await?;
+    window.click(LINE).await?;
     window.control('\u{e011}').await?;
     window.type_text(&DOWN.repeat(line)).await?;
     window.type_text(END).await?;
@@ -88,26 +96,107 @@ fn file_until(file: &Path, test: impl Fn(&str) -> bool) -> Result<String> {
     }
 }
 
+/// Writes a rule with what the editor offers, mends a slip as it proposes, and
+/// reads what a function does.
+async fn write_with_help(window: &Window, project: &Path) -> Result<()> {
+    window.click("[data-testid=trust]").await?;
+    window.click("[data-testid=run-all]").await?;
+    window.click("a[href='/pipes']").await?;
+    window.click_text("[data-testid=pipes] b", PIPE).await?;
+    window.until("[data-testid=pipe-state]", |text| text.contains("Finished")).await?;
+    window.until("[data-testid=result]", |text| text.contains("org-key")).await?;
+    let file = project.join(format!("pipes/{PIPE}.conf.json"));
+    let before = std::fs::read_to_string(&file)?;
+    let line =
+        before.lines().position(|line| line.contains("[\"copy\", \"*\"]")).context("no copy")?;
+    window.click(LINE).await?;
+    window.control('\u{e011}').await?;
+    window.type_text(&DOWN.repeat(line)).await?;
+    window.type_text(END).await?;
+
+    // A function is offered with its arguments, then the properties of the data.
+    window.type_text(ENTER).await?;
+    window.type_text("[\"add\", \"story\", [\"conc").await?;
+    window.until(FOCUSED, |text| text.starts_with("concat")).await?;
+    window.type_text(ENTER).await?;
+    window.until(SIGNATURE, |text| text.contains("[\"concat\", VALUES...]")).await?;
+    window.type_text(DELETE).await?;
+    window.type_text("\"_S.nam").await?;
+    window.until(FOCUSED, |text| text.contains("_S.name")).await?;
+    window.type_text(ENTER).await?;
+    window.type_text(END).await?;
+    window.type_text(",").await?;
+    window.until("[data-testid=result]", |text| text.contains("crm-company:story")).await?;
+
+    // A slip is named while one types, with what was meant, and mended.
+    window.type_text(ENTER).await?;
+    window.type_text("[\"add\", \"loud\", [\"uper\", \"_S.name\"]],").await?;
+    window.until(FINDINGS, |text| text.contains("did you mean \"upper\"?")).await?;
+    window.click(&format!("{FINDINGS} button")).await?;
+    window.control('.').await?;
+    window.until(".action-widget", |text| text.contains("Replace by \"upper\"")).await?;
+    window.type_text(ENTER).await?;
+    window.until("[data-testid=result]", |text| text.contains("crm-company:loud")).await?;
+
+    window.point_at_text(".view-line span span", "\"upper\"").await?;
+    window
+        .until(".monaco-hover:not(.hidden) .hover-contents", |text| {
+            text.contains("[\"upper\", VALUES]")
+        })
+        .await?;
+
+    window.control('s').await?;
+    let saved = file_until(&file, |text| text.contains("\"loud\""))?;
+    let written = "\n        [\"add\", \"story\", [\"concat\", \"_S.name\"]],\
+                   \n        [\"add\", \"loud\", [\"upper\", \"_S.name\"]],";
+    assert_eq!(saved.replacen(written, "", 1), before);
+    Ok(())
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn story_in_a_browser() {
-    let folder = example().unwrap();
-    let project = folder.path().join("crm-erp");
-    let mut serve = Process::start(
-        Command::new(program("pipewright").unwrap())
-            .args(["serve", "--port", "0"])
-            .arg(&project)
-            .env("PIPEWRIGHT_HOME", folder.path().join("home"))
-            .stdout(Stdio::piped()),
-    )
-    .unwrap();
-    let said = serve.child().stdout.take().unwrap();
-    let link = BufReader::new(said)
-        .lines()
-        .map_while(Result::ok)
-        .find_map(|line| line.strip_prefix("access link: ").map(str::to_owned))
+    let stage = Stage::serve().await;
+    change_a_rule_and_take_it_back(&stage.window, &stage.project()).await.unwrap();
+    stage.window.close().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn writing_with_help() {
+    let stage = Stage::serve().await;
+    write_with_help(&stage.window, &stage.project()).await.unwrap();
+    stage.window.close().await.unwrap();
+}
+
+/// The example, served, and a browser that looks at it.
+struct Stage {
+    window: Window,
+    folder: tempfile::TempDir,
+    _serve: Process,
+}
+
+impl Stage {
+    async fn serve() -> Stage {
+        let folder = example().unwrap();
+        let mut serve = Process::start(
+            Command::new(program("pipewright").unwrap())
+                .args(["serve", "--port", "0"])
+                .arg(folder.path().join("crm-erp"))
+                .env("PIPEWRIGHT_HOME", folder.path().join("home"))
+                .stdout(Stdio::piped()),
+        )
         .unwrap();
-    let window = Window::chromium().await.unwrap();
-    window.open(&link).await.unwrap();
-    change_a_rule_and_take_it_back(&window, &project).await.unwrap();
-    window.close().await.unwrap();
+        let said = serve.child().stdout.take().unwrap();
+        let link = BufReader::new(said)
+            .lines()
+            .map_while(Result::ok)
+            .find_map(|line| line.strip_prefix("access link: ").map(str::to_owned))
+            .unwrap();
+        let window = Window::chromium().await.unwrap();
+        window.open(&link).await.unwrap();
+        Stage { window, folder, _serve: serve }
+    }
+
+    fn project(&self) -> PathBuf {
+        self.folder.path().join("crm-erp")
+    }
 }

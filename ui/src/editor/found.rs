@@ -27,7 +27,7 @@ pub(super) fn found(file: Signal<Option<OpenFile>>) -> RwSignal<Vec<Diagnostic>>
         }
     };
     Effect::new(move |last: Option<Option<String>>| {
-        let Some(file) = file.get().filter(|_| language.ready()) else { return None };
+        let file = file.get().filter(|_| language.ready())?;
         file.text.track();
         cancel();
         let path = file.path.clone();

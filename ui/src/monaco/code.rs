@@ -334,7 +334,7 @@ pub fn Code(
 /// The screen of a file.
 fn place_of(live: Live, path: String) -> Place {
     let pipe = live.files.with_untracked(|files| {
-        let file = files.iter().find(|file| file.path == path)?;
+        let file = files.as_ref()?.iter().find(|file| file.path == path)?;
         file.component.clone().filter(|_| file.kind == FileKind::Pipe)
     });
     match pipe {

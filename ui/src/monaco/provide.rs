@@ -18,7 +18,9 @@ const ROOT: &str = "inmemory://project/";
 /// open.
 pub(super) fn register(monaco: &Monaco) {
     let languages = monaco.languages();
-    let triggers = ["\"", "[", ".", ":", ",", "(", " "].map(JsValue::from_str);
+    // Not what a line may end with: Enter there is a new line, and takes no
+    // offer.
+    let triggers = ["\"", ".", ":", "("].map(JsValue::from_str);
     languages.on_completion(
         LANGUAGE,
         &object(&[

@@ -19,7 +19,7 @@ const RULES: [(&str, &str); 9] = [
 ];
 
 /// Part of the editor, and the token of the design it is coloured with.
-const COLOURS: [(&str, &str); 34] = [
+const COLOURS: [(&str, &str); 44] = [
     ("editor.background", "--surface"),
     ("editor.foreground", "--text"),
     ("editorLineNumber.foreground", "--faint"),
@@ -45,7 +45,17 @@ const COLOURS: [(&str, &str); 34] = [
     ("editorHoverWidget.background", "--raised"),
     ("editorHoverWidget.border", "--line-strong"),
     ("editorSuggestWidget.background", "--raised"),
+    ("editorSuggestWidget.foreground", "--text"),
     ("editorSuggestWidget.selectedBackground", "--select"),
+    ("editorSuggestWidget.selectedForeground", "--text"),
+    ("editorSuggestWidget.selectedIconForeground", "--text"),
+    ("editorSuggestWidget.highlightForeground", "--accent"),
+    ("editorSuggestWidget.focusHighlightForeground", "--accent"),
+    ("editorActionList.background", "--raised"),
+    ("editorActionList.foreground", "--text"),
+    ("editorActionList.focusBackground", "--select"),
+    ("editorActionList.focusForeground", "--text"),
+    ("textLink.foreground", "--accent"),
     ("editorOverviewRuler.border", "--surface"),
     ("focusBorder", "--accent"),
     ("input.background", "--surface"),

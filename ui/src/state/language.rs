@@ -64,7 +64,7 @@ impl Language {
             language.version.update(|version| *version += u32::from(*version > 0));
         });
         Effect::new(move || {
-            let listed = live.files.get();
+            let Some(listed) = live.files.get() else { return };
             let client = client.clone();
             spawn_local(async move { language.follow(&client, files, &listed).await });
         });
@@ -89,7 +89,7 @@ impl Language {
                 texts.files.extend(text.ok());
             }
         }
-        if listed.is_empty() || self.version.is_disposed() {
+        if self.version.is_disposed() {
             return;
         }
         self.workspace.try_update_value(|workspace| {
