@@ -76,11 +76,17 @@ const STAGES: &[Stage] = &[
     },
     Stage {
         name: "tests",
-        about: "the tests; stories are told in a browser, with the screens built before",
+        about: "the tests; databases are real, and stories are told in a browser with the screens \
+                built before",
         needs: &[
             COMPILER,
             Need::program("chromium", "chromium"),
             Need::program("chromedriver", "chromium-driver"),
+            // The server's own programs are not on the path.
+            Need::file("/usr/lib/postgresql", "postgresql"),
+            Need::program("psql", "postgresql-client"),
+            Need::file("/usr/sbin/mariadbd", "mariadb-server"),
+            Need::program("mariadb", "mariadb-client"),
         ],
         named_only: false,
         run: runner::tests,

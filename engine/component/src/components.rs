@@ -3,7 +3,7 @@
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value as Json};
 
-use crate::{Failure, Sink, Source, Surroundings, Transform};
+use crate::{Failure, Sink, Source, Surroundings, System, Transform};
 
 /// What a source, transform or sink is built from.
 #[derive(Clone, Copy, Debug)]
@@ -62,6 +62,16 @@ pub trait Components: Send + Sync {
         setting: &Setting<'_>,
         surroundings: &Surroundings,
     ) -> Result<Option<Box<dyn Sink>>, Failure>;
+
+    /// A system by its id and effective config, to be asked for itself.
+    fn system(
+        &self,
+        _id: &str,
+        _config: &Map<String, Json>,
+        _surroundings: &Surroundings,
+    ) -> Result<Option<Box<dyn System>>, Failure> {
+        Ok(None)
+    }
 }
 
 /// No outside at all: for tests and for nodes that only move data within.

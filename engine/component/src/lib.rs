@@ -19,6 +19,7 @@ mod failure;
 mod sink;
 mod source;
 mod surroundings;
+mod system;
 mod transform;
 
 pub use batch::Batch;
@@ -30,4 +31,5 @@ pub use source::{Batches, Continuation, Coverage, ReadRequest, Reading, Source};
 pub use surroundings::{
     Access, Clock, FixedClock, NoVariables, Permission, Surroundings, SystemClock, Variables,
 };
+pub use system::{Offer, OfferKind, OfferedColumn, System};
 pub use transform::Transform;

@@ -395,7 +395,7 @@ mod tests {
         assert_eq!(of(Part::Source).len(), 19);
         assert_eq!(of(Part::Transform).len(), 15);
         assert_eq!(of(Part::Sink).len(), 17);
-        assert_eq!(of(Part::System).len(), 15);
+        assert_eq!(of(Part::System).len(), 16);
     }
 
     #[test]

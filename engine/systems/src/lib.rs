@@ -3,33 +3,53 @@
 //! [`Systems`] builds the sources and sinks that reach beyond the node, by the
 //! `type` in their config. Where something lies and how to sign in is the
 //! business of `url`; how calls are made of `http`; what the bytes mean of the
-//! folders named after the formats (`csv`, `json`).
+//! folders named after the formats (`csv`, `json`). Databases are the business
+//! of `sql`.
 //!
 //! Architecture invariant: this is the only room on the data path that makes
-//! HTTP calls, and each call is asked for first ([`Surroundings::access`]).
+//! HTTP calls and talks to databases, and each call is asked for first ([`Surroundings::access`]).
 //! Files below the project folder belong to the project and may always be read.
 
 pub mod charset;
 pub mod csv;
+mod files;
 mod http;
 mod json;
+mod plain;
 mod properties;
 mod secrets;
+mod sql;
 mod url;
+mod waiting;
 
 use std::sync::Arc;
 
-use pipewright_component::{Components, Failure, Setting, Sink, Source, Surroundings, Transform};
+use pipewright_component::{
+    Components, Failure, Setting, Sink, Source, Surroundings, System, Transform,
+};
 use serde_json::{Map, Value as Json};
 
 use crate::http::Http;
+use crate::sql::{Connections, SqlSink, SqlSource, SqlSystem};
 use crate::url::UrlSystem;
+use crate::waiting::Waiting;
 
 /// The components that talk to the outside, and what outlives their runs:
 /// connections and access tokens. One per node.
-#[derive(Clone, Default)]
+#[derive(Clone)]
 pub struct Systems {
     http: Arc<Http>,
+    databases: Arc<Connections>,
+}
+
+impl Default for Systems {
+    fn default() -> Systems {
+        let waiting = Arc::new(Waiting::default());
+        Systems {
+            http: Arc::new(Http::new(waiting.clone())),
+            databases: Arc::new(Connections::new(waiting)),
+        }
+    }
 }
 
 impl Systems {
@@ -38,19 +58,23 @@ impl Systems {
         Systems::default()
     }
 
-    /// Tries to reach a system without running a pipe: `id` and its effective
-    /// config. Says what was found, in one line for a person.
-    ///
-    /// # Errors
-    /// Like a source's: the system cannot be reached, refuses, or its config
-    /// is wrong.
-    pub fn probe(
+    fn database(
         &self,
-        id: &str,
-        config: &Map<String, Json>,
+        setting: &Setting<'_>,
         surroundings: &Surroundings,
-    ) -> Result<String, Failure> {
-        UrlSystem::new(&self.http, Some((id, config)), surroundings, "$")?.probe()
+    ) -> Result<SqlSystem, Failure> {
+        let path = format!("{}.system", setting.path);
+        let Some((id, config)) = setting.system else {
+            return Err(Failure::config(path, "is missing: name a SQL system"));
+        };
+        SqlSystem::new(&self.databases, id, config, surroundings, setting.path).ok_or_else(|| {
+            let kind = config.get("type").and_then(Json::as_str).unwrap_or_default();
+            let message = format!(
+                "system \"{id}\" is a \"{kind}\"; a \"system:postgresql\", \"system:mysql\" or \
+                 \"system:sqlite\" is needed here"
+            );
+            Failure::config(path, message)
+        })
     }
 }
 
@@ -64,6 +88,7 @@ impl Components for Systems {
         Ok(Some(match setting.kind() {
             "csv" => Box::new(csv::CsvSource::new(setting, system()?)?),
             "json" => Box::new(json::JsonSource::new(setting, system()?)?),
+            "sql" => Box::new(SqlSource::new(setting, self.database(setting, surroundings)?)?),
             _ => return Ok(None),
         }))
     }
@@ -84,7 +109,24 @@ impl Components for Systems {
         let system = || UrlSystem::new(&self.http, setting.system, surroundings, setting.path);
         Ok(Some(match setting.kind() {
             "json" => Box::new(json::JsonSink::new(setting, system()?)?),
+            "sql" => Box::new(SqlSink::new(setting, self.database(setting, surroundings)?)?),
             _ => return Ok(None),
         }))
+    }
+
+    fn system(
+        &self,
+        id: &str,
+        config: &Map<String, Json>,
+        surroundings: &Surroundings,
+    ) -> Result<Option<Box<dyn System>>, Failure> {
+        if let Some(database) = SqlSystem::new(&self.databases, id, config, surroundings, "$") {
+            return Ok(Some(Box::new(database)));
+        }
+        if UrlSystem::is_kind(config) {
+            let system = UrlSystem::new(&self.http, Some((id, config)), surroundings, "$")?;
+            return Ok(Some(Box::new(system)));
+        }
+        Ok(None)
     }
 }

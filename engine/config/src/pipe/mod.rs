@@ -254,7 +254,7 @@ impl PartialEq for Fragment {
 pub struct Obstacle {
     /// Where it stands.
     pub origin: Origin,
-    /// What it is, for people: `sources of type "sql" do not run here yet`.
+    /// What it is, for people: `sources of type "ldap" do not run here yet`.
     pub why: String,
 }
 

@@ -7,19 +7,16 @@ pub(crate) mod oauth2;
 
 use std::collections::HashMap;
 use std::future::Future;
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use pipewright_component::{Cancel, Failure};
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 use reqwest::{Certificate, Client, Method, Proxy, StatusCode, Url};
-use tokio::runtime::Runtime;
 
+use crate::waiting::{NotWaited, Waiting};
 pub(crate) use body::Body;
 pub(crate) use fault::{CallError, Fault};
-
-/// How often a waiting call looks whether its run was stopped.
-const LOOK: Duration = Duration::from_millis(50);
 
 /// The largest answer that is read whole, such as an error or a token.
 const SMALL_ANSWER: usize = 64 << 10;
@@ -63,12 +60,16 @@ pub(crate) struct Answer {
 /// Connections and tokens, shared by all components of a node.
 #[derive(Default)]
 pub(crate) struct Http {
-    runtime: OnceLock<Runtime>,
+    waiting: Arc<Waiting>,
     clients: Mutex<HashMap<Connection, Client>>,
     tokens: Mutex<HashMap<oauth2::Grant, oauth2::Token>>,
 }
 
 impl Http {
+    pub(crate) fn new(waiting: Arc<Waiting>) -> Http {
+        Http { waiting, ..Http::default() }
+    }
+
     /// Makes a call and waits for the head of the answer.
     pub(crate) fn call(
         self: &Arc<Self>,
@@ -99,33 +100,11 @@ impl Http {
         Ok(Answer { headers, body })
     }
 
-    /// Waits for something, unless the run is stopped first. What begins to
-    /// run when it is made, not when it is awaited, belongs in an `async` block.
+    /// Waits for something, unless the run is stopped first.
     fn wait<F: Future>(&self, cancel: &Cancel, what: F) -> Result<F::Output, Fault> {
-        let runtime = match self.runtime.get() {
-            Some(runtime) => runtime,
-            None => {
-                let fresh = tokio::runtime::Builder::new_multi_thread()
-                    .worker_threads(1)
-                    .thread_name("http")
-                    .enable_all()
-                    .build()
-                    .map_err(|error| Fault::Unreachable(error.to_string()))?;
-                self.runtime.get_or_init(|| fresh)
-            }
-        };
-        runtime.block_on(async {
-            let mut what = std::pin::pin!(what);
-            loop {
-                if cancel.is_stopped() {
-                    return Err(Fault::Stopped);
-                }
-                tokio::select! {
-                    biased;
-                    done = &mut what => return Ok(done),
-                    () = tokio::time::sleep(LOOK) => {}
-                }
-            }
+        self.waiting.wait(cancel, what).map_err(|why| match why {
+            NotWaited::Stopped => Fault::Stopped,
+            NotWaited::NoThreads(reason) => Fault::Unreachable(reason),
         })
     }
 
@@ -145,16 +124,6 @@ impl Http {
 
     fn tokens(&self) -> std::sync::MutexGuard<'_, HashMap<oauth2::Grant, oauth2::Token>> {
         self.tokens.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl Drop for Http {
-    fn drop(&mut self) {
-        // The node may be taken down from within another runtime, where
-        // waiting for threads is not allowed.
-        if let Some(runtime) = self.runtime.take() {
-            runtime.shutdown_background();
-        }
     }
 }
 

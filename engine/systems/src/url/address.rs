@@ -1,6 +1,6 @@
 //! From `url_pattern` and `url` to where something lies.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use reqwest::Url;
 
@@ -118,23 +118,6 @@ pub(crate) fn shown(text: &str) -> String {
     }
 }
 
-/// Where a path leads, and whether that is inside the project folder.
-///
-/// Links are followed before the question is answered, so that neither `..`
-/// nor a link leads out unseen.
-pub(crate) fn place_in(folder: Option<&Path>, path: &Path) -> std::io::Result<(PathBuf, bool)> {
-    let full = match folder {
-        Some(folder) => folder.join(path),
-        None => path.to_owned(),
-    };
-    let full = full.canonicalize()?;
-    let inside = match folder {
-        Some(folder) => full.starts_with(folder.canonicalize()?),
-        None => false,
-    };
-    Ok((full, inside))
-}
-
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
@@ -175,26 +158,5 @@ mod tests {
         assert_eq!(shown("https://me:pass@x.example/a?token=1"), "https://x.example/a");
         assert_eq!(shown("https://$SECRET(a):$SECRET(b)@x.example/a@b"), "https://x.example/a@b");
         assert_eq!(shown("file:data/a.csv"), "file:data/a.csv");
-    }
-
-    #[test]
-    fn what_leads_out_of_the_folder_is_outside() {
-        let root = tempfile::tempdir().unwrap();
-        let project = root.path().join("project");
-        std::fs::create_dir_all(project.join("data")).unwrap();
-        std::fs::write(project.join("data/a.csv"), "").unwrap();
-        std::fs::write(root.path().join("b.csv"), "").unwrap();
-        let inside = |path: &str| place_in(Some(&project), Path::new(path)).unwrap().1;
-        assert!(inside("data/a.csv"));
-        assert!(inside("data/../data/a.csv"));
-        assert!(!inside("../b.csv"));
-        assert!(!inside(root.path().join("b.csv").to_str().unwrap()));
-        #[cfg(unix)]
-        {
-            std::os::unix::fs::symlink(root.path().join("b.csv"), project.join("link.csv"))
-                .unwrap();
-            assert!(!inside("link.csv"));
-        }
-        assert!(place_in(Some(&project), Path::new("none.csv")).is_err());
     }
 }

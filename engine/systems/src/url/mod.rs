@@ -13,10 +13,11 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use pipewright_component::{Failure, Surroundings};
+use pipewright_component::{Failure, Offer, Surroundings, System};
 use reqwest::header::{AUTHORIZATION, HeaderMap};
 use reqwest::{Method, StatusCode, Url};
 
+use crate::files;
 use crate::http::oauth2::{Asking, Grant};
 use crate::http::{self, Answer, Body, Call, CallError, Connection, Http, Place};
 use crate::properties::{Config, Properties};
@@ -49,20 +50,25 @@ pub(crate) struct Opened {
 }
 
 impl UrlSystem {
+    /// Whether this is the config of a URL system.
+    pub(crate) fn is_kind(config: &Config) -> bool {
+        matches!(config.get("type").and_then(|kind| kind.as_str()), Some("system:url" | "url"))
+    }
+
     pub(crate) fn new(
         http: &Arc<Http>,
         system: Option<(&str, &Config)>,
         surroundings: &Surroundings,
         path: &str,
     ) -> Result<UrlSystem, Failure> {
-        if let Some((id, config)) = system {
+        if let Some((id, config)) = system
+            && !UrlSystem::is_kind(config)
+        {
             let kind = config.get("type").and_then(|kind| kind.as_str()).unwrap_or_default();
-            if !matches!(kind, "system:url" | "url") {
-                return Err(Failure::config(
-                    format!("{path}.system"),
-                    format!("system \"{id}\" is a \"{kind}\"; a \"system:url\" is needed here"),
-                ));
-            }
+            return Err(Failure::config(
+                format!("{path}.system"),
+                format!("system \"{id}\" is a \"{kind}\"; a \"system:url\" is needed here"),
+            ));
         }
         Ok(UrlSystem {
             http: http.clone(),
@@ -187,7 +193,7 @@ impl UrlSystem {
     }
 
     /// What is found at the system's own address.
-    pub(crate) fn probe(&self) -> Result<String, Failure> {
+    fn probe(&self) -> Result<String, Failure> {
         let root = self.base()?.root().unwrap_or_default();
         let target = self.locate(&root)?;
         match &target.address {
@@ -216,21 +222,12 @@ impl UrlSystem {
     }
 
     fn file(&self, path: &Path, shown: &str) -> Result<(std::path::PathBuf, bool), Failure> {
-        let folder = self.surroundings.folder.as_deref();
-        if folder.is_none() && path.is_relative() {
-            let message = format!("{shown} is relative to the project folder, but none is open");
-            return Err(Failure::config(self.path_of("url"), message));
-        }
-        address::place_in(folder, path).map_err(|error| self.no_file(shown, &error))
+        files::place(self.surroundings.folder.as_deref(), path, false)
+            .map_err(|error| self.no_file(shown, &error))
     }
 
     fn no_file(&self, shown: &str, error: &io::Error) -> Failure {
-        let message = match error.kind() {
-            io::ErrorKind::NotFound => format!("there is no file {shown}"),
-            io::ErrorKind::PermissionDenied => format!("{shown} may not be read"),
-            _ => format!("{shown}: {error}"),
-        };
-        Failure::config(self.path_of("url"), message)
+        Failure::config(self.path_of("url"), files::said(shown, error))
     }
 
     fn open_file(&self, path: &Path, shown: &str) -> Result<Opened, Failure> {
@@ -406,6 +403,17 @@ impl UrlSystem {
             scope: properties.texts("scope")?.map(|scopes| scopes.join(" ")),
             extra,
         }))
+    }
+}
+
+impl System for UrlSystem {
+    fn test(&mut self) -> Result<String, Failure> {
+        self.probe()
+    }
+
+    fn offers(&mut self) -> Result<Vec<Offer>, Failure> {
+        // Neither a folder nor a web server says what it has.
+        Ok(Vec::new())
     }
 }
 

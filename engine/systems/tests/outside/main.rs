@@ -7,6 +7,7 @@ mod json_sink;
 mod json_source;
 mod render;
 mod server;
+mod sql;
 mod url_system;
 
 use std::path::Path;

@@ -184,7 +184,8 @@ fn a_connection_can_be_tried_without_a_run() {
     });
     let systems = Systems::new();
     let probe = |system: &Json, surroundings: &Surroundings| {
-        systems.probe("sys", object(system), surroundings).map_err(|failure| failure.to_string())
+        let system = systems.system("sys", object(system), surroundings);
+        system.and_then(|system| system.unwrap().test()).map_err(|failure| failure.to_string())
     };
     let known = url_system(&format!("{}/api/%s", server.url));
     assert!(probe(&known, &live()).unwrap().contains("answers"));

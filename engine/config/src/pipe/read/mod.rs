@@ -220,7 +220,7 @@ impl Reader<'_, '_> {
     }
 }
 
-/// `sources of type "sql" do not run here yet`
+/// `sources of type "ldap" do not run here yet`
 pub(crate) fn not_yet(part: Part, name: &str) -> String {
     format!("{}s of type \"{name}\" do not run here yet", part.name())
 }

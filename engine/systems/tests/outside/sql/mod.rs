@@ -1,0 +1,7 @@
+//! SQL systems against real databases.
+
+mod connections;
+pub(crate) mod databases;
+mod reading;
+mod types;
+mod writing;
