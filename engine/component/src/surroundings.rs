@@ -1,5 +1,6 @@
 //! What the node lends a component for one run.
 
+use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -39,7 +40,7 @@ impl Access {
 }
 
 /// The time. Components never read the clock of the machine themselves.
-pub trait Clock: Send + Sync {
+pub trait Clock: fmt::Debug + Send + Sync {
     /// Microseconds since 1970.
     fn now(&self) -> i64;
 

@@ -14,7 +14,7 @@ use pipewright_sync::merge::Explanation;
 
 use crate::Node;
 use crate::api::Failed;
-use crate::node::Loaded;
+use crate::loaded::Loaded;
 use crate::wire;
 
 /// From how many members on a cluster deserves a look.

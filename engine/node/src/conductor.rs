@@ -1,55 +1,60 @@
-//! Runs pipes, one after the other, on a thread of its own.
+//! Runs pipes, one after the other.
 //!
-//! What is to run is marked in a [`Flow`]; the thread takes pipes from it in
-//! the order of the flow and sleeps when nothing is marked. A pipe never runs
-//! twice at once: there is one thread, and the flow knows what runs.
+//! What is to run, and when, is kept in an [`Agenda`]. Whoever works for the
+//! conductor takes pipes from it in the order of the flow; its own thread
+//! sleeps until something is marked or the next pipe is due. A pipe never runs
+//! twice at once: there is one worker at a time, and the flow knows what runs.
 
-use std::collections::BTreeSet;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
-use pipewright_component::Cancel;
+use pipewright_component::{Cancel, Clock};
 use pipewright_entity::Text;
-use pipewright_pump::{Flow, FlowPipe, Report, RunRequest};
+use pipewright_pump::{Agenda, FlowPipe, Remembered, Report, RunRequest, Timing};
+use pipewright_store::Batch;
 
-/// Runs one pipe and says what became of it; `None` if there is no such pipe.
-pub(crate) type Runner = dyn Fn(&Text, RunRequest, Cancel) -> Option<Report> + Send + Sync;
+/// Runs pipes for the conductor.
+pub(crate) trait Runner: Send + Sync {
+    /// Runs one pipe and says what became of it; `None` if it cannot be run.
+    fn run(&self, pipe: &Text, request: RunRequest, cancel: Cancel) -> Option<Report>;
+
+    /// The run is over, and what it changed is marked.
+    fn ended(&self, pipe: &Text, report: Option<&Report>);
+}
 
 /// What is to run, and what runs.
 pub(crate) struct Conductor {
     state: Mutex<State>,
     changed: Condvar,
+    clock: Arc<dyn Clock>,
+    /// Held by who works.
+    working: Mutex<()>,
 }
 
-#[derive(Default)]
 struct State {
-    flow: Flow,
-    /// What the flow is made of, to make it again without marks.
-    pipes: Vec<FlowPipe>,
-    /// Marked pipes that are to run in full.
-    full: BTreeSet<Text>,
+    agenda: Agenda,
     running: Option<(Text, Cancel)>,
     closed: bool,
 }
 
-impl State {
-    /// Makes the flow anew; of what was marked, the pipes that `keep` names
-    /// stay so, as far as they are still there.
-    fn remake(&mut self, keep: impl Fn(&str) -> bool) {
-        let mut flow = Flow::new(self.pipes.clone());
-        for pipe in self.flow.marked().filter(|pipe| keep(pipe)) {
-            flow.mark(pipe);
-        }
-        self.flow = flow;
-    }
-}
+/// The thread looks at the clock again after this long at the latest: it may
+/// have been set, or the machine may have slept.
+const LOOK: Duration = Duration::from_secs(60);
 
 impl Conductor {
-    pub(crate) fn new() -> Arc<Conductor> {
-        Arc::new(Conductor { state: Mutex::default(), changed: Condvar::new() })
+    pub(crate) fn new(clock: Arc<dyn Clock>) -> Arc<Conductor> {
+        let chance = || uuid::Uuid::new_v4().as_u128() as f64 / u128::MAX as f64;
+        let state = State { agenda: Agenda::new(chance), running: None, closed: false };
+        Arc::new(Conductor {
+            state: Mutex::new(state),
+            changed: Condvar::new(),
+            clock,
+            working: Mutex::default(),
+        })
     }
 
     /// Starts the thread, which ends when the conductor is closed.
-    pub(crate) fn start(self: &Arc<Conductor>, runner: Box<Runner>) -> std::io::Result<()> {
+    pub(crate) fn start(self: &Arc<Conductor>, runner: Box<dyn Runner>) -> std::io::Result<()> {
         let conductor = self.clone();
         std::thread::Builder::new()
             .name("pipes".into())
@@ -57,52 +62,54 @@ impl Conductor {
             .map(drop)
     }
 
-    /// Replaces the flow after a change of config. What was marked stays so,
+    /// Replaces the pipes after a change of config. What was marked stays so,
     /// as far as it is still there.
-    pub(crate) fn set_pipes(&self, pipes: Vec<FlowPipe>) {
-        let mut state = self.lock();
-        state.pipes = pipes;
-        state.remake(|_| true);
-        self.changed.notify_all();
+    pub(crate) fn set_pipes(&self, pipes: Vec<(FlowPipe, Timing, Remembered)>) {
+        self.change(|state, now| state.agenda.set_pipes(pipes, now));
     }
 
-    /// Marks pipes to run; all that may run when `pipes` is empty. Gives those
-    /// that there are not.
+    /// From now on pipes run by themselves.
+    pub(crate) fn open(&self) {
+        self.change(|state, now| state.agenda.open(now));
+    }
+
+    /// From now on nothing runs; what runs is stopped.
+    pub(crate) fn shut(&self) {
+        self.change(|state, _| {
+            state.agenda.close();
+            if let Some((_, cancel)) = &state.running {
+                cancel.stop();
+            }
+        });
+    }
+
+    /// What was held may be done now.
+    pub(crate) fn release(&self) {
+        self.change(|state, now| state.agenda.release(now));
+    }
+
+    /// Marks pipes to run; all that run by themselves when `pipes` is empty.
+    /// Gives those that there are not.
     pub(crate) fn mark(&self, pipes: &[String], full: bool) -> Vec<String> {
-        let mut state = self.lock();
-        let mut unknown = Vec::new();
-        if pipes.is_empty() {
-            state.flow.mark_all();
-            if full {
-                let all: Vec<Text> = state.flow.order().into_iter().cloned().collect();
-                state.full.extend(all);
+        self.change(|state, _| {
+            if pipes.is_empty() {
+                state.agenda.mark_all(full);
             }
-        }
-        for pipe in pipes {
-            if state.flow.mark(pipe) {
-                if full {
-                    state.full.insert(Text::new(pipe));
-                }
-            } else {
-                unknown.push(pipe.clone());
-            }
-        }
-        self.changed.notify_all();
-        unknown
+            pipes.iter().filter(|pipe| !state.agenda.mark(pipe, full)).cloned().collect()
+        })
     }
 
     /// Stops the pipes, running or marked; all of them when `pipes` is empty.
     pub(crate) fn stop(&self, pipes: &[String]) {
-        let mut state = self.lock();
         let named = |pipe: &str| pipes.is_empty() || pipes.iter().any(|name| name == pipe);
-        if let Some((pipe, cancel)) = &state.running
-            && named(pipe)
-        {
-            cancel.stop();
-        }
-        state.remake(|pipe| !named(pipe));
-        state.full.retain(|pipe| !named(pipe));
-        self.changed.notify_all();
+        self.change(|state, now| {
+            if let Some((pipe, cancel)) = &state.running
+                && named(pipe)
+            {
+                cancel.stop();
+            }
+            state.agenda.unmark(named, now);
+        });
     }
 
     /// Whether a pipe runs now.
@@ -110,42 +117,90 @@ impl Conductor {
         self.lock().running.as_ref().is_some_and(|(running, _)| running == pipe)
     }
 
+    /// When a pipe is to run by itself next.
+    pub(crate) fn due(&self, pipe: &str) -> Option<i64> {
+        self.lock().agenda.due(pipe)
+    }
+
+    /// When the next pipe is due; `None` when none is unless something
+    /// changes.
+    pub(crate) fn next_due(&self) -> Option<i64> {
+        self.lock().agenda.next_due()
+    }
+
+    /// Notes the times of a pipe that outlive a restart. Whether there are any.
+    pub(crate) fn remember(&self, pipe: &str, batch: &mut Batch) -> bool {
+        self.lock().agenda.remember(pipe, batch)
+    }
+
     /// Ends the thread; a run is stopped at the end of its batch.
     pub(crate) fn close(&self) {
-        let mut state = self.lock();
-        state.closed = true;
-        if let Some((_, cancel)) = &state.running {
-            cancel.stop();
-        }
+        self.change(|state, _| {
+            state.closed = true;
+            if let Some((_, cancel)) = &state.running {
+                cancel.stop();
+            }
+        });
+    }
+
+    /// Runs on the caller's thread what is marked or due now, and what that
+    /// marks.
+    pub(crate) fn run_due(&self, runner: &dyn Runner) {
+        while self.step(runner) {}
+    }
+
+    fn change<T>(&self, change: impl FnOnce(&mut State, i64) -> T) -> T {
+        let result = change(&mut self.lock(), self.clock.now());
         self.changed.notify_all();
+        result
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn work(&self, runner: &Runner) {
+    fn work(&self, runner: &dyn Runner) {
         loop {
+            while self.step(runner) {}
             let mut state = self.lock();
-            let (pipe, cancel, request) = loop {
-                if state.closed {
-                    return;
+            // Something may have been marked since.
+            if state.closed {
+                return;
+            }
+            if !state.agenda.is_idle() {
+                continue;
+            }
+            match state.agenda.next_due().map(|due| due - self.clock.now()) {
+                Some(left) if left <= 0 => {}
+                Some(left) => {
+                    let left = Duration::from_micros(left.unsigned_abs()).min(LOOK);
+                    drop(self.changed.wait_timeout(state, left));
                 }
-                if let Some(pipe) = state.flow.next() {
-                    let cancel = Cancel::new();
-                    let full = state.full.remove(&pipe);
-                    state.running = Some((pipe.clone(), cancel.clone()));
-                    break (pipe, cancel, RunRequest { full });
+                None => {
+                    state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
+                    drop(state);
                 }
-                state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
-            };
-            drop(state);
-            let report = runner(&pipe, request, cancel);
-            let mut state = self.lock();
-            state.running = None;
-            let changed = report.map(|report| report.changed).unwrap_or_default();
-            state.flow.finished(&pipe, changed.iter().map(Text::as_str));
-            self.changed.notify_all();
+            }
         }
+    }
+
+    /// Runs the next pipe. Whether there was one.
+    fn step(&self, runner: &dyn Runner) -> bool {
+        let _working = self.working.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut state = self.lock();
+        if state.closed {
+            return false;
+        }
+        let Some((pipe, request)) = state.agenda.next(self.clock.now()) else { return false };
+        let cancel = Cancel::new();
+        state.running = Some((pipe.clone(), cancel.clone()));
+        drop(state);
+        let report = runner.run(&pipe, request, cancel);
+        let mut state = self.lock();
+        state.running = None;
+        state.agenda.finished(&pipe, report.as_ref(), self.clock.now());
+        drop(state);
+        runner.ended(&pipe, report.as_ref());
+        true
     }
 }

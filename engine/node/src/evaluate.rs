@@ -11,7 +11,8 @@ use pipewright_store::Select;
 
 use crate::Node;
 use crate::api::Failed;
-use crate::node::{Loaded, NodeError, plan_of};
+use crate::loaded::{Loaded, plan_of};
+use crate::node::NodeError;
 
 /// Where in a pipe the entities are taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,17 +1,15 @@
 //! A node: a project folder, a store, and what runs between them.
 
-use std::collections::BTreeMap;
-use std::fmt;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
-use pipewright_component::{Access, Permission};
-use pipewright_config::{self as config, Problem, Project, flow};
-use pipewright_dtl::Severity;
-use pipewright_entity::{Text, Value};
+use pipewright_component::{Access, Clock, Permission, SystemClock};
+use pipewright_config::pipe::Mode;
+use pipewright_config::{self as config, Problem, Project};
+use pipewright_entity::Text;
 use pipewright_protocol::studio::{self, Edited, Edits, FileInfo, FileText, Role, Texts};
-use pipewright_pump::{FlowPipe, Plan};
 use pipewright_store::{Store, StoreError};
 use pipewright_systems::Systems;
 
@@ -20,6 +18,7 @@ use crate::api::Failed;
 use crate::conductor::Conductor;
 use crate::events::Hub;
 use crate::folder::{Folder, text_hash};
+use crate::loaded::{Loaded, load, load_changed};
 use crate::settings::{Settings, SettingsError};
 
 /// The folder below a project that is the program's own: the store, and what
@@ -42,6 +41,8 @@ pub struct Options {
     /// The settings that know which folders are trusted; those of the user
     /// when `None`.
     pub settings: Option<Settings>,
+    /// The time that pipes run by.
+    pub clock: Arc<dyn Clock>,
 }
 
 impl Options {
@@ -54,6 +55,7 @@ impl Options {
             read_outside: Permission::Held,
             write_outside: Permission::Held,
             settings: None,
+            clock: Arc::new(SystemClock),
         }
     }
 
@@ -107,49 +109,12 @@ pub struct Node {
     hub: Arc<Hub>,
     pub(crate) conductor: Arc<Conductor>,
     loaded: RwLock<Arc<Loaded>>,
+    /// The pipes that someone has switched off.
+    disabled: RwLock<BTreeSet<Text>>,
     /// Held while config changes: one change after the other.
     changing: Mutex<()>,
     trusted: AtomicBool,
     live: AtomicBool,
-}
-
-/// The project as it was last read, and what was made of it.
-pub(crate) struct Loaded {
-    pub(crate) project: Project,
-    pub(crate) flow: flow::Graph,
-    /// The pipes that can run, and for the others why not.
-    pub(crate) plans: BTreeMap<Text, Result<Arc<Plan>, Unrunnable>>,
-    pub(crate) problems: Vec<Problem>,
-    pub(crate) metadata: Value,
-}
-
-/// Why a pipe cannot run.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Unrunnable {
-    /// It uses something that the documentation knows and this program does
-    /// not yet.
-    NotYet(String),
-    /// Its config is wrong.
-    Broken(String),
-}
-
-impl fmt::Display for Unrunnable {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Unrunnable::NotYet(why) | Unrunnable::Broken(why) => f.write_str(why),
-        }
-    }
-}
-
-impl Loaded {
-    /// The plan of a pipe, or why there is none.
-    pub(crate) fn plan(&self, pipe: &str) -> Result<Arc<Plan>, String> {
-        match self.plans.get(pipe) {
-            Some(Ok(plan)) => Ok(plan.clone()),
-            Some(Err(why)) => Err(why.to_string()),
-            None => Err(format!("there is no pipe {pipe:?}")),
-        }
-    }
 }
 
 impl Node {
@@ -170,7 +135,8 @@ impl Node {
             folder: Folder::new(&options.folder),
             live: AtomicBool::new(options.write_outside == Permission::Live),
             loaded: RwLock::new(Arc::new(load(project))),
-            conductor: Conductor::new(),
+            disabled: RwLock::default(),
+            conductor: Conductor::new(options.clock.clone()),
             systems: Systems::new(),
             changing: Mutex::default(),
             trusted: AtomicBool::new(trusted),
@@ -181,6 +147,10 @@ impl Node {
             options,
         });
         node.remember_config(&node.loaded(), "the folder was opened")?;
+        node.plan_runs()?;
+        if trusted {
+            node.conductor.open();
+        }
         node.publish();
         Ok(node)
     }
@@ -241,8 +211,9 @@ impl Node {
     pub fn set_trusted(&self, trusted: bool) -> Result<(), SettingsError> {
         self.settings.trust(&self.options.folder, trusted)?;
         self.trusted.store(trusted, Ordering::Release);
-        if !trusted {
-            self.conductor.stop(&[]);
+        match trusted {
+            true => self.conductor.open(),
+            false => self.conductor.shut(),
         }
         self.publish();
         Ok(())
@@ -252,6 +223,9 @@ impl Node {
     /// a node starts with writes held.
     pub fn set_live(&self, live: bool) {
         self.live.store(live, Ordering::Release);
+        if live {
+            self.conductor.release();
+        }
         self.publish();
     }
 
@@ -363,6 +337,7 @@ impl Node {
         let loaded = Arc::new(load_changed(before.project.with(changes), &before));
         *self.loaded.write().unwrap_or_else(PoisonError::into_inner) = loaded.clone();
         self.remember_config(&loaded, why)?;
+        self.plan_runs()?;
         self.hub.config(told);
         self.publish();
         Ok(())
@@ -373,7 +348,7 @@ impl Node {
     fn remember_config(&self, loaded: &Loaded, why: &str) -> Result<(), NodeError> {
         use pipewright_entity::Entity;
         use pipewright_store::{Write, names};
-        let mut batch = self.store.batch(crate::time::now());
+        let mut batch = self.store.batch(self.now());
         batch.set_run(why);
         let pipes = loaded.project.pipes().map(|pipe| (&pipe.id, &pipe.origin));
         let systems = loaded.project.systems().map(|system| (&system.id, &system.origin));
@@ -405,12 +380,41 @@ impl Node {
         crate::picture::draw(&loaded.project, &loaded.flow, &loaded.problems)
     }
 
-    /// Tells listeners and the conductor how things are after a change.
-    fn publish(&self) {
+    /// The time that pipes run by, in microseconds since 1970.
+    pub(crate) fn now(&self) -> i64 {
+        self.options.clock.now()
+    }
+
+    pub(crate) fn clock(&self) -> Arc<dyn Clock> {
+        self.options.clock.clone()
+    }
+
+    /// Tells the conductor which pipes there are and when they run.
+    pub(crate) fn plan_runs(&self) -> Result<(), StoreError> {
         let loaded = self.loaded();
-        let pipes: Vec<FlowPipe> =
-            loaded.plans.values().flatten().map(|plan| plan.flow_pipe()).collect();
+        let reader = self.store.reader()?;
+        let disabled = crate::pump::disabled(&reader)?;
+        let mut pipes = Vec::with_capacity(loaded.plans.len());
+        for plan in loaded.plans.values().flatten() {
+            let mut pipe = plan.flow_pipe();
+            if pipe.mode == Mode::Scheduled && disabled.contains(plan.id()) {
+                pipe.mode = Mode::Manual;
+            }
+            pipes.push((pipe, plan.timing(), plan.remembered(&reader)?));
+        }
         self.conductor.set_pipes(pipes);
+        *self.disabled.write().unwrap_or_else(PoisonError::into_inner) = disabled;
+        Ok(())
+    }
+
+    /// Whether someone has switched a pipe off.
+    pub(crate) fn is_disabled(&self, pipe: &str) -> bool {
+        self.disabled.read().unwrap_or_else(PoisonError::into_inner).contains(pipe)
+    }
+
+    /// Tells listeners how things are after a change.
+    pub(crate) fn publish(&self) {
+        let loaded = self.loaded();
         self.hub.project(self.project(Role::Admin));
         crate::status::publish(self, &loaded);
     }
@@ -458,57 +462,4 @@ fn keep_out_of_git(folder: &Path, store: &Path) -> Result<(), NodeError> {
         std::fs::write(&ignore, "/store/\n").map_err(io(&ignore))?;
     }
     Ok(())
-}
-
-fn load(project: Project) -> Loaded {
-    let plans = project.pipes().map(|pipe| (pipe.id.clone(), plan_of(&project, pipe))).collect();
-    assemble(project, plans)
-}
-
-/// Compiles what changed and keeps the rest.
-fn load_changed(project: Project, before: &Loaded) -> Loaded {
-    let same_surroundings = project.metadata().original() == before.project.metadata().original();
-    let plans = project.pipes().map(|pipe| {
-        let known = before.project.pipe(&pipe.id).filter(|known| {
-            same_surroundings
-                && known.effective() == pipe.effective()
-                && same_systems(&project, before, pipe)
-        });
-        let plan = match known.and_then(|_| before.plans.get(&pipe.id)) {
-            Some(plan) => plan.clone(),
-            None => plan_of(&project, pipe),
-        };
-        (pipe.id.clone(), plan)
-    });
-    let plans = plans.collect();
-    assemble(project, plans)
-}
-
-fn same_systems(project: &Project, before: &Loaded, pipe: &config::Pipe) -> bool {
-    let effective = pipe.effective();
-    ["source", "sink"].iter().all(|part| {
-        let id = effective[part]["system"].as_str().unwrap_or_default();
-        let config = |project: &Project| project.system(id).map(|system| system.config.clone());
-        config(project) == config(&before.project)
-    })
-}
-
-/// Compiles a pipe, or says why it cannot run.
-pub(crate) fn plan_of(project: &Project, pipe: &config::Pipe) -> Result<Arc<Plan>, Unrunnable> {
-    if let Some(obstacle) = pipe.obstacles().first() {
-        return Err(Unrunnable::NotYet(obstacle.why.clone()));
-    }
-    pipewright_pump::compile(pipe, project).map(Arc::new).map_err(|found| {
-        let error = found.iter().find(|found| found.severity == Severity::Error);
-        Unrunnable::Broken(
-            error.map_or_else(|| "its config has errors".into(), ToString::to_string),
-        )
-    })
-}
-
-fn assemble(project: Project, plans: BTreeMap<Text, Result<Arc<Plan>, Unrunnable>>) -> Loaded {
-    let problems = config::validate(&project);
-    let flow = flow::Graph::new(&project);
-    let metadata = Value::from_json(&project.metadata().original());
-    Loaded { project, flow, plans, problems, metadata }
 }

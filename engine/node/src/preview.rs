@@ -14,7 +14,8 @@ use pipewright_pump::{EvaluateRequest, Plan};
 use crate::Node;
 use crate::api::Failed;
 use crate::evaluate::{Stage, at_stage};
-use crate::node::{Loaded, NodeError, plan_of};
+use crate::loaded::{Loaded, plan_of};
+use crate::node::NodeError;
 use crate::wire;
 
 /// How many entities a sample is looked for among, where the source cannot be

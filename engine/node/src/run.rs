@@ -1,15 +1,17 @@
 //! Running pipes in a node.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
-use pipewright_component::{Cancel, Permission, Surroundings, SystemClock, Variables};
+use pipewright_component::{Cancel, Permission, Surroundings, Variables};
 use pipewright_entity::{Text, Value};
 use pipewright_protocol::studio::PipeState;
-use pipewright_pump::{Flow, Observer, Progress, Report, Resources, RunRequest};
+use pipewright_pump::{Flow, Observer, Progress, Report, Resources, RunRequest, settle};
+use pipewright_store::Durability;
 use uuid::Uuid;
 
-use crate::node::{Loaded, Unrunnable};
+use crate::conductor::Runner;
+use crate::loaded::{Loaded, Unrunnable};
 use crate::{Node, status};
 
 /// Variables of the profile. Secrets come from the environment of the process
@@ -35,6 +37,21 @@ impl Variables for ProjectVariables {
     }
 }
 
+/// Runs pipes of a node for as long as it is there.
+struct Runs(Weak<Node>);
+
+impl Runner for Runs {
+    fn run(&self, pipe: &Text, request: RunRequest, cancel: Cancel) -> Option<Report> {
+        self.0.upgrade()?.run_pipe(pipe, request, cancel)
+    }
+
+    fn ended(&self, pipe: &Text, report: Option<&Report>) {
+        if let Some(node) = self.0.upgrade() {
+            node.run_ended(pipe, report);
+        }
+    }
+}
+
 /// Tells listeners how runs go on.
 struct Told<'n>(&'n Node);
 
@@ -54,7 +71,7 @@ impl Node {
         Surroundings {
             access: self.access(),
             cancel,
-            clock: Arc::new(SystemClock),
+            clock: self.clock(),
             variables: Arc::new(ProjectVariables(loaded.project.variables().clone())),
             folder: Some(self.root().to_path_buf()),
         }
@@ -90,11 +107,21 @@ impl Node {
 
     /// Starts the thread that runs what is marked. Call once.
     pub fn start_running(self: &Arc<Node>) -> std::io::Result<()> {
-        let node = Arc::downgrade(self);
-        self.conductor.start(Box::new(move |pipe, request, cancel| {
-            let node = node.upgrade()?;
-            node.run_pipe(pipe, request, cancel)
-        }))
+        self.conductor.start(Box::new(Runs(Arc::downgrade(self))))
+    }
+
+    /// Runs what is marked or due now, and what that marks, on the caller's
+    /// thread: for those who own the clock ([`Options::clock`]).
+    ///
+    /// [`Options::clock`]: crate::Options::clock
+    pub fn run_due(self: &Arc<Node>) {
+        self.conductor.run_due(&Runs(Arc::downgrade(self)));
+    }
+
+    /// When the next pipe is due, in microseconds since 1970; `None` when none
+    /// is unless something changes.
+    pub fn next_due(&self) -> Option<i64> {
+        self.conductor.next_due()
     }
 
     fn run_pipe(&self, pipe: &Text, request: RunRequest, cancel: Cancel) -> Option<Report> {
@@ -109,8 +136,20 @@ impl Node {
             pipewright_pump::run(&plan, resources, request, &Told(self))
         });
         tracing::info!(pipe = %pipe, "{}", status::message(&report));
-        status::after_run(self, &self.loaded(), &report);
         Some(report)
+    }
+
+    fn run_ended(&self, pipe: &Text, report: Option<&Report>) {
+        let mut batch = self.store().batch(self.now());
+        batch.set_durability(Durability::Normal);
+        if self.conductor.remember(pipe, &mut batch)
+            && let Err(error) = self.store().commit(batch)
+        {
+            tracing::error!(%pipe, %error, "when the pipe runs next cannot be remembered");
+        }
+        if let Some(report) = report {
+            status::after_run(self, &self.loaded(), report);
+        }
     }
 
     /// Runs every pipe, manual ones included, until nothing changes any more;
@@ -134,25 +173,20 @@ impl Node {
                 }
             }
         }
-        let mut flow = Flow::new(pipes).with_manual();
+        let mut flow = Flow::new(pipes).with_all();
         flow.mark_all();
         let surroundings = self.surroundings(&loaded, cancel.clone());
         let mut scanned = BTreeSet::new();
-        while !cancel.is_stopped() {
-            let Some(id) = flow.next() else { break };
-            let Ok(plan) = loaded.plan(&id) else {
-                flow.finished(&id, []);
-                continue;
-            };
+        settled.restless = settle(&mut flow, |id| {
+            let plan = loaded.plan(id).ok().filter(|_| !cancel.is_stopped())?;
             let request = RunRequest { full: rescan && scanned.insert(id.clone()) };
             let report = self.with_resources(&loaded, &surroundings, |resources| {
                 pipewright_pump::run(&plan, resources, request, observer)
             });
-            settled.restless = flow.exhausted().cloned().collect();
-            flow.finished(&id, report.changed.iter().map(Text::as_str));
             done(&report);
-            settled.reports.push(report);
-        }
+            settled.reports.push(report.clone());
+            Some(report)
+        });
         settled
     }
 }

@@ -9,7 +9,7 @@ use pipewright_pump::{Ending, Plan, Report};
 use pipewright_store::{Dataset, Reader, StoreError, names};
 
 use crate::Node;
-use crate::node::Loaded;
+use crate::loaded::Loaded;
 
 /// Tells listeners everything as it is now.
 pub(crate) fn publish(node: &Node, loaded: &Loaded) {
@@ -78,12 +78,13 @@ pub(crate) fn pipe_status(
     }
     if plan.is_published() {
         status.state = PipeState::Serving;
-    } else if plan.mode() == Mode::Off {
+    } else if plan.mode() == Mode::Off || node.is_disabled(id) {
         status.state = PipeState::Disabled;
     } else if node.conductor.is_running(id) {
         status.state = PipeState::Running;
         status.processed = known.map_or(0, |known| known.processed);
     }
+    status.next_run = node.conductor.due(id);
     status.queues = queues(reader, plan)?;
     let retries = reader.retry_counts(id)?;
     status.retries = retries.waiting;

@@ -101,7 +101,8 @@ fn evaluate_into(
         Ok(to.entities.len() < limit)
     };
     if limit > 0 {
-        match Feed::open_aside(plan, request.since.as_ref()) {
+        let until = crate::run::complete_until(plan, &reader, resources)?;
+        match Feed::open_aside(plan, request.since.as_ref(), until) {
             Some(mut feed) => {
                 while let Some(portion) = feed.next(&reader, plan.batch_size)? {
                     cancel.check()?;

@@ -15,6 +15,8 @@ use pipewright_config::pipe::Mode;
 use pipewright_entity::Text;
 use rustc_hash::{FxHashMap, FxHashSet};
 
+use crate::Report;
+
 /// A pipe as the flow sees it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct FlowPipe {
@@ -27,6 +29,13 @@ pub struct FlowPipe {
     /// Whether it may run: in manual mode only when someone asks for it or for
     /// a run of everything, in mode off never.
     pub mode: Mode,
+    /// Whether a change of what it reads marks it, outside a run of
+    /// everything.
+    pub signalled: bool,
+    /// Datasets whose completeness its source waits for.
+    pub awaits: Vec<Text>,
+    /// Datasets whose completeness goes on to what it writes.
+    pub lends: Vec<Text>,
 }
 
 /// The pipes, which of them have something to do, and which are at it.
@@ -40,8 +49,11 @@ pub struct Flow {
     /// Marked pipes by rank.
     marked: BTreeSet<(usize, usize)>,
     running: FxHashSet<usize>,
-    /// Whether marks reach pipes in manual mode.
-    with_manual: bool,
+    /// Datasets whose completeness somebody waits for.
+    awaited: FxHashSet<Text>,
+    /// Whether marks reach every pipe that can run: those in manual mode, and
+    /// those that changes alone do not start.
+    with_all: bool,
     /// How often a pipe may run before everything is stable, and how often it
     /// did.
     limit: usize,
@@ -67,13 +79,14 @@ impl Flow {
         }
         flow.pipes = pipes;
         flow.rank = flow.ranks();
+        flow.awaited = flow.awaited();
         flow
     }
 
-    /// The flow in which marks reach pipes in manual mode too, as in a run of
-    /// everything.
-    pub fn with_manual(mut self) -> Flow {
-        self.with_manual = true;
+    /// The flow for a run of everything: changes mark every pipe that can run,
+    /// in manual mode too and whatever starts it otherwise.
+    pub fn with_all(mut self) -> Flow {
+        self.with_all = true;
         self
     }
 
@@ -94,10 +107,17 @@ impl Flow {
         may_run
     }
 
-    /// Marks every pipe that may run.
+    /// Marks every pipe that may run, because someone asks for it.
     pub fn mark_all(&mut self) {
         for place in 0..self.pipes.len() {
-            self.mark_by_change(place);
+            let runs = match self.pipes[place].mode {
+                Mode::Scheduled => true,
+                Mode::Manual => self.with_all,
+                Mode::Off => false,
+            };
+            if runs {
+                self.marked.insert((self.rank[place], place));
+            }
         }
     }
 
@@ -106,6 +126,31 @@ impl Flow {
         for place in self.readers.get(dataset).cloned().unwrap_or_default() {
             self.mark_by_change(place);
         }
+    }
+
+    /// A dataset is complete up to a later time: marks, if told to, the pipes
+    /// for which that counts, and says which they are.
+    pub fn completed(&mut self, dataset: &str, mark: bool) -> Vec<Text> {
+        let concerns = |pipe: &FlowPipe| {
+            let has = |datasets: &[Text]| datasets.iter().any(|one| one == dataset);
+            has(&pipe.awaits)
+                || has(&pipe.lends) && pipe.writes.iter().any(|one| self.awaited.contains(one))
+        };
+        let places: Vec<usize> =
+            (0..self.pipes.len()).filter(|place| concerns(&self.pipes[*place])).collect();
+        for place in &places {
+            if mark {
+                self.mark_by_change(*place);
+            }
+        }
+        places.into_iter().map(|place| self.pipes[place].id.clone()).collect()
+    }
+
+    /// Whether somebody waits for the completeness of what a pipe writes.
+    pub fn lends_completeness(&self, pipe: &str) -> bool {
+        self.by_id.get(pipe).is_some_and(|place| {
+            self.pipes[*place].writes.iter().any(|dataset| self.awaited.contains(dataset))
+        })
     }
 
     /// The pipe to run now, which counts as running from here on. `None`:
@@ -146,6 +191,30 @@ impl Flow {
         }
     }
 
+    /// Takes back the marks of the named pipes and says which had one.
+    pub fn unmark(&mut self, named: impl Fn(&str) -> bool) -> Vec<Text> {
+        let mut unmarked = Vec::new();
+        self.marked.retain(|(_, place)| {
+            let id = &self.pipes[*place].id;
+            let stays = !named(id);
+            if !stays {
+                unmarked.push(id.clone());
+            }
+            stays
+        });
+        unmarked
+    }
+
+    /// The pipes that run.
+    pub fn running(&self) -> impl Iterator<Item = &Text> {
+        self.running.iter().map(|place| &self.pipes[*place].id)
+    }
+
+    /// Says that a pipe runs already, as in the flow before this one.
+    pub fn resume(&mut self, pipe: &str) {
+        self.running.extend(self.by_id.get(pipe));
+    }
+
     /// Whether nothing is marked and nothing runs.
     pub fn is_stable(&self) -> bool {
         self.marked.is_empty() && self.running.is_empty()
@@ -172,14 +241,28 @@ impl Flow {
     }
 
     fn mark_by_change(&mut self, place: usize) {
-        let runs = match self.pipes[place].mode {
-            Mode::Scheduled => true,
-            Mode::Manual => self.with_manual,
+        let pipe = &self.pipes[place];
+        let runs = match pipe.mode {
+            Mode::Scheduled => pipe.signalled || self.with_all,
+            Mode::Manual => self.with_all,
             Mode::Off => false,
         };
         if runs && self.runs[place] < self.limit {
             self.marked.insert((self.rank[place], place));
         }
+    }
+
+    /// What somebody waits for, and all that it depends on.
+    fn awaited(&self) -> FxHashSet<Text> {
+        let mut awaited: FxHashSet<Text> = FxHashSet::default();
+        let mut queue: Vec<&Text> = self.pipes.iter().flat_map(|pipe| &pipe.awaits).collect();
+        while let Some(dataset) = queue.pop() {
+            if awaited.insert(dataset.clone()) {
+                let writers = self.pipes.iter().filter(|pipe| pipe.writes.contains(dataset));
+                queue.extend(writers.flat_map(|pipe| &pipe.lends));
+            }
+        }
+        awaited
     }
 
     /// The pipes that read what this one writes.
@@ -232,6 +315,24 @@ impl Flow {
     }
 }
 
+/// Runs everything that is marked, and what that marks, until nothing is or
+/// `run` gives nothing. Returns the pipes that never settled: they feed each
+/// other in a circle.
+pub fn settle(flow: &mut Flow, mut run: impl FnMut(&Text) -> Option<Report>) -> Vec<Text> {
+    let mut restless = Vec::new();
+    while let Some(id) = flow.next() {
+        let report = run(&id);
+        // Before the counts begin anew.
+        restless = flow.exhausted().cloned().collect();
+        let changed = report.as_ref().map(|report| report.changed.as_slice()).unwrap_or_default();
+        flow.finished(&id, changed.iter().map(Text::as_str));
+        if report.is_none() {
+            break;
+        }
+    }
+    restless
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -243,11 +344,13 @@ mod tests {
             reads: reads.iter().copied().map(Text::from).collect(),
             writes: vec![id.into()],
             mode: Mode::Scheduled,
+            signalled: true,
+            ..FlowPipe::default()
         }
     }
 
     /// Runs everything that is marked; each run changes the pipe's dataset.
-    fn settle(flow: &mut Flow) -> Vec<Text> {
+    fn run_all(flow: &mut Flow) -> Vec<Text> {
         let mut ran = Vec::new();
         while let Some(id) = flow.next() {
             flow.finished(&id, [id.as_str()]);
@@ -262,7 +365,7 @@ mod tests {
             [pipe("end", &["left", "right"]), pipe("right", &["in"]), pipe("left", &["in"])];
         let mut flow = Flow::new(pipes.into());
         flow.changed("in");
-        assert_eq!(settle(&mut flow), ["right", "left", "end"]);
+        assert_eq!(run_all(&mut flow), ["right", "left", "end"]);
         assert!(flow.is_stable());
     }
 
@@ -284,20 +387,24 @@ mod tests {
 
     #[test]
     fn manual_pipes_run_when_asked_and_off_pipes_never() {
+        let mut quiet = pipe("quiet", &["in"]);
+        quiet.signalled = false;
         let mut manual = pipe("manual", &["in"]);
         manual.mode = Mode::Manual;
         let mut off = pipe("off", &["in"]);
         off.mode = Mode::Off;
-        let pipes = vec![manual, off, pipe("plain", &["in"])];
+        let pipes = vec![manual, off, quiet, pipe("plain", &["in"])];
         let mut flow = Flow::new(pipes.clone());
         flow.changed("in");
-        assert_eq!(settle(&mut flow), ["plain"]);
+        assert_eq!(run_all(&mut flow), ["plain"]);
         assert!(flow.mark("manual"));
         assert!(!flow.mark("off"));
-        assert_eq!(settle(&mut flow), ["manual"]);
-        let mut all = Flow::new(pipes).with_manual();
+        assert_eq!(run_all(&mut flow), ["manual"]);
+        let mut all = Flow::new(pipes).with_all();
         all.mark_all();
-        assert_eq!(settle(&mut all), ["manual", "plain"]);
+        assert_eq!(run_all(&mut all), ["manual", "quiet", "plain"]);
+        all.changed("in");
+        assert_eq!(run_all(&mut all), ["manual", "quiet", "plain"]);
     }
 
     #[test]
@@ -305,9 +412,9 @@ mod tests {
         let pipes = vec![pipe("a", &["in", "b"]), pipe("b", &["a"])];
         let mut flow = Flow::new(pipes).with_limit(5);
         flow.changed("in");
-        assert_eq!(settle(&mut flow).len(), 10);
+        assert_eq!(run_all(&mut flow).len(), 10);
         flow.changed("in");
-        assert_eq!(settle(&mut flow).len(), 10, "a later change runs again");
+        assert_eq!(run_all(&mut flow).len(), 10, "a later change runs again");
     }
 
     proptest! {
@@ -326,7 +433,7 @@ mod tests {
                 .collect();
             let mut flow = Flow::new(pipes);
             flow.changed("in");
-            let ran = settle(&mut flow);
+            let ran = run_all(&mut flow);
             let once: BTreeSet<&Text> = ran.iter().collect();
             prop_assert_eq!((ran.len(), once.len()), (8, 8));
         }

@@ -9,6 +9,7 @@
 //! passed in. There are no threads here; a run belongs to its caller and stops
 //! when its [`Cancel`](pipewright_component::Cancel) says so.
 
+mod agenda;
 mod chain;
 mod children;
 mod dependencies;
@@ -17,15 +18,18 @@ mod explain;
 mod feed;
 mod flow;
 mod log;
+mod operate;
 mod plan;
 mod receive;
 mod report;
 mod run;
 mod world;
 
+pub use agenda::{Agenda, Remembered, Timing};
 pub use evaluate::{EvaluateError, EvaluateRequest, Evaluated, Preview, evaluate, preview};
 pub use explain::{cluster_sizes, explain_cluster, merged_into};
-pub use flow::{Flow, FlowPipe, MAX_RUNS};
+pub use flow::{Flow, FlowPipe, MAX_RUNS, settle};
+pub use operate::{OperateError, Operation, operate};
 pub use pipewright_store::names::execution_log;
 pub use plan::{Plan, compile};
 pub use receive::{Post, PostError, Posted, Receiver};

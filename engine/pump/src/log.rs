@@ -95,6 +95,30 @@ pub(crate) fn resolved(pipe: &str, retry: &Retry, at: i64) -> Entity {
         .with_id(format!("write-error:{}", retry.id))
 }
 
+/// Someone set where the pipe is in its source.
+pub(crate) fn offset_set(
+    pipe: &str,
+    before: Option<Value>,
+    offset: Option<Value>,
+    by: &str,
+    at: i64,
+) -> Entity {
+    let is_reset = offset.is_none();
+    let shown = |offset: Option<Value>| offset.unwrap_or_else(|| Value::string(""));
+    event("pump-offset-set", pipe, by, at)
+        .with("is_reset", is_reset)
+        .with("original_pipe_offset", shown(before))
+        .with("pipe_offset", shown(offset))
+}
+
+/// Something that someone did to the pipe.
+pub(crate) fn event(kind: &'static str, pipe: &str, by: &str, at: i64) -> Entity {
+    Line::new(kind, pipe)
+        .with("event_time", time(at))
+        .with("user", dict([("user_id", Value::string(by))]))
+        .entity()
+}
+
 fn error_line(pipe: &str, retry: &Retry) -> Line {
     Line::new("write-error", pipe)
         .with("error_code", 1)

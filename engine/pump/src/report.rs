@@ -8,6 +8,8 @@ pub enum RunKind {
     /// What changed since the last run, in the source and in what it looks up.
     #[default]
     Incremental,
+    /// The same, from some way further back in the source.
+    Partial,
     /// Everything, with deletion tracking at the end.
     Full,
 }
@@ -17,6 +19,7 @@ impl RunKind {
     pub fn sync_type(self) -> &'static str {
         match self {
             RunKind::Incremental => "incremental",
+            RunKind::Partial => "partial",
             RunKind::Full => "full",
         }
     }
@@ -128,6 +131,10 @@ pub struct Report {
     pub counts: Counts,
     /// The datasets that have new versions because of it.
     pub changed: Vec<Text>,
+    /// The datasets that are complete up to a later time because of it.
+    pub completed: Vec<Text>,
+    /// How many entities wait to be tried again.
+    pub retries: u64,
     /// What a user should know.
     pub notes: Vec<Note>,
     /// The first few failures of single entities: id and reason.

@@ -48,6 +48,11 @@ impl Failed {
         }
     }
 
+    /// The pipe must not run for this.
+    pub(crate) fn running(pipe: &str) -> Failed {
+        Failed::new(StatusCode::CONFLICT, "running", format!("the pipe {pipe:?} is running"))
+    }
+
     /// The call would run something that its folder is not trusted with.
     pub(crate) fn not_trusted() -> Failed {
         Failed::new(

@@ -5,20 +5,21 @@ use std::sync::Arc;
 
 use axum::body::Bytes;
 use axum::extract::{Path, Query, State};
-use axum::http::{HeaderMap, StatusCode, header};
+use axum::http::{HeaderMap, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
-use axum::{Json, Router};
+use axum::{Extension, Json, Router};
 use pipewright_config::Pipe;
 use pipewright_entity::Entity;
 use pipewright_protocol::studio::PipeState;
+use pipewright_pump::Operation;
 use pipewright_store::{Reader, Select, names};
 use serde_json::{Value, json};
 
 use super::{Failed, blocking, flag};
 use crate::evaluate::Stage;
-use crate::node::Loaded;
-use crate::{Node, status};
+use crate::loaded::Loaded;
+use crate::{Claims, Node, status};
 
 pub(super) fn routes() -> Router<Arc<Node>> {
     Router::new()
@@ -127,13 +128,15 @@ fn runtime(node: &Node, loaded: &Loaded, reader: &Reader, pipe: &Pipe) -> Result
         "last-original-error-message": if failed { status.message.clone() } else { None },
         "last-started": last.as_ref().and_then(|last| last.started).map(crate::time::iso),
         "last-run": status.last_run.map(crate::time::iso),
-        "current-time": crate::time::iso(crate::time::now()),
+        "next-run": status.next_run.map(crate::time::iso),
+        "disable-set-last-seen": pipe.disable_set_last_seen,
+        "current-time": crate::time::iso(node.now()),
         "progress": { "processed": status.processed, "last-run": status.processed },
         "queues": { "source": source_queue, "dependencies": dependencies },
         "last-seen": reader.offset(&pipe.id)?,
         "execution-dataset": names::execution_log(&pipe.id).as_str(),
         "origin": "user",
-        "supported-operations": if pipe.is_endpoint() { json!([]) } else { json!(["start", "start-rescan", "stop"]) },
+        "supported-operations": if pipe.is_endpoint() { json!(["enable", "disable"]) } else { json!(OPERATIONS) },
     }))
 }
 
@@ -152,9 +155,38 @@ async fn pump(
     .await
 }
 
-/// Starts and stops a pipe: `operation` in a form or in the query.
+/// What can be done to a pipe that runs.
+const OPERATIONS: [&str; 9] = [
+    "start",
+    "start-rescan",
+    "stop",
+    "enable",
+    "disable",
+    "update-last-seen",
+    "set-last-seen-to-end",
+    "reset-tracking",
+    "discard-retries",
+];
+
+/// Where a pipe is to go on, as a form has it: a number, an object of numbers
+/// by dataset, or text that only the source understands; nothing is the
+/// beginning.
+fn offset(text: &str) -> Option<pipewright_entity::Value> {
+    use pipewright_entity::Value;
+    if text.is_empty() {
+        return None;
+    }
+    match serde_json::from_str::<serde_json::Value>(text) {
+        Ok(json) if json.is_i64() || json.is_object() => Some(Value::from_json(&json)),
+        _ => Some(Value::string(text)),
+    }
+}
+
+/// Starts and stops a pipe, and what else is done to it: `operation` in a form
+/// or in the query.
 async fn operate(
     State(node): State<Arc<Node>>,
+    Extension(claims): Extension<Claims>,
     Path(id): Path<String>,
     Query(mut fields): Query<HashMap<String, String>>,
     body: Bytes,
@@ -170,8 +202,7 @@ async fn operate(
                     return Err(Failed::not_trusted());
                 }
                 if node.conductor.is_running(&id) {
-                    let message = format!("the pipe {id:?} is running");
-                    return Err(Failed::new(StatusCode::CONFLICT, "running", message));
+                    return Err(Failed::running(&id));
                 }
                 node.start(std::slice::from_ref(&id), operation == "start-rescan")
             }
@@ -179,9 +210,28 @@ async fn operate(
                 node.stop(std::slice::from_ref(&id));
                 Ok(())
             }
-            other => Err(Failed::bad_request(format!(
-                "the operation {other:?} is not known here: start, start-rescan, stop"
-            ))),
+            "update-last-seen" => {
+                let last_seen = fields.remove("last-seen").unwrap_or_default();
+                let operation = Operation::SetLastSeen(offset(&last_seen));
+                node.operate(&id, &operation, &claims.sub)
+            }
+            other => {
+                let comment = fields.remove("comment").filter(|comment| !comment.is_empty());
+                let operation = match other {
+                    "set-last-seen-to-end" => Operation::SetLastSeenToEnd,
+                    "reset-tracking" => Operation::ResetTracking,
+                    "discard-retries" => Operation::DiscardRetries,
+                    "enable" => Operation::Enable,
+                    "disable" => Operation::Disable(comment),
+                    _ => {
+                        return Err(Failed::bad_request(format!(
+                            "the operation {other:?} is not known here: {}",
+                            OPERATIONS.join(", ")
+                        )));
+                    }
+                };
+                node.operate(&id, &operation, &claims.sub)
+            }
         }
     })
     .await?;

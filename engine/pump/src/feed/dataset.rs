@@ -14,6 +14,8 @@ pub(crate) struct DatasetFeed<'p> {
     /// While a subset is read from the beginning: the end of the log when that
     /// began. What changes meanwhile is read as changes after it.
     first_pass: FirstPass,
+    /// What is newer, in microseconds since 1970, is left for later.
+    until: i64,
 }
 
 enum FirstPass {
@@ -23,13 +25,17 @@ enum FirstPass {
 }
 
 impl<'p> DatasetFeed<'p> {
-    pub(super) fn new(source: &'p DatasetSource, since: Option<&Value>) -> DatasetFeed<'p> {
+    pub(super) fn new(
+        source: &'p DatasetSource,
+        since: Option<&Value>,
+        until: Option<i64>,
+    ) -> DatasetFeed<'p> {
         let since = place(since);
         let first_pass = match since.is_none() && source.subset.is_some() {
             true => FirstPass::Ahead,
             false => FirstPass::Done,
         };
-        DatasetFeed { source, since, first_pass }
+        DatasetFeed { source, since, first_pass, until: until.unwrap_or(i64::MAX) }
     }
 
     pub(super) fn next(
@@ -51,6 +57,7 @@ impl<'p> DatasetFeed<'p> {
             _ => (false, end),
         };
         let Some(complete) = complete_until(source, reader)? else { return Ok(None) };
+        let complete = complete.min(self.until);
         let select = Select {
             history: source.include_previous_versions,
             // What was never in the subset need not be taken out of it.

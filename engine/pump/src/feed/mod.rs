@@ -11,7 +11,7 @@ mod union;
 
 use std::sync::Arc;
 
-use pipewright_entity::{Dict, Text, Value};
+use pipewright_entity::{DateTime, Dict, Text, Value};
 use pipewright_store::Reader;
 use pipewright_sync::Write;
 
@@ -47,13 +47,17 @@ pub(crate) enum Feed<'p> {
 }
 
 impl<'p> Feed<'p> {
-    /// The feed of a plan from an offset on; `None` for sources that are not
-    /// inside the node.
-    pub(crate) fn open(plan: &'p Plan, since: Option<&Value>) -> Option<Feed<'p>> {
+    /// The feed of a plan from an offset on, without what is newer than
+    /// `until`; `None` for sources that are not inside the node.
+    pub(crate) fn open(
+        plan: &'p Plan,
+        since: Option<&Value>,
+        until: Option<i64>,
+    ) -> Option<Feed<'p>> {
         Some(match &plan.source {
             SourcePlan::Empty | SourcePlan::Receiver => Feed::Fixed { entities: &[], next: 0 },
             SourcePlan::Embedded(entities) => Feed::Fixed { entities, next: 0 },
-            SourcePlan::Dataset(source) => Feed::Dataset(DatasetFeed::new(source, since)),
+            SourcePlan::Dataset(source) => Feed::Dataset(DatasetFeed::new(source, since, until)),
             SourcePlan::Union(source) => Feed::Union(UnionFeed::new(source, since)),
             SourcePlan::SameId(source) => Feed::SameId(SameIdFeed::new(source, since)),
             SourcePlan::Merge(source) => {
@@ -66,12 +70,16 @@ impl<'p> Feed<'p> {
     /// The feed of a plan from an offset on that leaves no trace: clusters are
     /// computed in memory, from the beginning. All steps must be given the
     /// same reader.
-    pub(crate) fn open_aside(plan: &'p Plan, since: Option<&Value>) -> Option<Feed<'p>> {
+    pub(crate) fn open_aside(
+        plan: &'p Plan,
+        since: Option<&Value>,
+        until: Option<i64>,
+    ) -> Option<Feed<'p>> {
         match &plan.source {
             SourcePlan::Merge(source) => {
                 Some(Feed::Merge(Box::new(MergeFeed::in_memory(plan.id(), source))))
             }
-            _ => Feed::open(plan, since),
+            _ => Feed::open(plan, since, until),
         }
     }
 
@@ -111,6 +119,40 @@ pub(crate) fn offset(place: u64) -> Value {
     Value::Int(i64::try_from(place).unwrap_or(i64::MAX))
 }
 
+/// An offset some way further back (`partial_rescan_delta`): numbers by so
+/// many, times by so many seconds. `None`: from the beginning.
+pub(crate) fn before(offset: &Value, delta: u64) -> Option<Value> {
+    let nanoseconds = i128::from(delta) * 1_000_000_000;
+    let earlier = |time: &DateTime| DateTime::from_nanosecond(time.as_nanosecond() - nanoseconds);
+    let count = i64::try_from(delta).unwrap_or(i64::MAX);
+    match offset {
+        Value::Int(place) => place.checked_sub(count).filter(|place| *place >= 0).map(Value::Int),
+        Value::DateTime(time) => earlier(time).map(Value::DateTime),
+        Value::Dict(places) => {
+            let places = places
+                .iter()
+                .map(|(id, place)| (id.clone(), before(place, delta).unwrap_or(Value::Null)));
+            Some(Value::dict(places.collect()))
+        }
+        Value::String(text) => {
+            if let Ok(number) = text.parse::<i64>() {
+                return Some(Value::string((number.checked_sub(count)?).to_string()));
+            }
+            let plain = text.strip_prefix("~t").unwrap_or(text);
+            match plain.parse::<jiff::Timestamp>() {
+                Ok(time) => {
+                    let time = earlier(&DateTime::new(time))?.to_string();
+                    let prefix = if plain.len() < text.len() { "~t" } else { "" };
+                    Some(Value::string(format!("{prefix}{time}")))
+                }
+                // Where it is further back is not known: nothing is left out.
+                Err(_) => None,
+            }
+        }
+        _ => None,
+    }
+}
+
 /// Places in several logs, by dataset.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Places(Vec<(Text, Option<u64>)>);
@@ -123,6 +165,11 @@ impl Places {
             (dataset.clone(), place(since))
         });
         Places(places.collect())
+    }
+
+    /// The same place in each.
+    pub(crate) fn one(datasets: &[Text], place: Option<u64>) -> Places {
+        Places(datasets.iter().map(|dataset| (dataset.clone(), place)).collect())
     }
 
     pub(crate) fn get(&self, dataset: usize) -> Option<u64> {

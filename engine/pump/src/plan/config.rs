@@ -8,8 +8,8 @@ use pipewright_config::pipe::{
 };
 use pipewright_config::{Pipe, Project};
 use pipewright_dtl::namespaces::AddNamespaces;
-use pipewright_dtl::syntax::Node;
-use pipewright_dtl::{Diagnostic, Index, Options, Severity};
+use pipewright_dtl::syntax::{Member, Node, NodeKind};
+use pipewright_dtl::{Diagnostic, Index, Namespaces, Options, Severity};
 use pipewright_entity::{Entity, Key, Text, Value};
 use pipewright_sync::merge::{Expression, Identity, Spec, Strategy, Term, unify};
 use serde_json::{Map, Value as Json};
@@ -107,6 +107,8 @@ impl Compiler<'_> {
             include_completeness: pipe.include_completeness.clone(),
             resends: pipe.rescan_when_config_changes
                 || pipe.reprocessing == Reprocessing::Automatic,
+            signalled: pipe.source.signalled,
+            keeps_offset: pipe.disable_set_last_seen,
         })
     }
 
@@ -169,11 +171,11 @@ impl Compiler<'_> {
             Completeness::Off => Vec::new(),
             Completeness::Source => vec![read.dataset.clone()],
             Completeness::Datasets(datasets) => datasets.clone(),
-            Completeness::Expression(fragment) => {
-                let message = "a completeness expression does not run here yet";
-                self.error("not-supported", fragment, message);
-                return None;
-            }
+            Completeness::Expression(_) => Vec::new(),
+        };
+        let until = match &read.completeness {
+            Completeness::Expression(expression) => Some(self.until(expression, options)?),
+            _ => None,
         };
         Some(DatasetSource {
             dataset: read.dataset.clone(),
@@ -182,7 +184,35 @@ impl Compiler<'_> {
             include_previous_versions: read.include_previous_versions,
             completeness,
             initial_completeness: read.initial_completeness.clone(),
+            until,
         })
+    }
+
+    /// An expression as rules that give its value as [`UNTIL`].
+    fn until(&mut self, expression: &Fragment, options: &Options) -> Option<Arc<Program>> {
+        let Fragment { document, node, at, .. } = expression.with_variables();
+        let span = node.span.clone();
+        let made = |kind| Node { span: span.clone(), kind };
+        let text = |text| made(NodeKind::String(Text::new_static(text)));
+        let add = made(NodeKind::Array([text("add"), text(UNTIL), node].into()));
+        let rules = made(NodeKind::Object(
+            [Member {
+                key: Text::new_static("default"),
+                key_span: span.clone(),
+                value: made(NodeKind::Array([add].into())),
+            }]
+            .into(),
+        ));
+        // Its own property has no namespace, whatever the pipe's have.
+        let options = Options { namespaces: Namespaces::default(), ..options.clone() };
+        let compiled = pipewright_dtl::compile(&document, &rules, &at, &options);
+        let errors = compiled.diagnostics.into_iter().map(|found| Diagnostic {
+            // Rules that nobody wrote have no path.
+            path: at.clone(),
+            ..found
+        });
+        self.found.extend(errors);
+        compiled.program
     }
 
     /// `["eq", expression, literal]` as an index and a key.

@@ -57,6 +57,11 @@ pub struct Plan {
     /// Whether another config has everything sent to the outside again
     /// (`rescan_when_config_changes`, `reprocessing_policy`).
     pub(crate) resends: bool,
+    /// Whether a change of what the source reads starts the pipe.
+    pub(crate) signalled: bool,
+    /// Whether where it is in its source is not to be set by hand
+    /// (`disable_set_last_seen`).
+    pub(crate) keeps_offset: bool,
 }
 
 /// What happens at the edges of the chain of transforms.
@@ -94,7 +99,13 @@ pub(crate) struct DatasetSource {
     pub(crate) completeness: Vec<Text>,
     /// Nothing is read before these datasets have a completeness.
     pub(crate) initial_completeness: Vec<Text>,
+    /// Gives the time up to which entities are read, as the property
+    /// [`UNTIL`]; asked when a run starts.
+    pub(crate) until: Option<Arc<Program>>,
 }
+
+/// What the rules made of a completeness expression call its value.
+pub(crate) const UNTIL: &str = "until";
 
 /// Reads several datasets one after the other.
 #[derive(Clone)]
@@ -217,7 +228,34 @@ impl Plan {
             (SourcePlan::Receiver, _) | (_, SinkPlan::Published) => Mode::Off,
             _ => self.mode(),
         };
-        FlowPipe { id: self.id.clone(), reads, writes, mode }
+        let mut awaits = Vec::new();
+        if let SourcePlan::Dataset(source) = &self.source {
+            awaits.extend(source.completeness.iter().cloned());
+            awaits.extend(source.initial_completeness.iter().cloned());
+        }
+        FlowPipe {
+            id: self.id.clone(),
+            reads,
+            writes,
+            mode,
+            signalled: self.signalled,
+            awaits,
+            lends: self.completeness_datasets(),
+        }
+    }
+
+    /// The datasets whose completeness goes on to the sink.
+    pub(crate) fn completeness_datasets(&self) -> Vec<Text> {
+        let mut datasets = match &self.include_completeness {
+            Some(datasets) => datasets.clone(),
+            None => {
+                let mut datasets = self.source_datasets();
+                datasets.extend(self.tracking.iter().map(|tracking| tracking.dataset().clone()));
+                datasets
+            }
+        };
+        datasets.retain(|id| !self.exclude_completeness.contains(id));
+        datasets
     }
 
     /// The datasets that the source reads, in the order of the config.

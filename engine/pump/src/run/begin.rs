@@ -3,23 +3,27 @@
 use std::sync::Arc;
 
 use pipewright_component::{Continuation, Failure, Source};
-use pipewright_entity::{Text, Value};
-use pipewright_store::{Dataset, Position, Reader};
+use pipewright_config::pipe::Rescan;
+use pipewright_entity::{Dict, Text, Value};
+use pipewright_store::{Dataset, Position, Reader, StoreError};
 
 use super::sink::Target;
 use super::{Resources, Run, RunError, RunRequest};
 use crate::dependencies::{self, Affected};
-use crate::feed::MERGE_SPACE;
-use crate::plan::{OutsidePart, Plan, Populated, SinkPlan, SourcePlan};
+use crate::feed::{self, MERGE_SPACE, Places};
+use crate::plan::{DatasetSource, OutsidePart, Plan, Populated, SinkPlan, SourcePlan, UNTIL};
 use crate::report::{Note, RunKind};
+use crate::world::{Missing, World};
 use pipewright_store::names::execution_log;
 
 /// The space of the pipe's state for the runs themselves.
-pub(super) const SPACE: &str = "run";
+pub(crate) const SPACE: &str = "run";
 /// The fingerprint of the config that the sink was filled by.
-const FINGERPRINT: &[u8] = b"fingerprint";
+pub(crate) const FINGERPRINT: &[u8] = b"fingerprint";
 /// Set while a full run is not finished that must be begun again when cut.
-pub(super) const FULL: &[u8] = b"full";
+pub(crate) const FULL: &[u8] = b"full";
+/// How many runs were completed, where some of them are special.
+pub(super) const RUNS: &[u8] = b"runs";
 /// Goes before the id of a source dataset; its generation follows.
 const GENERATION: &str = "generation:";
 
@@ -46,6 +50,10 @@ pub(super) struct Start {
     pub(super) must_finish: bool,
     /// How many source entities a commit takes.
     pub(super) size: usize,
+    /// What is newer, in microseconds since 1970, is not read.
+    pub(super) until: Option<i64>,
+    /// The number of this run, where runs are counted.
+    pub(super) number: Option<u64>,
     memo: Memo,
     generations: Vec<(Text, Text)>,
 }
@@ -119,6 +127,14 @@ impl Run<'_> {
             Some(source) => source.continuation() != Continuation::None,
             None => self.plan.continues(),
         };
+        let number = match self.counts_runs() {
+            true => Some(runs(pipe, &reader)? + 1),
+            false => None,
+        };
+        let (pump, every) = (&self.plan.pump, |runs: u64| number.is_some_and(|n| n % runs == 0));
+        let is_rescan = matches!(pump.rescan, Some(Rescan::Runs(runs)) if runs > 0 && every(runs));
+        let back = pump.partial_rescan.filter(|(runs, _)| *runs > 0 && every(*runs));
+        let request = RunRequest { full: request.full || is_rescan };
         let reason = match self.why_full(request, continues, since.as_ref(), &memo, &reader)? {
             Some(reason) => Some(reason),
             None => match dependencies::affected(self.plan, &reader, &memo.positions)? {
@@ -146,8 +162,13 @@ impl Run<'_> {
             self.notes.extend(note);
         }
         let is_full = self.kind == RunKind::Full;
+        let mut since = since.filter(|_| !is_full);
+        if let Some((_, delta)) = back.filter(|_| !is_full) {
+            self.kind = RunKind::Partial;
+            since = since.and_then(|since| feed::before(&since, delta));
+        }
         Ok(Some(Start {
-            since: since.filter(|_| !is_full),
+            since,
             affected,
             moved: positions != memo.positions,
             positions,
@@ -155,6 +176,8 @@ impl Run<'_> {
             populated,
             must_finish: is_full && continues && !is_fresh,
             size: self.commit_size(&datasets),
+            until: complete_until(self.plan, &reader, self.resources)?,
+            number,
             memo,
             generations,
         }))
@@ -283,6 +306,12 @@ impl Run<'_> {
         Ok(())
     }
 
+    /// Whether some runs are special by their number.
+    fn counts_runs(&self) -> bool {
+        let pump = &self.plan.pump;
+        matches!(pump.rescan, Some(Rescan::Runs(_))) || pump.partial_rescan.is_some()
+    }
+
     fn is_source_populated(&self, reader: &Reader) -> Result<bool, RunError> {
         let datasets = match &self.plan.populated_by {
             Some(datasets) => datasets.clone(),
@@ -299,17 +328,8 @@ impl Run<'_> {
     /// The smallest completeness of what feeds the sink; now for what comes
     /// from outside or from the config. `None`: not known.
     fn completeness(&self, reader: &Reader) -> Result<Option<i64>, RunError> {
-        let mut datasets = match &self.plan.include_completeness {
-            Some(datasets) => datasets.clone(),
-            None => {
-                let mut datasets = self.plan.source_datasets();
-                datasets.extend(self.plan.tracking.iter().map(|t| t.dataset().clone()));
-                datasets
-            }
-        };
-        datasets.retain(|id| !self.plan.exclude_completeness.contains(id));
         let mut smallest = self.started;
-        for id in datasets {
+        for id in self.plan.completeness_datasets() {
             match reader.dataset(&id)?.and_then(|dataset| dataset.completeness) {
                 Some(completeness) => smallest = smallest.min(completeness),
                 None => return Ok(None),
@@ -320,7 +340,7 @@ impl Run<'_> {
 }
 
 impl Memo {
-    fn load(pipe: &str, reader: &Reader) -> Result<Memo, RunError> {
+    fn load(pipe: &str, reader: &Reader) -> Result<Memo, StoreError> {
         let fingerprint = reader.state(pipe, SPACE, FINGERPRINT)?;
         Ok(Memo {
             fingerprint: fingerprint
@@ -331,8 +351,67 @@ impl Memo {
     }
 }
 
-fn generation(dataset: &str) -> String {
+/// The key of the generation of a source dataset.
+pub(crate) fn generation(dataset: &str) -> String {
     format!("{GENERATION}{dataset}")
+}
+
+/// How many runs of a pipe were completed.
+fn runs(pipe: &str, reader: &Reader) -> Result<u64, RunError> {
+    let bytes = reader.state(pipe, SPACE, RUNS)?;
+    let text = bytes.as_deref().and_then(|bytes| std::str::from_utf8(bytes).ok());
+    Ok(text.and_then(|text| text.parse().ok()).unwrap_or(0))
+}
+
+/// The time up to which the source may be read by its completeness
+/// expression, in microseconds since 1970. What is no time reads nothing.
+pub(crate) fn complete_until(
+    plan: &Plan,
+    reader: &Reader,
+    resources: &Resources<'_>,
+) -> Result<Option<i64>, RunError> {
+    let SourcePlan::Dataset(DatasetSource { until: Some(program), .. }) = &plan.source else {
+        return Ok(None);
+    };
+    let world = World::new(reader, resources, None, Missing::Fail);
+    let nothing = Value::Dict(Arc::default());
+    let found = program
+        .run_raw(nothing, Dict::default(), &world)
+        .map_err(|error| RunError::failed(format!("the completeness cannot be told: {error}")))?;
+    Ok(Some(match found.target.get(UNTIL) {
+        Some(Value::DateTime(time)) => {
+            i64::try_from(time.as_nanosecond().div_euclid(1000)).unwrap_or(i64::MAX)
+        }
+        _ => 0,
+    }))
+}
+
+/// Whether there may be something that a pipe has not done yet.
+pub(crate) fn is_behind(plan: &Plan, reader: &Reader) -> Result<bool, StoreError> {
+    let pipe = plan.id();
+    let memo = Memo::load(pipe, reader)?;
+    if memo.fingerprint.as_ref() != Some(&plan.fingerprint)
+        || memo.is_full_pending
+        || reader.retry_counts(pipe)?.waiting > 0
+    {
+        return Ok(true);
+    }
+    let since = reader.offset(pipe)?;
+    let sources = plan.source_datasets();
+    let places = match &since {
+        Some(Value::Dict(_)) | None => Places::new(&sources, since.as_ref()),
+        Some(_) => Places::one(&sources, feed::place(since.as_ref())),
+    };
+    for (at, id) in sources.iter().enumerate() {
+        if reader.dataset(id)?.is_some_and(|dataset| dataset.last_offset() > places.get(at)) {
+            return Ok(true);
+        }
+    }
+    let positions = dependencies::positions(plan, reader)?;
+    Ok(positions.iter().any(|now| {
+        let known = memo.positions.iter().find(|known| known.dataset == now.dataset);
+        known.is_none_or(|known| known.generation != now.generation || known.since < now.since)
+    }))
 }
 
 /// No component of this kind is built here.

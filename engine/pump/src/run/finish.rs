@@ -2,7 +2,7 @@
 
 use pipewright_store::Batch;
 
-use super::begin::{FULL, SPACE, Start};
+use super::begin::{FULL, RUNS, SPACE, Start};
 use super::process::Done;
 use super::sink::Target;
 use super::{Run, RunError};
@@ -86,7 +86,11 @@ impl Run<'_> {
             let known = before.and_then(|dataset| dataset.completeness);
             if completeness.is_some() && completeness != known {
                 batch.set_completeness(&sink.dataset, completeness);
+                self.completed.push(sink.dataset.clone());
             }
+        }
+        if let Some(number) = start.number {
+            batch.put_state(&pipe, SPACE, RUNS, Some(number.to_string().as_bytes()));
         }
         self.commit(batch)
     }

@@ -41,7 +41,9 @@ use uuid::Uuid;
 use crate::log::Times;
 use crate::plan::{Plan, SinkPlan};
 use crate::report::{Counts, Ending, Note, Observer, Phase, Progress, Report, RunKind};
-pub(crate) use begin::outside_source;
+pub(crate) use begin::{
+    FINGERPRINT, FULL, SPACE, complete_until, generation, is_behind, outside_source,
+};
 use pipewright_store::names::execution_log;
 pub(crate) use sink::dataset_write;
 
@@ -110,6 +112,7 @@ pub fn run(
         counts: Counts::default(),
         times: Times::default(),
         changed: Vec::new(),
+        completed: Vec::new(),
         notes: Vec::new(),
         failures: Vec::new(),
         log: LogState::default(),
@@ -144,6 +147,7 @@ struct Run<'r> {
     counts: Counts,
     times: Times,
     changed: Vec<Text>,
+    completed: Vec<Text>,
     notes: Vec<Note>,
     failures: Vec<(Option<Text>, String)>,
     log: LogState,
@@ -188,7 +192,7 @@ impl Run<'_> {
         let mut target = self.target()?;
         self.commit_begin(&mut start, &target)?;
 
-        if self.kind == RunKind::Incremental {
+        if self.kind != RunKind::Full {
             self.retry(&start, &mut target)?;
             self.track(&start, &mut target)?;
         }
@@ -237,6 +241,16 @@ impl Run<'_> {
         Ok(())
     }
 
+    /// How many entities the next run has to try again. Not known counts as
+    /// none: the store says so elsewhere.
+    fn retries_left(&self) -> u64 {
+        if self.waiting.is_empty() {
+            return 0;
+        }
+        let counts = self.reader().and_then(|reader| Ok(reader.retry_counts(self.plan.id())?));
+        counts.map_or(0, |counts| counts.waiting)
+    }
+
     fn reader(&self) -> Result<Reader, RunError> {
         Ok(self.resources.store.reader()?)
     }
@@ -276,6 +290,8 @@ impl Run<'_> {
             ending,
             counts: self.counts,
             changed: std::mem::take(&mut self.changed),
+            completed: std::mem::take(&mut self.completed),
+            retries: self.retries_left(),
             notes: std::mem::take(&mut self.notes),
             failures: std::mem::take(&mut self.failures),
             started: self.started,

@@ -36,8 +36,8 @@ impl Run<'_> {
         // Dry runs commit nothing, so they see one state of the store and
         // compute clusters beside it.
         let feed = match target.is_held() {
-            true => Feed::open_aside(self.plan, start.since.as_ref()),
-            false => Feed::open(self.plan, start.since.as_ref()),
+            true => Feed::open_aside(self.plan, start.since.as_ref(), start.until),
+            false => Feed::open(self.plan, start.since.as_ref(), start.until),
         };
         let Some(mut feed) = feed else { return Ok(Done::default()) };
         let whole = target.is_held().then(|| self.reader()).transpose()?;

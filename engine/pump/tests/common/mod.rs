@@ -11,7 +11,7 @@ use pipewright_component::{
 use pipewright_config::{Project, SourceFile};
 use pipewright_entity::{Entity, Text, Value};
 use pipewright_pump::{
-    Flow, FlowPipe, Observer, Plan, Report, Resources, RunRequest, Silent, compile, run,
+    Flow, FlowPipe, Observer, Plan, Report, Resources, RunRequest, Silent, compile, run, settle,
 };
 use pipewright_store::{Select, Store, Write};
 use rustc_hash::FxHashMap;
@@ -120,16 +120,16 @@ impl TestNode {
 
     /// Runs everything until it is stable; every run, in order.
     pub fn settle(&self) -> Vec<Report> {
-        let mut flow = Flow::new(self.flow_pipes());
+        let mut flow = Flow::new(self.flow_pipes()).with_all();
         flow.mark_all();
         let mut reports = Vec::new();
-        while let Some(id) = flow.next() {
-            let report = self.run(&id);
+        let restless = settle(&mut flow, |id| {
+            let report = self.run(id);
             assert!(report.is_success(), "{report:#?}");
-            assert_eq!(flow.exhausted().next(), None);
-            flow.finished(&id, report.changed.iter().map(Text::as_str));
-            reports.push(report);
-        }
+            reports.push(report.clone());
+            Some(report)
+        });
+        assert_eq!(restless, Vec::<Text>::new());
         assert!(flow.is_stable());
         reports
     }

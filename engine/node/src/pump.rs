@@ -1,0 +1,61 @@
+//! What people do to pipes between runs.
+
+use std::collections::BTreeSet;
+
+use axum::http::StatusCode;
+use pipewright_entity::{Entity, Text, Value};
+use pipewright_pump::{OperateError, Operation, operate};
+use pipewright_store::{Reader, StoreError, names};
+
+use crate::Node;
+use crate::api::Failed;
+
+/// Says in the dataset of settings that a pipe is switched off.
+const DISABLED: &str = "disabled";
+
+/// The pipes that someone has switched off.
+pub(crate) fn disabled(reader: &Reader) -> Result<BTreeSet<Text>, StoreError> {
+    let mut disabled = BTreeSet::new();
+    if reader.dataset(names::PIPE_SETTINGS)?.is_some() {
+        for version in reader.current(names::PIPE_SETTINGS)? {
+            let entity = version?.entity;
+            if entity.get(DISABLED) == Some(&Value::Bool(true)) {
+                disabled.insert(entity.id().clone());
+            }
+        }
+    }
+    Ok(disabled)
+}
+
+impl Node {
+    /// Does something to a pipe that does not run; `by` is who wants it.
+    pub(crate) fn operate(
+        &self,
+        pipe: &str,
+        operation: &Operation,
+        by: &str,
+    ) -> Result<(), Failed> {
+        if self.conductor.is_running(pipe) {
+            return Err(Failed::running(pipe));
+        }
+        let plan = self
+            .loaded()
+            .plan(pipe)
+            .map_err(|why| Failed::bad_request(format!("{pipe:?} cannot run: {why}")))?;
+        operate(&plan, self.store(), operation, by, self.now()).map_err(|error| match error {
+            OperateError::Store(error) => Failed::from(error),
+            OperateError::Refused(why) => {
+                Failed::new(StatusCode::BAD_REQUEST, "not-supported", why)
+            }
+        })?;
+        if let Operation::Enable | Operation::Disable(_) = operation {
+            let disabled = matches!(operation, Operation::Disable(_));
+            let mut batch = self.store().batch(self.now());
+            batch.append(names::PIPE_SETTINGS, Entity::new(pipe).with(DISABLED, disabled));
+            self.store().commit(batch)?;
+        }
+        self.plan_runs()?;
+        self.publish();
+        Ok(())
+    }
+}
