@@ -6,7 +6,10 @@ use std::sync::{Arc, Weak};
 use pipewright_component::{Cancel, Permission, Surroundings, Variables};
 use pipewright_entity::{Text, Value};
 use pipewright_protocol::studio::PipeState;
-use pipewright_pump::{Flow, Observer, Progress, Report, Resources, RunRequest, settle};
+use pipewright_pump::{
+    Flow, Observer, Plan, Progress, Readers, Report, Resources, RunRequest, compact_after,
+    compact_daily, settle,
+};
 use pipewright_store::Durability;
 use uuid::Uuid;
 
@@ -136,7 +139,25 @@ impl Node {
             pipewright_pump::run(&plan, resources, request, &Told(self))
         });
         tracing::info!(pipe = %pipe, "{}", status::message(&report));
+        self.compact(&loaded, &plan, &report, &surroundings);
         Some(report)
+    }
+
+    /// Removes what the datasets are not to keep, after a run.
+    fn compact(&self, loaded: &Loaded, plan: &Plan, report: &Report, surroundings: &Surroundings) {
+        let plans = || loaded.plans.values().flatten().map(|plan| &**plan);
+        let is_pipe = |pipe: &str| loaded.plans.contains_key(pipe);
+        let done = self.with_resources(loaded, surroundings, |resources| {
+            let readers = Readers::of(plans(), &self.store().reader()?)?;
+            let compacted = compact_after(plan, report, &readers, resources)?;
+            if compacted.versions > 0 {
+                tracing::debug!(pipe = %plan.id(), ?compacted, "old versions are gone");
+            }
+            compact_daily(plans(), &is_pipe, resources)
+        });
+        if let Err(error) = done {
+            tracing::error!(pipe = %plan.id(), %error, "old versions cannot be removed");
+        }
     }
 
     fn run_ended(&self, pipe: &Text, report: Option<&Report>) {
@@ -183,6 +204,7 @@ impl Node {
             let report = self.with_resources(&loaded, &surroundings, |resources| {
                 pipewright_pump::run(&plan, resources, request, observer)
             });
+            self.compact(&loaded, &plan, &report, &surroundings);
             done(&report);
             settled.reports.push(report.clone());
             Some(report)

@@ -30,13 +30,25 @@ pub struct Compaction {
     /// Remove entities for good that are deleted since before this time, in
     /// microseconds since 1970 (property `compaction.ttl_deletes_hours`).
     pub forget_deleted: Option<i64>,
+    /// The first place that some reader of current versions has not read yet:
+    /// deletions from there on are not removed for good.
+    pub unread: Option<u64>,
+    /// The first place that some reader of all versions has not read yet:
+    /// versions from there on stay.
+    pub unread_versions: Option<u64>,
 }
 
 impl Default for Compaction {
     /// Two versions of each entity: the fewest that dependency tracking can
     /// work with.
     fn default() -> Compaction {
-        Compaction { keep_versions: 2, keep_since: None, forget_deleted: None }
+        Compaction {
+            keep_versions: 2,
+            keep_since: None,
+            forget_deleted: None,
+            unread: None,
+            unread_versions: None,
+        }
     }
 }
 
@@ -70,7 +82,7 @@ impl Store {
                 if !go_on() {
                     return Ok(done);
                 }
-                if self.step(dataset, &mut done, |step| step.by_number(keep.keep_versions))? {
+                if self.step(dataset, keep, &mut done, |step| step.by_number(keep.keep_versions))? {
                     break;
                 }
             }
@@ -84,7 +96,9 @@ impl Store {
                 if !go_on() {
                     return Ok(done);
                 }
-                if self.step(dataset, &mut done, |step| step.over_current(pass, &mut place))? {
+                if self
+                    .step(dataset, keep, &mut done, |step| step.over_current(pass, &mut place))?
+                {
                     break;
                 }
             }
@@ -102,7 +116,7 @@ impl Store {
     ) -> Result<Compacted, StoreError> {
         let mut done = Compacted::default();
         let mut ids = ids.into_iter();
-        self.step(dataset, &mut done, |step| {
+        self.step(dataset, Compaction::default(), &mut done, |step| {
             for id in ids.by_ref() {
                 if let Some(current) = versions::current(step.connection, &step.dataset, id)? {
                     let old = step.tail(current, u64::MAX, |depth, _| depth >= 1)?;
@@ -127,7 +141,7 @@ impl Store {
         let dataset = crate::names::execution_log(pipe);
         let mut done = Compacted::default();
         while go_on() {
-            if self.step(&dataset, &mut done, |step| step.trim(before))? {
+            if self.step(&dataset, Compaction::default(), &mut done, |step| step.trim(before))? {
                 done.complete = true;
                 break;
             }
@@ -139,6 +153,7 @@ impl Store {
     fn step(
         &self,
         dataset: &str,
+        keep: Compaction,
         done: &mut Compacted,
         work: impl FnOnce(&mut Step<'_>) -> Outcome<bool>,
     ) -> Result<bool, StoreError> {
@@ -149,6 +164,8 @@ impl Store {
                 connection,
                 dataset: dataset.clone(),
                 tracked,
+                unread: keep.unread.unwrap_or(u64::MAX),
+                unread_versions: keep.unread_versions.unwrap_or(u64::MAX),
                 ranks: rank::Deltas::default(),
                 done: Compacted::default(),
             };
@@ -189,6 +206,10 @@ struct Step<'a> {
     /// Versions from this place on do not count as newer ones: a pipe has yet
     /// to compare them with what was before.
     tracked: u64,
+    /// Deletions from this place on have not been read by everybody.
+    unread: u64,
+    /// Versions from this place on have not.
+    unread_versions: u64,
     ranks: rank::Deltas,
     done: Compacted,
 }
@@ -208,7 +229,7 @@ impl Step<'_> {
     /// behind a version of the same entity goes.
     fn by_number(&mut self, keep: u32) -> Outcome<bool> {
         let keep = keep.max(1);
-        let end = self.tracked.min(self.dataset.length);
+        let end = self.tracked.min(self.dataset.length).min(self.unread_versions);
         if keep < self.dataset.compacted_keep {
             self.dataset.compacted = 0;
         }
@@ -258,7 +279,7 @@ impl Step<'_> {
                     self.remove(&old)?;
                 }
                 Pass::Forget { before } => {
-                    if *deleted && *place < self.tracked {
+                    if *deleted && *place < self.tracked.min(self.unread) {
                         self.forget(*place, before)?;
                     }
                 }
@@ -308,6 +329,7 @@ impl Step<'_> {
             let Some(version) = self.slim(place)? else { break };
             next = version.previous.filter(|previous| *previous < place);
             let has_newer = depth > 0 && (newer < tracked || tracked == u64::MAX);
+            let has_newer = has_newer && place < self.unread_versions;
             if has_newer && may_go(depth, &version) {
                 tail.push(version);
             } else {

@@ -60,6 +60,26 @@ fn compaction_keeps_the_newest_versions() {
 }
 
 #[test]
+fn compaction_leaves_what_is_not_read_yet() {
+    let (_dir, store) = open();
+    fill(&store, 5);
+    let one = Compaction { keep_versions: 1, unread_versions: Some(5), ..Compaction::default() };
+    store.compact("d", one, || true).unwrap();
+    assert_eq!(places(&store.reader().unwrap()), [3, 4, 5, 6, 7, 8, 9]);
+    let one = Compaction { unread_versions: None, ..one };
+    store.compact("d", one, || true).unwrap();
+    assert_eq!(places(&store.reader().unwrap()), [8, 9], "it is caught up later");
+
+    let mut batch = store.batch(6);
+    batch.append("d", Write::delete("a"));
+    store.commit(batch).unwrap();
+    let forget = Compaction { forget_deleted: Some(99), unread: Some(10), ..one };
+    assert_eq!(store.compact("d", forget, || true).unwrap().entities, 0);
+    let forget = Compaction { unread: Some(11), ..forget };
+    assert_eq!(store.compact("d", forget, || true).unwrap().entities, 1);
+}
+
+#[test]
 fn compaction_leaves_what_a_tracking_pipe_compares_with() {
     let (_dir, store) = open();
     fill(&store, 5);
@@ -92,7 +112,7 @@ fn compaction_leaves_what_a_tracking_pipe_compares_with() {
 fn compaction_by_time() {
     let (_dir, store) = open();
     fill(&store, 5);
-    let keep = Compaction { keep_versions: 1, keep_since: Some(3), forget_deleted: None };
+    let keep = Compaction { keep_versions: 1, keep_since: Some(3), ..Compaction::default() };
     assert_eq!(store.compact("d", keep, || true).unwrap().versions, 6);
     assert_eq!(places(&store.reader().unwrap()), [6, 7, 8, 9]);
 

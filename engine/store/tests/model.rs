@@ -85,6 +85,7 @@ fn step() -> impl Strategy<Value = Step> {
                 keep_versions,
                 keep_since,
                 forget_deleted,
+                ..Compaction::default()
             });
     prop_oneof![
         10 => prop::collection::vec(writes(), 1..4).prop_map(Step::Commit),

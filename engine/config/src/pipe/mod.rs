@@ -137,11 +137,11 @@ pub struct Compaction {
     pub growth: f64,
     /// Seconds between two compactions.
     pub interval: f64,
-    /// Entities not written for this many hours are deleted.
+    /// Entities deleted for this many hours are removed with all versions.
     pub ttl_hours: Option<f64>,
     /// Seconds one round of that may take.
     pub ttl_timeout: f64,
-    /// Whether entities deleted long enough are removed.
+    /// Whether entities with `$retract` lose all but their current version.
     pub retract: bool,
     /// Seconds one round of that may take.
     pub retract_timeout: f64,

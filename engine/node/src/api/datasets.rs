@@ -6,12 +6,12 @@ use std::sync::Arc;
 
 use axum::body::Body;
 use axum::extract::{Path, Query, State};
-use axum::http::header;
+use axum::http::{StatusCode, header};
 use axum::response::Response;
 use axum::routing::get;
 use axum::{Json, Router};
 use pipewright_entity::Version;
-use pipewright_store::{Dataset, Reader, Select};
+use pipewright_store::{Dataset, Past, Reader, Select};
 use serde_json::{Value, json};
 
 use super::{Failed, blocking, flag};
@@ -225,7 +225,16 @@ async fn entity(
         known(&reader, &id)?;
         let version: Option<Version> = match offset {
             None => reader.get(&id, &entity)?,
-            Some(offset) => reader.previous_version(&id, &entity, Some(offset))?.version(),
+            Some(offset) => match reader.previous_version(&id, &entity, Some(offset))? {
+                Past::Compacted => {
+                    return Err(Failed::new(
+                        StatusCode::NOT_FOUND,
+                        "compacted",
+                        format!("compaction has removed what {entity:?} was at {offset}"),
+                    ));
+                }
+                past => past.version(),
+            },
         };
         let version = version.ok_or_else(|| {
             Failed::not_found(format!("the dataset {id:?} has no entity {entity:?}"))

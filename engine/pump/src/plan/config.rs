@@ -89,6 +89,7 @@ impl Compiler<'_> {
             sink,
             edges,
             pump: pipe.pump.clone(),
+            compaction: pipe.compaction.clone(),
             batch_size: pipe.batch_size.max(1),
             commit_size: pipe.batch_size.saturating_mul(pipe.checkpoint_interval).max(1),
             tracking: tracked,

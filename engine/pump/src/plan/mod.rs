@@ -6,7 +6,7 @@ mod tracking;
 use std::sync::Arc;
 
 use pipewright_component::Setting;
-use pipewright_config::pipe::{Mode, Pump};
+use pipewright_config::pipe::{Compaction, Mode, Pump};
 use pipewright_dtl::namespaces::AddNamespaces;
 use pipewright_dtl::{Diagnostic, Index, Program};
 use pipewright_entity::{Dict, Key, Text};
@@ -27,6 +27,7 @@ pub struct Plan {
     pub(crate) sink: SinkPlan,
     pub(crate) edges: Edges,
     pub(crate) pump: Pump,
+    pub(crate) compaction: Compaction,
     /// How many source entities make a batch for a sink that reaches out.
     pub(crate) batch_size: usize,
     /// How many source entities one commit takes at most, where the store is
