@@ -88,6 +88,11 @@ impl Conductor {
         self.change(|state, now| state.agenda.release(now));
     }
 
+    /// A dataset has new versions that no run has written.
+    pub(crate) fn changed(&self, dataset: &str) {
+        self.change(|state, now| state.agenda.changed(dataset, now));
+    }
+
     /// Marks pipes to run; all that run by themselves when `pipes` is empty.
     /// Gives those that there are not.
     pub(crate) fn mark(&self, pipes: &[String], full: bool) -> Vec<String> {

@@ -214,7 +214,8 @@ impl Keeping<'_> {
 
     fn compact(&self) -> Result<Compacted, StoreError> {
         let (store, dataset) = (self.resources.store, &*self.sink.dataset);
-        if store.reader()?.dataset(dataset)?.is_none() {
+        let reader = store.reader()?;
+        if reader.dataset(dataset)?.is_none() || crate::is_tripped(self.plan, &reader)? {
             return Ok(Compacted::default());
         }
         let settings = &self.plan.compaction;

@@ -37,4 +37,4 @@ pub use plan::{Plan, compile};
 pub use receive::{Post, PostError, Posted, Receiver};
 pub use report::{Counts, Ending, Note, Observer, Phase, Progress, Report, RunKind, Silent};
 pub(crate) use run::RunError;
-pub use run::{Resources, RunRequest, run};
+pub use run::{Resources, RunRequest, commit_tripped, is_tripped, roll_back_tripped, run};

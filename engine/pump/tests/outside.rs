@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex};
 
 use common::TestNode;
 use pipewright_component::{
-    Access, Batch, Components, Continuation, Coverage, EntityFailure, Failure, Permission,
+    Access, Batch, Clock, Components, Continuation, Coverage, EntityFailure, Failure, Permission,
     ReadRequest, Reading, Sequence, Setting, Sink, Source, Surroundings, Transform, Written,
 };
 use pipewright_entity::{Entity, Value};
@@ -33,6 +33,16 @@ struct World {
     /// Refuse whole calls without saying which entity is at fault.
     refuses_calls: bool,
     is_down: bool,
+    /// The source and the sink fail so many times before they work.
+    fails: u32,
+}
+
+impl World {
+    fn fails_once_more(&mut self) -> bool {
+        let fails = self.fails > 0;
+        self.fails = self.fails.saturating_sub(1);
+        fails
+    }
 }
 
 #[derive(Clone, Default)]
@@ -84,6 +94,9 @@ impl Source for TestSource {
 
     fn open(&mut self, request: &ReadRequest) -> Result<Reading<'_>, Failure> {
         self.1.may_read_outside("$.source")?;
+        if self.0.with(World::fails_once_more) {
+            return Err(Failure::retryable("nobody answers"));
+        }
         let since = match request.since {
             Some(Value::Int(since)) => since,
             _ => -1,
@@ -130,7 +143,7 @@ impl Sink for TestSink {
 
     fn write(&mut self, entities: &[Entity]) -> Result<Written, Failure> {
         self.0.with(|world| {
-            if world.is_down {
+            if world.is_down || world.fails_once_more() {
                 return Err(Failure::retryable("nobody answers"));
             }
             let refused = |e: &&Entity| world.refuses.contains(e.id().as_str());
@@ -460,4 +473,75 @@ fn an_unknown_kind_is_named() {
     node.components = Arc::new(pipewright_component::NoComponents);
     let Ending::Failed { reason, .. } = node.run("in").ending else { panic!() };
     assert!(reason.contains("json") && reason.contains("$.source.type"), "{reason}");
+}
+
+#[test]
+fn a_source_is_read_again_as_often_as_the_pipe_says() {
+    let outside = Outside::default();
+    let mut pipe = inbound();
+    pipe["pump"] = json!({"max_read_retries": 2, "read_retry_delay": 30});
+    let node = node(pipe, &outside);
+    outside.with(|world| {
+        world.source = vec![json!({"_id": "a"})];
+        world.fails = 2;
+    });
+    let begun = node.clock.now();
+    assert!(node.run("in").is_success());
+    assert!(node.clock.now() - begun >= 60_000_000, "it waits in between");
+    assert_eq!(ids(&node, "in"), ["a"]);
+    let log = node.log("in");
+    let errors: Vec<_> = log.values().filter(|line| line["event_type"] == "read-error").collect();
+    assert_eq!(errors.len(), 2);
+    assert!(errors.iter().all(|line| line["error_code"] == 0));
+
+    outside.with(|world| world.fails = 3);
+    assert!(matches!(node.run("in").ending, Ending::Failed { .. }));
+}
+
+#[test]
+fn a_broken_line_is_taken_up_where_it_broke() {
+    let outside = Outside::default();
+    let mut pipe = inbound();
+    pipe["checkpoint_interval"] = json!(1);
+    pipe["pump"] = json!({"max_read_retries": 1});
+    let node = node(pipe, &outside);
+    outside.with(|world| {
+        world.continuation = Some(Continuation::Chronological);
+        world.source = (0..6).map(|n| json!({"_id": n.to_string(), "_updated": n})).collect();
+        world.breaks_after = Some(2);
+    });
+    let report = node.run("in");
+    assert!(report.is_success(), "{report:#?}");
+    assert_eq!((report.counts.read, ids(&node, "in").len()), (6, 6));
+}
+
+#[test]
+fn a_batch_is_sent_again_as_often_as_the_pipe_says() {
+    let outside = Outside::default();
+    let mut pipe = outbound();
+    pipe["pump"] = json!({"batch_retries": 2});
+    let node = node(pipe, &outside);
+    node.put("in", [json!({"_id": "a"})]);
+    outside.with(|world| world.fails = 3);
+    assert!(matches!(node.run("out").ending, Ending::Failed { .. }));
+    outside.with(|world| world.fails = 2);
+    let report = node.run("out");
+    assert!(report.is_success(), "{report:#?}");
+    assert_eq!(outside.with(|world| world.target.len()), 1);
+}
+
+#[test]
+fn entities_of_a_refused_batch_are_not_tried_singly_where_that_costs_too_much() {
+    let outside = Outside::default();
+    outside.with(|world| {
+        world.refuses.insert("b".into());
+        world.refuses_calls = true;
+    });
+    let mut pipe = outbound();
+    pipe["pump"] = json!({"fallback_to_single_entities_on_batch_fail": false});
+    let node = node(pipe, &outside);
+    node.put("in", [json!({"_id": "a"}), json!({"_id": "b"}), json!({"_id": "c"})]);
+    let report = node.run("out");
+    assert_eq!((report.counts.written, report.counts.failed), (1, 2));
+    assert_eq!(outside.with(|world| world.calls.clone()), [vec!["c"]]);
 }

@@ -13,6 +13,11 @@ pub const CONFIG: &str = "system:config";
 /// What was set at run time for each pipe, such as being disabled.
 pub const PIPE_SETTINGS: &str = "system:pipe-settings";
 
+/// What a run with a circuit breaker has put aside for a dataset.
+pub fn uncommitted(dataset: &str) -> Text {
+    format_text!("system:uncommitted:{dataset}")
+}
+
 /// The execution log of a pipe.
 pub fn execution_log(pipe: &str) -> Text {
     format_text!("system:pump:{pipe}")

@@ -4,18 +4,20 @@ use std::collections::HashMap;
 use std::io::Write;
 use std::sync::Arc;
 
-use axum::body::Body;
+use axum::body::{Body, Bytes};
 use axum::extract::{Path, Query, State};
 use axum::http::{StatusCode, header};
 use axum::response::Response;
 use axum::routing::get;
-use axum::{Json, Router};
+use axum::{Extension, Json, Router};
 use pipewright_entity::Version;
 use pipewright_store::{Dataset, Past, Reader, Select};
 use serde_json::{Value, json};
 
+use super::pipes::form;
 use super::{Failed, blocking, flag};
-use crate::Node;
+use crate::pump::Breaker;
+use crate::{Claims, Node};
 
 /// Entities sent when a request names no limit come in pieces of this size.
 const PIECE: usize = 512 << 10;
@@ -23,7 +25,7 @@ const PIECE: usize = 512 << 10;
 pub(super) fn routes() -> Router<Arc<Node>> {
     Router::new()
         .route("/datasets", get(list))
-        .route("/datasets/{id}", get(one))
+        .route("/datasets/{id}", get(one).post(operate))
         .route("/datasets/{id}/entities", get(entities))
         .route("/datasets/{id}/entity", get(entity))
         .route("/datasets/{id}/indexes", get(indexes))
@@ -37,7 +39,8 @@ async fn list(
     blocking(node, move |node| {
         let datasets = node.store().reader()?.datasets()?;
         let shown = datasets.iter().filter(|dataset| internal || !dataset.is_internal());
-        Ok(Json(shown.map(show).collect()))
+        let reader = node.store().reader()?;
+        Ok(Json(shown.map(|dataset| show(node, &reader, dataset)).collect::<Result<_, _>>()?))
     })
     .await
 }
@@ -46,7 +49,7 @@ async fn one(State(node): State<Arc<Node>>, Path(id): Path<String>) -> Result<Js
     blocking(node, move |node| {
         let reader = node.store().reader()?;
         let dataset = known(&reader, &id)?;
-        Ok(Json(show(&dataset)))
+        Ok(Json(show(node, &reader, &dataset)?))
     })
     .await
 }
@@ -56,8 +59,8 @@ fn known(reader: &Reader, id: &str) -> Result<Arc<Dataset>, Failed> {
 }
 
 /// A dataset as the service API shows it.
-fn show(dataset: &Dataset) -> Value {
-    json!({
+fn show(node: &Node, reader: &Reader, dataset: &Dataset) -> Result<Value, Failed> {
+    Ok(json!({
         "_id": dataset.id.as_str(),
         "storage": dataset.bytes,
         "runtime": {
@@ -70,8 +73,41 @@ fn show(dataset: &Dataset) -> Value {
             "populated": dataset.is_populated(),
             "initial-offset": dataset.initial_offset,
             "origin": if dataset.is_internal() { "system" } else { "user" },
+            "has-circuit-breaker": node.has_tripped(&dataset.id, reader)?,
         },
+    }))
+}
+
+/// Resets a circuit breaker that has tripped: `operation` in a form or in the
+/// query.
+async fn operate(
+    State(node): State<Arc<Node>>,
+    Extension(claims): Extension<Claims>,
+    Path(id): Path<String>,
+    Query(mut fields): Query<HashMap<String, String>>,
+    body: Bytes,
+) -> Result<Json<Value>, Failed> {
+    fields.extend(form(&body));
+    let path = id.clone();
+    blocking(node.clone(), move |node| {
+        known(&node.store().reader()?, &id)?;
+        let what = match fields.get("operation").map_or("", String::as_str) {
+            "commit-circuit-breaker" => Breaker::Commit,
+            "rollback-circuit-breaker" => Breaker::RollBack,
+            other => {
+                return Err(Failed::bad_request(format!(
+                    "the operation {other:?} is not known here: commit-circuit-breaker, \
+                     rollback-circuit-breaker"
+                )));
+            }
+        };
+        if !node.is_trusted() {
+            return Err(Failed::not_trusted());
+        }
+        node.reset_breaker(&id, what, &claims.sub)
     })
+    .await?;
+    one(State(node), Path(path)).await
 }
 
 /// The entities of a dataset with the headers of the pull protocol.

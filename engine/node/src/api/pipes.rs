@@ -239,7 +239,7 @@ async fn operate(
 }
 
 /// The fields of an `application/x-www-form-urlencoded` body.
-fn form(body: &[u8]) -> HashMap<String, String> {
+pub(super) fn form(body: &[u8]) -> HashMap<String, String> {
     let text = std::str::from_utf8(body).unwrap_or_default();
     let decode = |part: &str| {
         let part = part.replace('+', " ");

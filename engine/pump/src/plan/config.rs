@@ -361,6 +361,8 @@ impl Compiler<'_> {
                         InitialOffset::Always => Populated::Always,
                         InitialOffset::Initially | InitialOffset::OnLoad => Populated::AtStart,
                     },
+                    breaker_factor: write.circuit_breaker_factor,
+                    breaker_count: write.circuit_breaker_count,
                     indexes,
                 })
             }

@@ -187,6 +187,10 @@ pub(crate) struct DatasetSink {
     pub(crate) optimistic_locking: bool,
     pub(crate) existing: Existing,
     pub(crate) populated: Populated,
+    /// How many entities a run may change, as a share of those in the dataset
+    /// and as a number (`circuit_breaker_threshold_factor`, `…_count`).
+    pub(crate) breaker_factor: Option<f64>,
+    pub(crate) breaker_count: Option<u64>,
     /// Indexes that readers of the dataset ask for.
     pub(crate) indexes: Vec<Index>,
 }

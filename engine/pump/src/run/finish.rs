@@ -31,7 +31,16 @@ impl Run<'_> {
         }
         let pipe = self.plan.id().clone();
         let reader = self.reader()?;
+        let unseen = match &target {
+            Target::Dataset { full: Some(full) } if done.is_full && self.guard.is_some() => {
+                reader.count_unseen(full)?
+            }
+            _ => 0,
+        };
+        self.check_breaker(unseen)?;
         let mut batch = self.batch();
+        self.bring_in(&mut batch)?;
+        let reader = self.reader()?;
         match target {
             Target::Dataset { full: Some(full) } if done.is_full => {
                 if self.counts.failed > 0 && self.ids_differ {
@@ -92,7 +101,8 @@ impl Run<'_> {
         if let Some(number) = start.number {
             batch.put_state(&pipe, SPACE, RUNS, Some(number.to_string().as_bytes()));
         }
-        self.commit(batch)
+        self.commit(batch)?;
+        self.drop_aside()
     }
 
     /// Puts the begin of the run into its log, once.
@@ -101,6 +111,21 @@ impl Run<'_> {
             let pipe = self.plan.id();
             batch.append(&execution_log(pipe), log::started(pipe, self.kind, self.started));
         }
+    }
+
+    /// Whether the last completed run in the log is older than may be
+    /// (`notification_granularity`).
+    fn was_quiet_for_long(&self) -> Result<bool, RunError> {
+        let Some(seconds) = self.plan.pump.log_interval else { return Ok(false) };
+        let log = execution_log(self.plan.id());
+        let reader = self.reader()?;
+        let last = match reader.dataset(&log)? {
+            Some(_) => reader.get(&log, "pump-completed")?,
+            None => None,
+        };
+        let age = last.map(|last| self.now().saturating_sub(last.ts));
+        let longest = i64::try_from(seconds).unwrap_or(i64::MAX).saturating_mul(1_000_000);
+        Ok(age.is_some_and(|age| age >= longest))
     }
 
     /// Puts the end of the run into its log, unless there is nothing to tell.
@@ -112,7 +137,10 @@ impl Run<'_> {
         };
         let is_failed = matches!(report.ending, Ending::Failed { .. });
         let is_held = report.ending == Ending::Held || report.counts.held > 0;
-        let is_quiet = did_nothing && !pump.log_noop_runs && !self.log.is_started;
+        let is_quiet = did_nothing
+            && !pump.log_noop_runs
+            && !self.log.is_started
+            && !self.was_quiet_for_long()?;
         if !is_failed && (is_held || is_quiet) {
             return Ok(());
         }

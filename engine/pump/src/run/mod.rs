@@ -26,6 +26,7 @@
 //! once the connection is live, the next run writes it all.
 
 mod begin;
+mod breaker;
 mod finish;
 mod process;
 mod retry;
@@ -44,6 +45,7 @@ use crate::report::{Counts, Ending, Note, Observer, Phase, Progress, Report, Run
 pub(crate) use begin::{
     FINGERPRINT, FULL, SPACE, complete_until, generation, is_behind, outside_source,
 };
+pub use breaker::{commit_tripped, is_tripped, roll_back_tripped};
 use pipewright_store::names::execution_log;
 pub(crate) use sink::dataset_write;
 
@@ -77,6 +79,9 @@ pub(crate) enum RunError {
     Store(#[from] StoreError),
     #[error(transparent)]
     Component(#[from] Failure),
+    /// The source cannot be read now.
+    #[error(transparent)]
+    Read(Failure),
     #[error(transparent)]
     Merge(#[from] MergeError),
     #[error("{message}")]
@@ -121,6 +126,8 @@ pub fn run(
         failed_now: FxHashSet::default(),
         consecutive: 0,
         ids_differ: false,
+        guard: None,
+        aside: None,
     };
     let ending = match run.go(request) {
         Ok(ending) => ending,
@@ -160,6 +167,10 @@ struct Run<'r> {
     consecutive: u64,
     /// Whether an entity came out under another id than it went in.
     ids_differ: bool,
+    /// What the circuit breaker of the sink watches.
+    guard: Option<breaker::Guard>,
+    /// What lay aside and is in the sink now.
+    aside: Option<Text>,
 }
 
 /// What the run has put into the execution log.
@@ -184,6 +195,9 @@ impl Run<'_> {
             return Ok(Ending::Completed);
         }
         self.enter(Phase::Starting);
+        if self.is_tripped()? {
+            return Ok(Ending::Held);
+        }
         let mut source = outside_source(self.plan, self.resources)?;
         let mut start = match self.begin(request, source.as_deref())? {
             Some(start) => start,
@@ -191,6 +205,7 @@ impl Run<'_> {
         };
         let mut target = self.target()?;
         self.commit_begin(&mut start, &target)?;
+        self.arm()?;
 
         if self.kind != RunKind::Full {
             self.retry(&start, &mut target)?;
@@ -198,7 +213,7 @@ impl Run<'_> {
         }
         self.enter(Phase::Reading);
         let done = match source.as_deref_mut() {
-            Some(source) => self.read_outside(source, &start, &mut target)?,
+            Some(source) => self.read_again(source, &mut start, &mut target)?,
             None => self.read_inside(&start, &mut target)?,
         };
         self.finish(&start, done, target)?;
@@ -233,7 +248,9 @@ impl Run<'_> {
                 self.counts.unchanged += written.unchanged;
                 self.counts.deleted_unseen += written.unseen_deleted;
             }
-            let is_news = written.written > 0 && written.dataset != own_log;
+            let is_news = written.written > 0
+                && written.dataset != own_log
+                && !self.is_aside(&written.dataset);
             if is_news && !self.changed.contains(&written.dataset) {
                 self.changed.push(written.dataset);
             }

@@ -1,6 +1,8 @@
 //! Reading batches and what becomes of each.
 
-use pipewright_component::{Continuation, Coverage, EntityFailure, ReadRequest, Source};
+use std::time::Duration;
+
+use pipewright_component::{Continuation, Coverage, EntityFailure, Failure, ReadRequest, Source};
 use pipewright_entity::{Text, Value, ni};
 use pipewright_store::Reader;
 
@@ -58,7 +60,40 @@ impl Run<'_> {
         Ok(Done { is_full: self.kind == RunKind::Full, ..Done::default() })
     }
 
-    pub(super) fn read_outside(
+    /// Reads a source outside the node, and again where the config says so and
+    /// the failure may pass (`max_read_retries`, `read_retry_delay`).
+    pub(super) fn read_again(
+        &mut self,
+        source: &mut dyn Source,
+        start: &mut Start,
+        target: &mut Target,
+    ) -> Result<Done, RunError> {
+        let mut left = self.plan.pump.max_read_retries;
+        loop {
+            let failure = match self.read_outside(source, start, target) {
+                Err(RunError::Read(failure)) if left > 0 => failure,
+                other => return other,
+            };
+            left -= 1;
+            self.note_unreachable(&failure)?;
+            let surroundings = self.resources.surroundings;
+            surroundings.clock.wait(self.read_delay(), &surroundings.cancel)?;
+            // What came in order is stored and need not be read again.
+            if source.continuation() == Continuation::Chronological
+                && !target.is_held()
+                && self.guard.is_none()
+                && let Some(offset) = self.reader()?.offset(self.plan.id())?
+            {
+                start.since = Some(offset);
+            }
+        }
+    }
+
+    fn read_delay(&self) -> Duration {
+        Duration::try_from_secs_f64(self.plan.pump.read_retry_delay).unwrap_or_default()
+    }
+
+    fn read_outside(
         &mut self,
         source: &mut dyn Source,
         start: &Start,
@@ -71,7 +106,7 @@ impl Run<'_> {
             ..ReadRequest::default()
         };
         let begun = self.now();
-        let mut reading = source.open(&request)?;
+        let mut reading = source.open(&request).map_err(reading_failed)?;
         self.times.source += self.now() - begun;
         let mut done = Done {
             is_full: reading.coverage == Coverage::Full && start.since.is_none(),
@@ -95,9 +130,9 @@ impl Run<'_> {
                         // behind it.
                         let reader = self.reader()?;
                         self.process(&reader, portion, unreadable, target)?;
-                        return Err(failure.into());
+                        return Err(reading_failed(failure));
                     }
-                    Some(Err(failure)) => return Err(failure.into()),
+                    Some(Err(failure)) => return Err(reading_failed(failure)),
                     None => {
                         ended = true;
                         break;
@@ -153,7 +188,10 @@ impl Run<'_> {
             }
         }
         if start.moved && !target.is_held() {
-            self.carried.positions = start.positions.clone();
+            match &mut self.guard {
+                Some(guard) => guard.positions = start.positions.clone(),
+                None => self.carried.positions = start.positions.clone(),
+            }
         }
         Ok(())
     }
@@ -175,6 +213,7 @@ impl Run<'_> {
             chain::pass(self.plan, &entities, &world, &self.resources.surroundings.cancel)?;
         let transformed = self.now();
         self.times.transform += transformed - begun;
+        self.check_pace(&entities, transformed - begun)?;
 
         let mut batch = self.batch();
         for out in &passed.out {
@@ -195,7 +234,10 @@ impl Run<'_> {
         self.note_unreadable(&mut batch, unreadable);
         self.settle(&mut batch, &entities, failed, reader, target)?;
         if let Some(offset) = offset {
-            batch.set_offset(self.plan.id(), Some(offset));
+            match &mut self.guard {
+                Some(guard) => guard.offset = Some(offset),
+                None => batch.set_offset(self.plan.id(), Some(offset)),
+            }
         }
         for (key, value) in state {
             batch.put_state(self.plan.id(), MERGE_SPACE, &key, value.as_deref());
@@ -203,7 +245,36 @@ impl Run<'_> {
         self.commit(batch)?;
         self.times.sink += self.now() - transformed;
         self.tell();
+        self.check_breaker(0)?;
         self.check_limits(reader)
+    }
+
+    /// Fails when a batch took longer than it may, on average
+    /// (`max_seconds_per_entity`).
+    fn check_pace(&self, entities: &[Incoming], took: i64) -> Result<(), RunError> {
+        let Some(limit) = self.plan.pump.max_seconds_per_entity else { return Ok(()) };
+        let Some(first) = entities.first() else { return Ok(()) };
+        let average = took as f64 / 1e6 / entities.len() as f64;
+        if average <= limit {
+            return Ok(());
+        }
+        let message = format!(
+            "transforming took {average:.3} s per entity, more than {limit} s \
+             (max_seconds_per_entity)"
+        );
+        Err(RunError::Failed { message, entity: first.id.clone() })
+    }
+
+    /// Puts it into the log that the source cannot be read now.
+    fn note_unreachable(&mut self, failure: &Failure) -> Result<(), RunError> {
+        let mut batch = self.batch();
+        self.log_start(&mut batch);
+        let number = self.log.unreadable;
+        self.log.unreadable += 1;
+        let pipe = self.plan.id();
+        let line = log::unreadable(pipe, &self.id, number, self.now(), &failure.to_string());
+        batch.append(&execution_log(pipe), line.with("error_code", 0));
+        self.commit(batch)
     }
 
     /// The id under which a source entity comes out when the transforms leave
@@ -232,5 +303,13 @@ impl Run<'_> {
             let line = log::unreadable(pipe, &self.id, number, self.started, &failure.to_string());
             batch.append(&execution_log(pipe), line);
         }
+    }
+}
+
+/// Tells a source that may be read later from one that never will.
+fn reading_failed(failure: Failure) -> RunError {
+    match failure {
+        Failure::Retryable { .. } => RunError::Read(failure),
+        other => other.into(),
     }
 }

@@ -43,6 +43,9 @@ impl Run<'_> {
             return Ok(());
         }
         self.enter(Phase::Retrying);
+        if let Some(guard) = &mut self.guard {
+            guard.touches_state = true;
+        }
         let read_until = place(start.since.as_ref());
         for retries in due.chunks(start.size) {
             self.check()?;

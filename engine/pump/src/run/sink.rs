@@ -1,5 +1,7 @@
 //! Where a run writes.
 
+use std::time::Duration;
+
 use pipewright_component::{EntityFailure, Failure, Permission, Sequence, Sink, Written};
 use pipewright_entity::{Entity, Text, Value};
 use pipewright_store::{Batch, FullRun, Reader, Write};
@@ -76,14 +78,23 @@ impl Run<'_> {
     ) -> Result<Vec<(usize, EntityFailure)>, RunError> {
         match (target, &self.plan.sink) {
             (Target::Dataset { full }, SinkPlan::Dataset(sink)) => {
-                if let Some(full) = full {
+                if let Some(full) = full.as_ref().filter(|_| self.guard.is_none()) {
                     batch.mark_seen(full);
                 }
                 for Outgoing { entity, origin } in out {
                     let offset = incoming.get(origin).and_then(|incoming| incoming.offset.clone());
                     let write = dataset_write(sink, entity, offset, reader, full.as_ref())?;
-                    if let Some(write) = write {
-                        batch.append(&sink.dataset, write);
+                    let Some(write) = write else { continue };
+                    match &mut self.guard {
+                        None => batch.append(&sink.dataset, write),
+                        Some(guard) => {
+                            if let Some(full) = full {
+                                full.seen(write.entity.id())?;
+                            }
+                            if !Run::put_aside(guard, sink, write, reader, batch)? {
+                                self.counts.unchanged += 1;
+                            }
+                        }
                     }
                 }
                 Ok(Vec::new())
@@ -93,7 +104,7 @@ impl Run<'_> {
                 let mut refused = Vec::new();
                 for chunk in out.chunks(*size) {
                     self.check()?;
-                    let (written, more) = send(sink.as_mut(), chunk)?;
+                    let (written, more) = self.send_again(sink.as_mut(), chunk)?;
                     self.counts.written += written.written as u64;
                     self.counts.unchanged += written.unchanged as u64;
                     refused.extend(more);
@@ -106,6 +117,27 @@ impl Run<'_> {
                 Ok(Vec::new())
             }
             (Target::Nothing | Target::Dataset { .. }, _) => Ok(Vec::new()),
+        }
+    }
+}
+
+impl Run<'_> {
+    /// Sends some entities, and again where the failure may pass
+    /// (`batch_retries`, `write_retry_delay`).
+    fn send_again(&self, sink: &mut dyn Sink, out: &[Outgoing]) -> Sent {
+        let pump = &self.plan.pump;
+        let surroundings = self.resources.surroundings;
+        let delay = Duration::try_from_secs_f64(pump.write_retry_delay).unwrap_or_default();
+        let mut left = pump.batch_retries;
+        loop {
+            match send(sink, out, pump.fallback_to_single_entities) {
+                Err(Failure::Retryable { wait, .. }) if left > 0 => {
+                    left -= 1;
+                    let delay = delay.max(wait.unwrap_or_default());
+                    surroundings.clock.wait(delay, &surroundings.cancel)?;
+                }
+                other => return other,
+            }
         }
     }
 }
@@ -161,11 +193,12 @@ pub(super) fn is_filtered(entity: &Entity) -> bool {
     entity.get("_filtered") == Some(&Value::Bool(true))
 }
 
-/// Sends some entities; one by one when they are refused together.
-fn send(
-    sink: &mut dyn Sink,
-    out: &[Outgoing],
-) -> Result<(Written, Vec<(usize, EntityFailure)>), Failure> {
+/// What became of entities that were sent, and those that were refused by the
+/// place of their source entity in the batch.
+type Sent = Result<(Written, Vec<(usize, EntityFailure)>), Failure>;
+
+/// Sends some entities; `singly` one by one when they are refused together.
+fn send(sink: &mut dyn Sink, out: &[Outgoing], singly: bool) -> Sent {
     let entities: Vec<Entity> = out.iter().map(|out| out.entity.clone()).collect();
     let origins: FxHashMap<&Text, usize> =
         out.iter().map(|out| (out.entity.id(), out.origin)).collect();
@@ -184,10 +217,17 @@ fn send(
         Err(Failure::Entity(failure)) if out.len() == 1 => {
             Ok((Written::default(), vec![(out[0].origin, failure)]))
         }
+        Err(Failure::Entity(failure)) if !singly => {
+            let refused = out.iter().map(|out| {
+                let id = Some(out.entity.id().clone());
+                (out.origin, EntityFailure { id, ..failure.clone() })
+            });
+            Ok((Written::default(), refused.collect()))
+        }
         Err(Failure::Entity(_)) => {
             let (mut all, mut refused) = (Written::default(), Vec::new());
             for one in out {
-                let (written, more) = send(sink, std::slice::from_ref(one))?;
+                let (written, more) = send(sink, std::slice::from_ref(one), singly)?;
                 all.add(written);
                 refused.extend(more);
             }
