@@ -1,16 +1,24 @@
-//! Whatever changes in whatever order, and wherever runs are cut: running on
-//! changes gives the same datasets as running everything from scratch.
+//! Whatever changes in whatever order, whenever pipes run and wherever runs are
+//! cut: running on changes gives the same datasets as running everything from
+//! scratch.
+//!
+//! `cargo test -p pipewright-pump --test incremental_equals_full -- --nocapture`
+//! says how often the hard parts occurred; `PROPTEST_CASES` asks for more.
 #![allow(clippy::unwrap_used)]
 
 mod common;
 
+use std::cell::Cell;
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::time::Duration;
 
 use common::TestNode;
-use pipewright_component::Cancel;
-use pipewright_pump::{Ending, Observer, Progress, RunRequest};
+use pipewright_component::{Cancel, Clock};
+use pipewright_pump::{Agenda, Ending, Observer, Phase, Progress, Report, RunRequest};
+use pipewright_store::Select;
 use proptest::prelude::*;
+use proptest::test_runner::TestRunner;
 use serde_json::{Value as Json, json};
 
 /// Pipes to choose from; they read the inputs `a`, `b` and `c` and each other.
@@ -154,6 +162,24 @@ fn pool() -> Vec<Json> {
                 ["add", "two", hop("filtered f", json!(["eq", "_S.y", "f.y"]), "f._id")],
             ]}),
         ),
+        dtl(
+            "families",
+            "a",
+            json!({"default": [
+                ["copy", "_id"],
+                ["if", ["is-not-null", "_S.x"], [
+                    ["create-child", ["dict", "_id", ["concat", "_S._id", "-x"], "v", "_S.x"]],
+                ]],
+                ["if", ["eq", "_S.y", 1], [
+                    ["create-child", ["dict", "_id", ["concat", "_S._id", "-y"], "v", "_S.y"]],
+                ]],
+            ]}),
+        ),
+        {
+            let mut pipe = dtl("children", "families", json!({}));
+            pipe["transform"] = json!({"type": "emit_children"});
+            pipe
+        },
         json!({"_id": "union", "source": {"type": "union_datasets", "datasets": ["a", "b"]}}),
         json!({"_id": "same", "source":
             {"type": "merge_datasets", "datasets": ["a", "b"], "strategy": "all"}}),
@@ -168,6 +194,10 @@ enum Step {
     /// Runs one of the pipes, cut after so many batches.
     Run(usize, Option<u32>),
     Settle,
+    /// Lets so many seconds pass, in which pipes run by themselves.
+    Pass(u32),
+    /// Deletes what an input has under an id.
+    Delete(usize, u32),
     /// Drops an input and makes it again with these entities.
     Replace(usize, Vec<Json>),
 }
@@ -193,20 +223,95 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
         8 => (0..3usize, entities()).prop_map(|(input, entity)| Step::Put(input, entity)),
         4 => (0..8usize, prop::option::of(0..4u32)).prop_map(|(p, cut)| Step::Run(p, cut)),
         1 => Just(Step::Settle),
+        3 => (1..90u32).prop_map(Step::Pass),
+        2 => (0..3usize, 0..4u32).prop_map(|(input, id)| Step::Delete(input, id)),
         1 => (0..3usize, prop::collection::vec(entities(), 0..3))
             .prop_map(|(input, entities)| Step::Replace(input, entities)),
     ];
-    prop::collection::vec(step, 1..25)
+    prop::collection::vec(step, 5..35)
+}
+
+/// How often what makes this hard occurred.
+#[derive(Debug, Default)]
+struct Seen {
+    runs: Cell<u64>,
+    cut: Cell<u64>,
+    /// Runs that ran entities again because of what they look up.
+    tracked: Cell<u64>,
+    /// Versions with another value to join by than the one before.
+    rekeyed: Cell<u64>,
+    deleted: Cell<u64>,
+    /// Merged entities that lost a member.
+    split: Cell<u64>,
+    /// Runs that nobody asked for.
+    by_time: Cell<u64>,
+    replaced: Cell<u64>,
+}
+
+fn count(what: &Cell<u64>, more: u64) {
+    what.set(what.get() + more);
+}
+
+impl Seen {
+    /// Counts what the logs of a node's datasets tell.
+    fn look_at(&self, node: &TestNode) {
+        let reader = node.store.reader().unwrap();
+        let all = Select { history: true, ..Select::default() };
+        let history = |id: &str| -> Vec<(Json, Option<Json>)> {
+            let Some(_) = reader.dataset(id).unwrap() else { return Vec::new() };
+            let changes = reader.changes(id, None, None, all.clone()).unwrap();
+            changes
+                .map(|version| {
+                    let version = version.unwrap();
+                    let before = version.previous.and_then(|at| reader.version(id, at).unwrap());
+                    let json = |entity: pipewright_entity::Entity| entity.into_value().to_json();
+                    (json(version.entity), before.map(|before| json(before.entity)))
+                })
+                .collect()
+        };
+        for input in INPUTS {
+            for (now, before) in history(input) {
+                count(&self.deleted, u64::from(now["_deleted"] == json!(true)));
+                let rekeyed = before.is_some_and(|b| b["x"] != now["x"] || b["y"] != now["y"]);
+                count(&self.rekeyed, u64::from(rekeyed));
+            }
+        }
+        let members = |json: &Json| json["$ids"].as_array().map_or(0, Vec::len);
+        for merge in ["first", "composite", "merge-and-hop"] {
+            for (now, before) in history(merge) {
+                let lost = before.is_some_and(|before| members(&now) < members(&before));
+                let gone = now["$replaced"] == json!(true);
+                count(&self.split, u64::from(lost || gone));
+            }
+        }
+    }
+
+    fn report(&self, report: &Report, observer: &Cut) {
+        count(&self.runs, 1);
+        count(&self.cut, u64::from(report.ending == Ending::Stopped));
+        count(&self.tracked, u64::from(observer.tracked.load(Ordering::Relaxed)));
+    }
 }
 
 /// Stops a run after some batches.
 struct Cut {
     cancel: Cancel,
     left: AtomicU32,
+    tracked: AtomicBool,
+}
+
+impl Cut {
+    fn after(left: u32) -> Cut {
+        let tracked = AtomicBool::new(false);
+        Cut { cancel: Cancel::new(), left: AtomicU32::new(left), tracked }
+    }
 }
 
 impl Observer for Cut {
-    fn progress(&self, _: &Progress<'_>) {
+    fn progress(&self, progress: &Progress<'_>) {
+        if progress.phase == Phase::Tracking {
+            self.tracked.store(true, Ordering::Relaxed);
+        }
         if self.left.fetch_sub(1, Ordering::Relaxed) == 0 {
             self.cancel.stop();
         }
@@ -217,7 +322,19 @@ type Contents = BTreeMap<String, BTreeMap<String, Json>>;
 
 fn contents(node: &TestNode, pipes: &[Json]) -> Contents {
     let ids = pipes.iter().map(|pipe| pipe["_id"].as_str().unwrap());
-    ids.map(|id| (id.to_owned(), node.live(id))).collect()
+    let mut contents: Contents = ids.map(|id| (id.to_owned(), node.live(id))).collect();
+    // A parent remembers the children it lost, so that they can be deleted
+    // elsewhere: its memory is all that may differ.
+    for parent in contents.get_mut("families").into_iter().flat_map(BTreeMap::values_mut) {
+        let parent = parent.as_object_mut().unwrap();
+        if let Some(Json::Array(children)) = parent.get_mut("$children") {
+            children.retain(|child| child["_deleted"] != json!(true));
+            if children.is_empty() {
+                parent.remove("$children");
+            }
+        }
+    }
+    contents
 }
 
 /// Each case takes a while: few unless asked for more.
@@ -225,59 +342,127 @@ fn cases() -> u32 {
     std::env::var("PROPTEST_CASES").ok().and_then(|cases| cases.parse().ok()).unwrap_or(40)
 }
 
-proptest! {
-    #![proptest_config(ProptestConfig {
-        cases: cases(), max_shrink_iters: 400, ..ProptestConfig::default()
-    })]
+/// The pipes by time.
+fn agenda(node: &TestNode) -> Agenda {
+    let mut agenda = Agenda::new(|| 0.5);
+    let reader = node.store.reader().unwrap();
+    let plans = node.flow_pipes().into_iter().map(|pipe| {
+        let plan = node.plan(&pipe.id);
+        (pipe, plan.timing(), plan.remembered(&reader).unwrap())
+    });
+    agenda.set_pipes(plans.collect(), node.clock.now());
+    agenda.open(node.clock.now());
+    agenda
+}
 
-    #[test]
-    fn incremental_equals_full(
-        chosen in prop::sample::subsequence(pool(), 1..6),
-        batch_size in 1..4,
-        steps in steps(),
-    ) {
-        let mut pipes = chosen;
-        for pipe in &mut pipes {
-            pipe["batch_size"] = json!(batch_size);
-            pipe["checkpoint_interval"] = json!(1);
+/// Runs what is due until so many seconds later.
+fn pass(node: &mut TestNode, agenda: &mut Agenda, seconds: u32, seen: &Seen) {
+    let end = node.clock.now() + i64::from(seconds) * 1_000_000;
+    loop {
+        while let Some((pipe, request)) = agenda.next(node.clock.now()) {
+            let whole = Cut::after(u32::MAX);
+            node.cancel = whole.cancel.clone();
+            let report = node.run_with(&pipe, request, &whole);
+            assert!(report.is_success(), "{report:#?}");
+            agenda.finished(&pipe, Some(&report), node.clock.now());
+            seen.report(&report, &whole);
+            count(&seen.by_time, 1);
         }
-        let mut node = TestNode::new(pipes.clone());
-        for input in INPUTS {
-            node.put(input, []);
-        }
-        for step in steps {
-            match step {
-                Step::Put(input, entity) => node.put(INPUTS[input], [entity]),
-                Step::Run(place, cut) => {
-                    let id = pipes[place % pipes.len()]["_id"].as_str().unwrap();
-                    let left = cut.map_or(u32::MAX, |cut| cut + 3);
-                    let cut = Cut { cancel: Cancel::new(), left: AtomicU32::new(left) };
-                    node.cancel = cut.cancel.clone();
-                    let report = node.run_with(id, RunRequest::default(), &cut);
-                    prop_assert!(!matches!(report.ending, Ending::Failed { .. }), "{report:#?}");
-                }
-                Step::Settle => {
-                    node.cancel = Cancel::new();
-                    node.settle();
-                }
-                Step::Replace(input, entities) => {
-                    node.store.reset_dataset(INPUTS[input]).unwrap();
-                    node.put(INPUTS[input], entities);
-                }
+        let Some(due) = agenda.next_due().filter(|due| *due < end) else { break };
+        let left = u64::try_from(due - node.clock.now()).unwrap_or(0);
+        node.clock.advance(Duration::from_micros(left));
+    }
+    let left = u64::try_from(end - node.clock.now()).unwrap_or(0);
+    node.clock.advance(Duration::from_micros(left));
+}
+
+fn check(pipes: Vec<Json>, steps: Vec<Step>, seen: &Seen) -> Result<(), TestCaseError> {
+    let mut node = TestNode::new(pipes.clone());
+    for input in INPUTS {
+        node.put(input, []);
+    }
+    let mut agenda = agenda(&node);
+    for step in steps {
+        match step {
+            Step::Put(input, entity) => {
+                node.put(INPUTS[input], [entity]);
+                agenda.changed(INPUTS[input], node.clock.now());
+            }
+            Step::Delete(input, id) => {
+                node.put(INPUTS[input], [json!({"_id": format!("e{id}"), "_deleted": true})]);
+                agenda.changed(INPUTS[input], node.clock.now());
+            }
+            Step::Run(place, cut) => {
+                let id = pipes[place % pipes.len()]["_id"].as_str().unwrap();
+                let cut = Cut::after(cut.map_or(u32::MAX, |cut| cut + 3));
+                node.cancel = cut.cancel.clone();
+                let report = node.run_with(id, RunRequest::default(), &cut);
+                prop_assert!(!matches!(report.ending, Ending::Failed { .. }), "{report:#?}");
+                agenda.finished(id, Some(&report), node.clock.now());
+                seen.report(&report, &cut);
+            }
+            Step::Pass(seconds) => pass(&mut node, &mut agenda, seconds, seen),
+            Step::Settle => {
+                node.cancel = Cancel::new();
+                node.settle();
+            }
+            Step::Replace(input, entities) => {
+                seen.look_at(&node);
+                node.store.reset_dataset(INPUTS[input]).unwrap();
+                node.put(INPUTS[input], entities);
+                agenda.changed(INPUTS[input], node.clock.now());
+                count(&seen.replaced, 1);
             }
         }
-        node.cancel = Cancel::new();
-        node.settle();
+    }
+    node.cancel = Cancel::new();
+    node.settle();
+    seen.look_at(&node);
 
-        let scratch = TestNode::new(pipes.clone());
-        for input in INPUTS {
-            scratch.put(input, node.current(input).into_values());
+    let scratch = TestNode::new(pipes.clone());
+    for input in INPUTS {
+        scratch.put(input, node.current(input).into_values());
+    }
+    scratch.settle();
+    prop_assert_eq!(contents(&node, &pipes), contents(&scratch, &pipes));
+
+    // Stable means that another round changes nothing.
+    let again = node.settle();
+    prop_assert!(again.iter().all(|report| report.counts.written == 0));
+    Ok(())
+}
+
+#[test]
+fn incremental_equals_full() {
+    let config = ProptestConfig {
+        cases: cases(),
+        max_shrink_iters: 400,
+        failure_persistence: None,
+        ..ProptestConfig::default()
+    };
+    let seen = Seen::default();
+    // Some pipes follow changes at once, others come by from time to time.
+    let interval = prop::option::of(5..60u32);
+    let intervals = prop::collection::vec(interval, 7);
+    let chosen = prop::sample::subsequence(pool(), 2..8);
+    let case = (chosen, intervals, 1..4u32, steps());
+    let tried = TestRunner::new(config).run(&case, |(mut pipes, intervals, size, steps)| {
+        for (pipe, interval) in pipes.iter_mut().zip(intervals) {
+            pipe["batch_size"] = json!(size);
+            pipe["checkpoint_interval"] = json!(1);
+            if let Some(seconds) = interval {
+                pipe["pump"] = json!({"schedule_interval": seconds});
+            }
         }
-        scratch.settle();
-        prop_assert_eq!(contents(&node, &pipes), contents(&scratch, &pipes));
-
-        // Stable means that another round changes nothing.
-        let again = node.settle();
-        prop_assert!(again.iter().all(|report| report.counts.written == 0));
+        check(pipes, steps, &seen)
+    });
+    if let Err(failure) = tried {
+        panic!("{failure}");
+    }
+    println!("{seen:?}");
+    if cases() >= 40 {
+        for what in [&seen.tracked, &seen.rekeyed, &seen.deleted, &seen.split, &seen.by_time] {
+            assert!(what.get() > 0, "{seen:?}");
+        }
     }
 }
