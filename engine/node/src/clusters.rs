@@ -14,7 +14,6 @@ use pipewright_sync::merge::Explanation;
 
 use crate::Node;
 use crate::api::Failed;
-use crate::loaded::Loaded;
 use crate::wire;
 
 /// From how many members on a cluster deserves a look.
@@ -73,7 +72,6 @@ fn rules(source: &MergeSource) -> Vec<String> {
 }
 
 struct MergeAt {
-    loaded: Arc<Loaded>,
     plan: Arc<Plan>,
     dataset: String,
     sources: Vec<String>,
@@ -90,7 +88,7 @@ fn merge(node: &Node, pipe: &str) -> Result<MergeAt, Failed> {
     match dataset {
         Some(dataset) if merges => {
             let sources = plan.source_datasets().iter().map(ToString::to_string).collect();
-            Ok(MergeAt { plan, dataset, sources, loaded })
+            Ok(MergeAt { plan, dataset, sources })
         }
         _ => Err(Failed::not_found(format!("the pipe {pipe:?} merges nothing"))),
     }
@@ -189,7 +187,6 @@ pub(crate) fn one(node: &Node, pipe: &str, id: &str) -> Result<Cluster, Failed> 
         links.push(Link { a: *a, b: *b, rule: link.set, value, bridge });
     }
     let golden = golden.map(|version| wire::json(&version.with_metadata())).transpose()?;
-    debug_assert!(merge.loaded.project.pipe(pipe).is_some());
     Ok(Cluster { id: id.to_owned(), golden, flags: flags(&ids, &ends), members, links })
 }
 
