@@ -26,6 +26,7 @@
 //! Architecture invariant: this crate is pure and builds to WebAssembly;
 //! only [`Project::open`] touches the disk, and it is not there in the browser.
 
+mod cascade;
 pub mod catalogue;
 mod check;
 pub mod cron;

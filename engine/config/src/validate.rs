@@ -8,6 +8,7 @@ use pipewright_dtl::syntax::{Diagnostic, Severity};
 use pipewright_entity::Text;
 
 use crate::Project;
+use crate::cascade::Broken;
 use crate::catalogue::{self, Part};
 use crate::flow::{Graph, hops};
 use crate::pipe::{Completeness, Fragment, Pipe, Side, SinkKind, SourceKind};
@@ -42,6 +43,7 @@ fn check(project: &Project, wanted: impl Fn(&str) -> bool) -> Vec<Problem> {
     cycles(project, &graph, &mut problems);
     specs(project, &mut problems);
     problems.retain(|problem| wanted(&problem.file));
+    once(project, &mut problems);
     problems.sort_by(|a, b| {
         let key = |problem: &Problem| {
             (problem.file.clone(), problem.diagnostic.span.start, problem.diagnostic.code)
@@ -49,6 +51,18 @@ fn check(project: &Project, wanted: impl Fn(&str) -> bool) -> Vec<Problem> {
         key(a).cmp(&key(b))
     });
     problems
+}
+
+/// Leaves out what follows from broken JSON.
+fn once(project: &Project, problems: &mut Vec<Problem>) {
+    for file in project.files().filter(|file| !file.document.problems.is_empty()) {
+        let broken = Broken::of(&file.document);
+        let of_file = |problem: &Problem| problem.file == file.path;
+        problems.retain(|problem| !of_file(problem) || !broken.explains(&problem.diagnostic));
+        let all: Vec<Diagnostic> =
+            problems.iter().filter(|it| of_file(it)).map(|it| it.diagnostic.clone()).collect();
+        problems.retain(|it| !of_file(it) || !broken.is_waiting(&it.diagnostic, &all));
+    }
 }
 
 /// A finding about something that a component names.
@@ -128,6 +142,8 @@ fn references(project: &Project, pipe: &Pipe, problems: &mut Vec<Problem>) {
 /// The datasets there will be.
 struct Datasets<'a> {
     written: BTreeSet<&'a Text>,
+    /// What files that cannot be read may write.
+    broken: BTreeSet<Text>,
     vocabulary: Vocabulary<'a>,
 }
 
@@ -143,8 +159,16 @@ impl<'a> Datasets<'a> {
                 written.insert(&pipe.id);
             }
         }
+        // What a file that is broken will write is not known yet; most often it
+        // is called like the file.
+        let broken = project.files().filter(|file| file.document.is_broken());
+        let broken = broken.filter_map(|file| {
+            let name = file.path.rsplit('/').next()?.strip_suffix(".conf.json")?;
+            Some(Text::new(name))
+        });
+        let broken: BTreeSet<Text> = broken.collect();
         let vocabulary = Vocabulary::new(written.iter().map(|dataset| dataset.as_str()));
-        Datasets { written, vocabulary }
+        Datasets { written, broken, vocabulary }
     }
 
     fn check(&self, pipe: &Pipe, problems: &mut Vec<Problem>) {
@@ -152,6 +176,7 @@ impl<'a> Datasets<'a> {
         let mut check = |dataset: &Text, origin: Origin| {
             // Datasets of the node itself are always there.
             if self.written.contains(dataset)
+                || self.broken.contains(dataset)
                 || dataset.starts_with("system:")
                 || dataset.contains("$ENV(")
                 || !seen.insert(dataset.clone())

@@ -16,7 +16,7 @@ use crate::index::IndexPlan;
 use crate::names::{Name, Namespaces};
 use crate::plan::{Action, Block, CallExpr, Expr, Flow, PathExpr, Root, Step};
 use crate::program::{Core, Options, Program};
-use crate::syntax::{Diagnostic, Document, Node, NodeKind, Path, Severity};
+use crate::syntax::{Diagnostic, Document, Node, NodeKind, Path, Severity, TextEdit};
 use crate::{Eval, Fault, Index, NoContext};
 
 /// Codes of the findings of the compiler.
@@ -45,6 +45,10 @@ pub mod code {
     pub const UNJOINED: &str = "dtl-hops-unjoined";
     /// A function that is kept for old configurations only.
     pub const DEPRECATED: &str = "dtl-deprecated";
+    /// There is no such variable or alias.
+    pub const UNKNOWN_VARIABLE: &str = "dtl-unknown-variable";
+    /// A property of the target that nothing in the rule sets.
+    pub const UNSET: &str = "dtl-unset-property";
     /// A rule that nothing applies.
     pub const UNUSED_RULE: &str = "dtl-unused-rule";
 }
@@ -71,11 +75,22 @@ pub fn compile(document: &Document, rules: &Node, at: &Path, options: &Options) 
         blocks.push(compiler.block(&node, &path));
     }
     let default = compiler.rules.iter().position(|rule| rule.name == "default");
-    if default.is_none() && rules.is_object() && !compiler.has_errors() {
+    if default.is_none() && rules.is_object() {
         let message = "a DTL transform needs a rule called \"default\"";
         compiler.error(code::NO_DEFAULT, rules, at, message);
+        let names: Vec<Text> = compiler.rules.iter().map(|rule| rule.name.clone()).collect();
+        if let Some(near) = nearest("default", names.iter().map(Text::as_str)) {
+            let member = rules.member(near).map(|member| member.key_span.clone());
+            if let (Some(last), Some(span)) = (compiler.diagnostics.pop(), member) {
+                let rename = TextEdit { span, replacement: "\"default\"".into() };
+                let last = last.suggest(format!("is it the rule {near:?}?"));
+                let title = format!("Call the rule {near:?} \"default\"");
+                compiler.diagnostics.push(last.fix(title, vec![rename]));
+            }
+        }
     }
     compiler.report_unused(default);
+    compiler.report_unset();
     let program = match default {
         Some(default) if !compiler.has_errors() => {
             let dependencies = compiler.uses.dependencies(default);
@@ -119,9 +134,8 @@ impl Index {
 /// A rule as it stands in the config.
 pub(crate) struct RuleText {
     pub(crate) name: Text,
-    node: Node,
-    path: Path,
-    used: bool,
+    pub(crate) node: Node,
+    pub(crate) path: Path,
 }
 
 /// A dataset alias in scope.
@@ -157,7 +171,6 @@ impl<'a> Compiler<'a> {
             name: member.key.clone(),
             node: member.value.clone(),
             path: at.key(member.key.clone()),
-            used: false,
         });
         Compiler {
             document,
@@ -260,7 +273,10 @@ impl<'a> Compiler<'a> {
             NodeKind::Missing => None,
             NodeKind::String(text) => match self.variable(text) {
                 Some(root) => self.path(root, text, node, path),
-                None => Some(Expr::Const(node.to_value(self.document))),
+                None => {
+                    self.report_unknown_variable(text, node, path);
+                    Some(Expr::Const(node.to_value(self.document)))
+                }
             },
             NodeKind::Array(_) => self.call(node, path),
             _ => Some(Expr::Const(node.to_value(self.document))),
@@ -306,7 +322,10 @@ impl<'a> Compiler<'a> {
                 _ => self.expr(arg, &at),
             };
             match expr {
-                Some(expr) => compiled.push(expr),
+                Some(expr) => {
+                    self.report_kind(function, index, args.len(), &expr, arg, &at);
+                    compiled.push(expr);
+                }
                 None => whole = false,
             }
         }
@@ -543,7 +562,6 @@ impl<'a> Compiler<'a> {
         };
         // The last of equal names counts, as everywhere in JSON.
         if let Some(rule) = self.rules.iter().rposition(|rule| rule.name == name) {
-            self.rules[rule].used = true;
             return Some(rule);
         }
         let names: Vec<Text> = self.rules.iter().map(|rule| rule.name.clone()).collect();
@@ -551,22 +569,6 @@ impl<'a> Compiler<'a> {
         self.error(code::UNKNOWN_RULE, node, path, format!("there is no rule {name:?}"));
         self.did_you_mean(name, near);
         None
-    }
-
-    fn report_unused(&mut self, default: Option<usize>) {
-        if self.has_errors() {
-            return;
-        }
-        for (index, rule) in self.rules.iter().enumerate() {
-            if !rule.used && Some(index) != default {
-                self.diagnostics.push(Diagnostic::warning(
-                    code::UNUSED_RULE,
-                    rule.path.clone(),
-                    rule.node.span.clone(),
-                    format!("nothing applies the rule {:?}", rule.name),
-                ));
-            }
-        }
     }
 
     /// The variable that a string starts with, if it is a path.

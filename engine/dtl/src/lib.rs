@@ -23,6 +23,7 @@ pub mod names;
 pub mod namespaces;
 mod plan;
 mod program;
+mod reach;
 pub mod syntax;
 
 pub use analysis::{Analysis, Dependency, Join, Route};

@@ -168,7 +168,11 @@ impl<'n> Specification<'_, '_, 'n> {
                 sides.next().map(|sides| (dataset, sides))
             });
             let Some((dataset, (at, left, right))) = next else {
-                let names: Vec<String> = unbound().map(|d| format!("{:?}", d.alias)).collect();
+                let unbound: Vec<Text> = unbound().map(|d| d.alias.clone()).collect();
+                if self.report_unknown_alias(&conditions, &unbound) {
+                    return None;
+                }
+                let names: Vec<String> = unbound.iter().map(|alias| format!("{alias:?}")).collect();
                 let message = format!("no \"eq\" joins {} with what is at hand", names.join(", "));
                 let place = self.node.get("where").unwrap_or(self.node);
                 let suggestion =
@@ -218,6 +222,37 @@ impl<'n> Specification<'_, '_, 'n> {
         let goes_on = numbers.iter().filter(|(slot, _)| goes_on.contains(slot));
         let goes_on = goes_on.map(|(_, number)| *number).collect();
         Some((Spec { before, binds, recurse, last: last.slot }, returns, goes_on))
+    }
+
+    /// A condition that would join a dataset if a name in it were an alias;
+    /// whether there is one, and it was told.
+    fn report_unknown_alias(&mut self, conditions: &[Condition<'n>], unbound: &[Text]) -> bool {
+        for condition in conditions.iter().filter(|condition| condition.join.is_none()) {
+            let items = condition.node.items();
+            if items.first().and_then(Node::as_str) != Some("eq") {
+                continue;
+            }
+            for (index, side) in items.iter().enumerate().skip(1) {
+                let Some((head, _)) = side.as_str().and_then(|text| text.split_once('.')) else {
+                    continue;
+                };
+                let word = !head.is_empty()
+                    && head.chars().all(|c| c.is_alphanumeric() || c == '_' || c == '-');
+                if !word || self.compiler.variable(side.as_str().unwrap_or_default()).is_some() {
+                    continue;
+                }
+                let path = condition.path.index(index);
+                let message = format!("{head:?} is no alias of these hops");
+                self.compiler.error(code::UNKNOWN_VARIABLE, side, &path, message);
+                let near = match unbound {
+                    [one] => Some(one.as_str()),
+                    several => nearest(head, several.iter().map(Text::as_str)),
+                };
+                self.compiler.did_you_mean(head, near);
+                return true;
+            }
+        }
+        false
     }
 
     fn report_unknown_keys(&mut self) {

@@ -150,6 +150,8 @@ pub mod code {
     pub const QUOTES: &str = "json-quotes";
     /// A list, an object, a string or a comment is not closed.
     pub const UNCLOSED: &str = "json-unclosed";
+    /// An opening bracket is missing.
+    pub const BRACKET_MISSING: &str = "json-bracket-missing";
     /// A backslash sequence that JSON does not know.
     pub const ESCAPE: &str = "json-escape";
     /// A control character inside a string.

@@ -31,6 +31,7 @@ mod edit;
 mod parse;
 mod path;
 mod print;
+mod settle;
 #[cfg(test)]
 mod tests;
 mod update;

@@ -5,6 +5,7 @@ use std::ops::Range;
 use pipewright_entity::{MAX_DEPTH, Text};
 use rustc_hash::FxHashSet;
 
+use super::settle::settle;
 use super::{Diagnostic, Fix, Member, Node, NodeKind, Path, Severity, Step, TextEdit, code};
 
 /// Reads the tree and everything that is wrong.
@@ -33,7 +34,7 @@ pub(super) fn parse(text: &str) -> (Option<Node>, Vec<Diagnostic>) {
             "the value has ended before this",
         );
     }
-    (Some(root), parser.problems)
+    (Some(root), settle(text, parser.problems))
 }
 
 /// The offset after the whitespace and comments that begin at `at`.

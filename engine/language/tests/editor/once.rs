@@ -1,0 +1,75 @@
+//! One mistake, one message.
+
+use pipewright_language::{Finding, Workspace};
+
+use crate::{PATH, with_rule};
+
+fn found(text: &str) -> Vec<Finding> {
+    let sources = [
+        (
+            "pipes/crm-person.conf.json",
+            r#"{"_id": "crm-person", "type": "pipe", "source": {"type": "empty"}}"#,
+        ),
+        (
+            "pipes/crm-order.conf.json",
+            r#"{"_id": "crm-order", "type": "pipe", "source": {"type": "empty"}}"#,
+        ),
+    ];
+    Workspace::new(sources.into_iter().chain([(PATH, text)]), None).findings(PATH)
+}
+
+#[test]
+fn a_slip_of_one_key_gives_one_message() {
+    let text = with_rule(
+        r#"["copy", "*"],
+      ["add", "name", ["concat", "_S.first", " ", ["upper", "_S.last"]]],
+      ["if", ["eq", "_S.kind", "x"], [["add", "kind", 1], ["remove", "y"]]],
+      ["add", "orders", ["apply-hops", "order", {"datasets": ["crm-order o"], "where": [["eq", "_S._id", "o.person"]]}]]"#,
+    );
+    assert_eq!(found(&text), []);
+    let mut worst = Vec::new();
+    for (at, c) in text.char_indices().filter(|(_, c)| "[]{},:\"".contains(*c)) {
+        let broken = format!("{}{}", &text[..at], &text[at + 1..]);
+        let found = found(&broken);
+        if found.len() != 1 {
+            let line = text[..at].matches('\n').count() + 1;
+            let said: Vec<_> =
+                found.iter().map(|it| (it.code, it.range.start.line, it.message.clone())).collect();
+            worst.push(format!(
+                "{line} {c} {:?}\n   {said:?}",
+                &text[at..].chars().take(20).collect::<String>()
+            ));
+        }
+    }
+    assert!(worst.is_empty(), "{}\n{}", worst.len(), worst.join("\n"));
+}
+
+/// A small project with mistakes in it, and what is said about each.
+#[test]
+fn planted_mistakes_are_found_where_they_are() {
+    use std::fs;
+    use std::path::Path;
+
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/planted");
+    let mut files = Vec::new();
+    for part in ["pipes", "systems"] {
+        for entry in fs::read_dir(folder.join(part)).unwrap() {
+            let path = entry.unwrap().path();
+            let name = path.file_name().unwrap().to_string_lossy().into_owned();
+            files.push((format!("{part}/{name}"), fs::read_to_string(&path).unwrap()));
+        }
+    }
+    files.sort();
+    let texts = files.iter().map(|(path, text)| (path.as_str(), text.as_str()));
+    let workspace = Workspace::new(texts, None);
+    let mut said = String::new();
+    for (path, text) in &files {
+        for Finding { range, code, span, .. } in workspace.findings(path) {
+            let about = text[span].lines().next().unwrap();
+            let at = range.start;
+            said.push_str(&format!("{path}:{}:{}: {code} {about}\n", at.line, at.column));
+        }
+    }
+    let expected = fs::read_to_string(folder.join("expected.txt")).unwrap();
+    assert_eq!(said, expected, "\n{said}");
+}
