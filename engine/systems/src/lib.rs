@@ -17,6 +17,7 @@ mod http;
 mod json;
 mod plain;
 mod properties;
+mod rest;
 mod secrets;
 mod sql;
 mod url;
@@ -30,6 +31,7 @@ use pipewright_component::{
 use serde_json::{Map, Value as Json};
 
 use crate::http::Http;
+use crate::rest::{RestAsked, RestSink, RestSource};
 use crate::sql::{Connections, SqlSink, SqlSource, SqlSystem};
 use crate::url::UrlSystem;
 use crate::waiting::Waiting;
@@ -88,6 +90,7 @@ impl Components for Systems {
         Ok(Some(match setting.kind() {
             "csv" => Box::new(csv::CsvSource::new(setting, system()?)?),
             "json" => Box::new(json::JsonSource::new(setting, system()?)?),
+            "rest" => Box::new(RestSource::new(setting, system()?)?),
             "sql" => Box::new(SqlSource::new(setting, self.database(setting, surroundings)?)?),
             _ => return Ok(None),
         }))
@@ -109,6 +112,7 @@ impl Components for Systems {
         let system = || UrlSystem::new(&self.http, setting.system, surroundings, setting.path);
         Ok(Some(match setting.kind() {
             "json" => Box::new(json::JsonSink::new(setting, system()?)?),
+            "rest" => Box::new(RestSink::new(setting, system()?)?),
             "sql" => Box::new(SqlSink::new(setting, self.database(setting, surroundings)?)?),
             _ => return Ok(None),
         }))
@@ -122,6 +126,10 @@ impl Components for Systems {
     ) -> Result<Option<Box<dyn System>>, Failure> {
         if let Some(database) = SqlSystem::new(&self.databases, id, config, surroundings, "$") {
             return Ok(Some(Box::new(database)));
+        }
+        if config.get("type").and_then(Json::as_str) == Some("system:rest") {
+            let system = RestAsked::new(&self.http, id, config, surroundings)?;
+            return Ok(Some(Box::new(system)));
         }
         if UrlSystem::is_kind(config) {
             let system = UrlSystem::new(&self.http, Some((id, config)), surroundings, "$")?;

@@ -132,6 +132,14 @@ impl CallError {
         }
     }
 
+    /// How long the other side asks to wait, if it does.
+    pub(crate) fn wait(&self) -> Option<Duration> {
+        match self.fault {
+            Fault::Status { wait, .. } => wait,
+            _ => None,
+        }
+    }
+
     /// What the other side answered, if it did.
     pub(crate) fn answer(&self) -> Option<&str> {
         match &self.fault {

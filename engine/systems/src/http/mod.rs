@@ -164,6 +164,14 @@ pub(crate) fn put_headers<'a>(
     Ok(())
 }
 
+/// Names and values as a form is sent, which is how a URL's query is written.
+pub(crate) fn form<V: AsRef<str>>(pairs: &[(&str, V)]) -> String {
+    // Any address will do to write a query; this one is always valid.
+    let Ok(mut url) = Url::parse("http://form/") else { return String::new() };
+    url.query_pairs_mut().extend_pairs(pairs);
+    url.query().unwrap_or_default().to_owned()
+}
+
 /// A header whose value is not shown in logs.
 pub(crate) fn secret_header(value: &str) -> Result<HeaderValue, Failure> {
     let mut value = HeaderValue::try_from(value).map_err(|_| {

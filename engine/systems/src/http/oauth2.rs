@@ -99,7 +99,7 @@ impl Http {
         headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
         let mut shown = url.clone();
         shown.set_query(None);
-        let body = encode(&url, &form).into_bytes();
+        let body = super::form(&form).into_bytes();
         let call = Call {
             method: Method::POST,
             url,
@@ -128,11 +128,4 @@ impl Http {
             lasts.map(|seconds| clock.now().saturating_add(seconds.saturating_mul(1_000_000)));
         Ok(Token { value, refresh: text("refresh_token").or(refresh), expires })
     }
-}
-
-/// Names and values as a form is sent, which is how a URL's query is written.
-fn encode(url: &Url, form: &[(&str, &str)]) -> String {
-    let mut url = url.clone();
-    url.query_pairs_mut().clear().extend_pairs(form);
-    url.query().unwrap_or_default().to_owned()
 }

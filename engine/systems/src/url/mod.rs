@@ -13,7 +13,8 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use pipewright_component::{Failure, Offer, Surroundings, System};
+use pipewright_component::{Failure, Offer, Surroundings, System, Variables};
+use pipewright_entity::Value;
 use reqwest::header::{AUTHORIZATION, HeaderMap};
 use reqwest::{Method, StatusCode, Url};
 
@@ -49,10 +50,25 @@ pub(crate) struct Opened {
     pub(crate) body: Body,
 }
 
+/// A request that is filled in: nothing in it is a name of a secret any more.
+pub(crate) struct Rendered<'a> {
+    pub(crate) method: Method,
+    pub(crate) url: &'a Url,
+    /// The words that may be shown for the address.
+    pub(crate) shown: &'a str,
+    pub(crate) headers: &'a HeaderMap,
+    pub(crate) body: Option<&'a [u8]>,
+    /// Whether it is meant to change something.
+    pub(crate) writes: bool,
+}
+
 impl UrlSystem {
     /// Whether this is the config of a URL system.
     pub(crate) fn is_kind(config: &Config) -> bool {
-        matches!(config.get("type").and_then(|kind| kind.as_str()), Some("system:url" | "url"))
+        matches!(
+            config.get("type").and_then(|kind| kind.as_str()),
+            Some("system:url" | "url" | "system:rest")
+        )
     }
 
     pub(crate) fn new(
@@ -88,8 +104,85 @@ impl UrlSystem {
         format!("{}.{property}", self.path)
     }
 
+    pub(crate) fn config(&self) -> &Config {
+        &self.config
+    }
+
+    /// The system's id; empty without a system.
+    pub(crate) fn id(&self) -> &str {
+        self.id.as_deref().unwrap_or_default()
+    }
+
     fn properties(&self) -> Properties<'_> {
         Properties::new(&self.config, "$")
+    }
+
+    /// A text of this system's config with its secrets filled in, as a piece
+    /// of a template: what a secret holds is never read as one.
+    pub(crate) fn fill_in(&self, property: &str, text: &str) -> Result<String, Failure> {
+        if !text.contains("$SECRET(") {
+            return Ok(text.to_owned());
+        }
+        struct Escaped<'a>(&'a dyn Variables);
+        impl Variables for Escaped<'_> {
+            fn env(&self, _: &str) -> Option<Value> {
+                None
+            }
+            fn secret(&self, system: Option<&str>, name: &str) -> Option<Value> {
+                let secret = self.0.secret(system, name)?;
+                Some(Value::from(secret.as_str()?.replace('{', "{{ '{' }}")))
+            }
+        }
+        let escaped = Escaped(&*self.surroundings.variables);
+        secrets::resolve(text, self.id.as_deref(), &escaped).map_err(|name| {
+            self.failure(
+                property,
+                format!("the secret \"{name}\" is not set; add it to the system"),
+            )
+        })
+    }
+
+    /// Where an address leads that was filled in from a template, and the
+    /// words that may be shown for it.
+    pub(crate) fn locate_rendered(
+        &self,
+        rendered: &str,
+        template: &str,
+    ) -> Result<(Url, String), Failure> {
+        let base = self.base()?;
+        let shown = address::shown(&base.join(template).unwrap_or_else(|_| template.to_owned()));
+        let joined = match base {
+            Base::Pattern(pattern) => {
+                let pattern = self.resolve("url_pattern", pattern)?;
+                Base::Pattern(&pattern).join(rendered)
+            }
+            Base::Join(base) => {
+                let base = self.resolve("base_url", base)?;
+                Base::Join(&base).join(rendered)
+            }
+            Base::Nothing => Base::Nothing.join(rendered),
+        };
+        match joined.and_then(|text| Address::parse(&text)) {
+            Ok(Address::Web(url)) => Ok((url, shown)),
+            Ok(Address::File(_)) => {
+                Err(self.failure("url_pattern", "a REST service is not a file"))
+            }
+            Err(error) => Err(self.no_address(&shown, &error)),
+        }
+    }
+
+    /// Makes a request. The outer error says that it was not made.
+    pub(crate) fn exchange(
+        &self,
+        request: &Rendered<'_>,
+    ) -> Result<Result<Answer, CallError>, Failure> {
+        match request.writes {
+            true => self.surroundings.may_write_outside(&self.path)?,
+            false => self.surroundings.may_read_outside(&self.path)?,
+        }
+        let place = self.place(request.method.clone(), request.shown);
+        let body = request.body.map(<[u8]>::to_vec);
+        self.call(&place, request.url, &[], request.headers, body)
     }
 
     /// A failure of this system's own config.
@@ -166,7 +259,7 @@ impl UrlSystem {
                 self.surroundings.may_read_outside(&self.path_of("url"))?;
                 let place = self.place(Method::GET, &target.shown);
                 let url = with_query(url, query);
-                self.call(&place, &url, headers, None)?
+                self.call(&place, &url, headers, &HeaderMap::new(), None)?
                     .map(|answer| Opened { headers: answer.headers, body: answer.body })
                     .map_err(|error| error.into_failure(&self.path_of("url")))
             }
@@ -189,7 +282,7 @@ impl UrlSystem {
         };
         self.surroundings.may_write_outside(&self.path)?;
         let place = self.place(Method::POST, &target.shown);
-        self.call(&place, &with_query(url, query), headers, Some(body))
+        self.call(&place, &with_query(url, query), headers, &HeaderMap::new(), Some(body))
     }
 
     /// What is found at the system's own address.
@@ -205,7 +298,7 @@ impl UrlSystem {
             Address::Web(url) => {
                 self.surroundings.may_read_outside("$.url_pattern")?;
                 let place = self.place(Method::GET, &target.shown);
-                match self.call(&place, url, &[], None)? {
+                match self.call(&place, url, &[], &HeaderMap::new(), None)? {
                     Ok(_) => Ok(format!("{} answers", target.shown)),
                     // The bare address need not be a resource of its own.
                     Err(error) if error.status().is_some_and(is_only_the_path) => {
@@ -249,16 +342,21 @@ impl UrlSystem {
         place: &Place,
         url: &Url,
         headers: &[(&str, &str)],
+        rendered: &HeaderMap,
         body: Option<Vec<u8>>,
     ) -> Result<Result<Answer, CallError>, Failure> {
         let connection = self.connection()?;
         let grant = self.grant()?;
         let mut again = grant.is_some();
         loop {
+            let mut headers = self.headers(url, headers, &connection, grant.as_ref())?;
+            for (name, value) in rendered {
+                headers.insert(name, value.clone());
+            }
             let call = Call {
                 method: place.method.clone(),
                 url: url.clone(),
-                headers: self.headers(url, headers, &connection, grant.as_ref())?,
+                headers,
                 body: body.clone(),
                 place: place.clone(),
             };

@@ -6,6 +6,7 @@ mod example;
 mod json_sink;
 mod json_source;
 mod render;
+mod rest;
 mod server;
 mod sql;
 mod url_system;
