@@ -16,51 +16,73 @@ fn main() -> Result<(), Box<dyn Error>> {
     let begin = Instant::now();
     let mut workspace = Workspace::new(texts, None);
     println!("{} files read in {:?}", files.len(), begin.elapsed());
-    let mut slowest = Duration::ZERO;
+    let mut changes = Times::default();
     for (path, text) in &files {
         for found in workspace.findings(path) {
             println!("{path}:{}: {}: {}", found.range.start.line, found.code, found.message);
         }
         // As after a key was pressed.
-        let begin = Instant::now();
-        workspace.put(path, &format!("{text} "));
-        workspace.findings(path);
-        slowest = slowest.max(begin.elapsed());
+        changes.take(|| {
+            workspace.put(path, &format!("{text} "));
+            workspace.findings(path)
+        });
         workspace.put(path, text);
     }
-    println!("a change and its findings: {slowest:?} at most");
+    changes.tell("a change and its findings");
 
     let (path, text) = files.iter().max_by_key(|(_, text)| text.len()).ok_or("no files")?;
-    println!("{path}: {} lines", text.lines().count());
-    let mut slowest =
-        [("completion", Duration::ZERO), ("hover", Duration::ZERO), ("others", Duration::ZERO)];
-    for at in (0..text.len()).step_by(text.len() / 500 + 1) {
-        let Some(range) = workspace.range(path, at..at) else { break };
-        let at = range.start;
-        let mut time = |nth: usize, ask: &dyn Fn()| {
-            let begin = Instant::now();
-            ask();
-            slowest[nth].1 = slowest[nth].1.max(begin.elapsed());
-        };
-        time(0, &|| drop(workspace.completions(path, at)));
-        time(1, &|| drop(workspace.hover(path, at)));
-        time(2, &|| {
-            workspace.signature(path, at);
-            workspace.definition(path, at);
+    println!("in {path}, {} lines:", text.lines().count());
+    let mut changes = Times::default();
+    for _ in 0..20 {
+        workspace.put(path, &format!("{text} "));
+        workspace.put(path, text);
+        changes.take(|| {
+            workspace.put(path, &format!("{text} "));
+            workspace.findings(path)
         });
     }
-    let begin = Instant::now();
-    workspace.format(path);
-    println!("format: {:?}", begin.elapsed());
-    let begin = Instant::now();
-    let range = workspace.range(path, 0..text.len()).ok_or("no range")?;
-    let Range { start, .. } = range;
-    workspace.actions(path, Range { start, end: start });
-    println!("actions: {:?}", begin.elapsed());
-    for (what, time) in slowest {
-        println!("{what}: {time:?} at most");
+    workspace.put(path, text);
+    changes.tell("a change and its findings");
+    let [mut completion, mut hover, mut signature, mut definition] = [const { Times::new() }; 4];
+    let boundaries = (0..text.len()).step_by(text.len() / 500 + 1);
+    for offset in boundaries.filter(|at| text.is_char_boundary(*at)) {
+        let Some(Range { start: at, .. }) = workspace.range(path, offset..offset) else { continue };
+        completion.take(|| workspace.completions(path, at));
+        hover.take(|| workspace.hover(path, at));
+        signature.take(|| workspace.signature(path, at));
+        definition.take(|| workspace.definition(path, at));
     }
+    completion.tell("completion");
+    hover.tell("hover");
+    signature.tell("signature");
+    definition.tell("definition");
+    let mut format = Times::default();
+    (0..20).for_each(|_| drop(format.take(|| workspace.format(path))));
+    format.tell("format");
     Ok(())
+}
+
+/// How long something took, each time.
+#[derive(Default)]
+struct Times(Vec<Duration>);
+
+impl Times {
+    const fn new() -> Times {
+        Times(Vec::new())
+    }
+
+    fn take<T>(&mut self, what: impl FnOnce() -> T) -> T {
+        let begin = Instant::now();
+        let answer = what();
+        self.0.push(begin.elapsed());
+        answer
+    }
+
+    fn tell(mut self, what: &str) {
+        self.0.sort();
+        let at = |part: usize| self.0.get(self.0.len() * part / 100).copied().unwrap_or_default();
+        println!("{what}: {:?}, of a hundred the slowest {:?}", at(50), at(98));
+    }
 }
 
 fn read(folder: &Path, below: &str, files: &mut Vec<(String, String)>) -> std::io::Result<()> {

@@ -1,5 +1,6 @@
 //! What may stand at a place.
 
+use std::collections::HashSet;
 use std::ops::Range as Span;
 
 use pipewright_config::catalogue::{self, Description, Part, Property, Required, Role, Shape};
@@ -71,7 +72,8 @@ pub enum CompletionKind {
 }
 
 pub(crate) fn completions(workspace: &Workspace, site: &Site<'_>) -> Option<Completions> {
-    let mut offer = Offer { workspace, site, items: Vec::new(), range: replaced(site) };
+    let mut offer =
+        Offer { workspace, site, items: Vec::new(), labels: HashSet::new(), range: replaced(site) };
     if let Some(start) = open_variable(site) {
         offer.range = start..site.offset;
         offer.settings();
@@ -104,6 +106,9 @@ struct Offer<'w, 's, 'a> {
     workspace: &'w Workspace,
     site: &'s Site<'a>,
     items: Vec<Completion>,
+    /// What is among the items: of two that are called the same, the first is
+    /// kept.
+    labels: HashSet<String>,
     range: Span<usize>,
 }
 
@@ -153,8 +158,7 @@ impl Offer<'_, '_, '_> {
     }
 
     fn push(&mut self, item: Completion) {
-        let known = self.items.iter().any(|other| other.label == item.label);
-        if !known {
+        if self.labels.insert(item.label.clone()) {
             self.items.push(item);
         }
     }
