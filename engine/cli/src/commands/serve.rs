@@ -6,16 +6,21 @@ use anyhow::{Context, Result};
 use clap::Args;
 use pipewright_node::{Node, Permission};
 use pipewright_protocol::studio::Role;
+use tokio::net::TcpListener;
 
 use crate::ProjectArguments;
+
+/// Where it is served when nothing else is asked for.
+const USUAL_PORT: u16 = 9042;
 
 #[derive(Args)]
 pub(crate) struct Serve {
     #[command(flatten)]
     project: ProjectArguments,
-    /// The port on this machine; a free one when 0.
-    #[arg(long, default_value_t = 9042)]
-    port: u16,
+    /// The port on this machine, 0 for any free one [default: 9042, or a free
+    /// one when that is taken]
+    #[arg(long)]
+    port: Option<u16>,
     /// Trust the folder: let its pipes run. Remembered.
     #[arg(long)]
     trust: bool,
@@ -42,9 +47,7 @@ impl Serve {
         let _watch = node.watch()?;
         let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
         runtime.block_on(async {
-            let listener = pipewright_node::listen(self.port)
-                .await
-                .with_context(|| format!("port {} cannot be used", self.port))?;
+            let listener = self.listen().await?;
             let address = format!("http://{}", listener.local_addr()?);
             node.store().publish_address(&address)?;
             let studio = pipewright_node::studio_folder();
@@ -71,5 +74,16 @@ impl Serve {
             anyhow::Ok(())
         })?;
         Ok(ExitCode::SUCCESS)
+    }
+
+    async fn listen(&self) -> Result<TcpListener> {
+        let Some(port) = self.port else {
+            return match pipewright_node::listen(USUAL_PORT).await {
+                Ok(listener) => Ok(listener),
+                Err(_) => pipewright_node::listen(0).await.context("no port can be used"),
+            };
+        };
+        let listener = pipewright_node::listen(port).await;
+        listener.with_context(|| format!("port {port} cannot be used"))
     }
 }

@@ -1,7 +1,7 @@
 //! Commands on a project that a served node has open.
 
 use std::io::{BufRead, BufReader, Read, Write};
-use std::net::TcpStream;
+use std::net::{TcpListener, TcpStream};
 use std::process::{Child, ChildStdout, Stdio};
 
 use pipewright_protocol::client::{CallError, Client};
@@ -21,8 +21,13 @@ struct Served {
 impl Served {
     fn start(place: &Place, rest: &[&str]) -> Served {
         let rest: Vec<&str> = ["--port", "0"].into_iter().chain(rest.iter().copied()).collect();
+        Served::start_as_said(place, &rest)
+    }
+
+    /// Without a port of the test's choice.
+    fn start_as_said(place: &Place, rest: &[&str]) -> Served {
         let mut child = place
-            .command(&["serve"], &rest)
+            .command(&["serve"], rest)
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
             .spawn()
@@ -153,4 +158,15 @@ fn without_trust_a_run_through_the_node_is_refused() {
     drop(Served::start(&place, &["--trust"]));
     let served = Served::start(&place, &[]);
     served.client(&served.token).tell(RUN, &Run::default()).unwrap();
+}
+
+#[test]
+fn where_the_usual_port_is_taken_another_one_is_found() {
+    // Whoever has it: it is taken.
+    let taken = TcpListener::bind("127.0.0.1:9042");
+    let place = Place::with_example();
+    let served = Served::start_as_said(&place, &[]);
+    assert_ne!(served.address, "http://127.0.0.1:9042");
+    assert_eq!(served.status("GET /api/ping"), 200);
+    drop(taken);
 }
