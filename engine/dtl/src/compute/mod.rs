@@ -3,6 +3,8 @@
 
 pub(crate) mod arithmetic;
 pub(crate) mod date_pattern;
+#[cfg(feature = "encryption")]
+pub(crate) mod encryption;
 pub(crate) mod json_text;
 pub(crate) mod murmur3;
 pub(crate) mod number_text;

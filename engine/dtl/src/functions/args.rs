@@ -21,7 +21,7 @@ pub(crate) fn spread(value: &Value, function: impl Fn(&Value) -> Option<Value>) 
 /// Like [`spread`], for functions that can fail.
 pub(crate) fn try_spread(
     value: &Value,
-    function: impl Fn(&Value) -> Result<Option<Value>, Fault>,
+    mut function: impl FnMut(&Value) -> Result<Option<Value>, Fault>,
 ) -> Result<Value, Fault> {
     match value {
         Value::List(items) => {

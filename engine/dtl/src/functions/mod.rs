@@ -14,6 +14,7 @@ mod conditionals;
 mod dates;
 mod deprecated;
 mod dictionaries;
+mod encryption;
 mod hops;
 mod identifiers;
 mod json;
@@ -336,6 +337,7 @@ pub(crate) static AREAS: &[&[Function]] = &[
     dates::FUNCTIONS,
     deprecated::FUNCTIONS,
     dictionaries::FUNCTIONS,
+    encryption::FUNCTIONS,
     identifiers::FUNCTIONS,
     json::FUNCTIONS,
     math::FUNCTIONS,

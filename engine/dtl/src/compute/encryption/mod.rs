@@ -1,0 +1,8 @@
+//! Encryption: bytes in, bytes out. The algorithms are those of libraries;
+//! here is only what the functions of the language put around them.
+
+pub(crate) mod fernet;
+pub(crate) mod rsa;
+
+/// Why something was not encrypted or decrypted. Never holds a key.
+pub(crate) type Refused = &'static str;
