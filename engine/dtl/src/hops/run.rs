@@ -1,6 +1,8 @@
 //! Running hops.
 
-use pipewright_entity::{Text, Value};
+use std::sync::Arc;
+
+use pipewright_entity::{Dict, Text, Value};
 use rustc_hash::FxHashSet;
 
 use super::{Bind, Filter, Hops, Recurse, Return, Spec};
@@ -95,9 +97,9 @@ impl Spec {
             })
         };
         if !exclude_root {
-            seen.extend(id(&source));
             to.push(source.clone());
         }
+        let root = source.clone();
         let mut frontier = vec![source];
         let mut depth = 0;
         while !frontier.is_empty() && max_depth.is_none_or(|most| depth < most) {
@@ -106,7 +108,9 @@ impl Spec {
             for source in frontier {
                 self.step(eval, source, &mut found)?;
             }
-            found.retain(|entity| id(entity).is_none_or(|id| seen.insert(id)));
+            found.retain(|entity| {
+                !is_same(entity, &root) && id(entity).is_none_or(|id| seen.insert(id))
+            });
             if to.len() + found.len() > MOST_ROWS {
                 return Err(Fault::limit(format!("hops give more than {MOST_ROWS} rows")));
             }
@@ -170,6 +174,17 @@ fn join(
     }
     eval.bind(bind.slot, Value::Null);
     Ok(())
+}
+
+/// Whether two entities are one. The root of a recursion may come from another
+/// dataset, where its id stands for something else: what they say counts too.
+fn is_same(entity: &Value, root: &Value) -> bool {
+    let (Value::Dict(entity), Value::Dict(root)) = (entity, root) else { return false };
+    let counts = |name: &str| !name.starts_with('_') || name == "_id";
+    let within = |a: &Dict, b: &Dict| {
+        a.iter().all(|(name, value)| !counts(name) || b.get(name).is_some_and(|b| b.same(value)))
+    };
+    Arc::ptr_eq(entity, root) || within(entity, root) && within(root, entity)
 }
 
 fn passes(eval: &mut Eval<'_>, filters: &[Filter]) -> Result<bool, Fault> {
