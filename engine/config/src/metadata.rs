@@ -62,6 +62,12 @@ impl Metadata {
         all
     }
 
+    /// The namespaces that are known without being configured, each with its
+    /// URI.
+    pub fn built_in_namespaces() -> impl Iterator<Item = (Text, Text)> {
+        BUILT_IN.into_iter().map(|(name, uri)| (Text::new_static(name), Text::new_static(uri)))
+    }
+
     /// Whether identifiers and URIs map onto each other exactly both ways.
     pub fn symmetric_namespace_collapse(&self) -> bool {
         self.get("global_defaults.symmetric_namespace_collapse")

@@ -2,8 +2,8 @@
 #![allow(clippy::unwrap_used)]
 
 use pipewright_config::pipe::{
-    Completeness, Identity, IfEmpty, InitialOffset, MergeStrategy, Mode, NewVersions, Publication,
-    Rescan, SameIdStrategy, Schedule, SinkKind, SourceKind, TransformKind,
+    Completeness, Identity, IfEmpty, InitialOffset, MergeStrategy, MergeVersion, Mode, NewVersions,
+    Publication, Rescan, SameIdStrategy, Schedule, SinkKind, SourceKind, TransformKind,
 };
 use pipewright_config::{Pipe, Project, SourceFile, validate};
 use serde_json::{Value as Json, json};
@@ -196,7 +196,7 @@ fn merges_are_read() {
         merge.datasets.iter().map(|one| (one.dataset.as_str(), one.alias.as_str())).collect();
     assert_eq!(datasets, [("crm-person", "cp"), ("erp:person", "ep"), ("plain", "plain")]);
     assert_eq!((merge.identity, merge.strategy), (Identity::First, MergeStrategy::Compact));
-    assert_eq!(merge.max_merged, 50_000);
+    assert_eq!(merge.version, MergeVersion::Second { max_merged: 50_000 });
     let rules: Vec<Vec<(usize, Json)>> = merge
         .rules()
         .into_iter()
@@ -221,8 +221,9 @@ fn the_first_version_of_merge_never_runs_as_the_second() {
         json!({"type": "merge", "datasets": ["a x"], "version": 1}),
     ] {
         let pipe = pipe(json!({"source": source}));
-        assert!(pipe.obstacles()[0].why.contains("version 1"), "{:?}", pipe.obstacles());
-        assert_eq!(pipe.source_datasets(), ["a"], "the flow still shows what it reads");
+        let SourceKind::Merge(merge) = &pipe.source.kind else { panic!() };
+        assert_eq!(merge.version, MergeVersion::First);
+        assert!(pipe.obstacles().is_empty());
     }
 }
 

@@ -8,6 +8,7 @@ use pipewright_config::spec::{Endpoint, Spec, Stage as SpecStage};
 use pipewright_entity::{Dict, Entity, Text, Value};
 use pipewright_pump::{EvaluateRequest, Plan};
 use pipewright_store::Select;
+use serde_json::{Map, Value as Json};
 
 use crate::Node;
 use crate::api::Failed;
@@ -88,12 +89,26 @@ impl Node {
         versions.map(|version| Ok(version?.with_metadata())).collect()
     }
 
+    /// The effective config of a pipe's sink.
+    pub(crate) fn sink_config(&self, pipe: &str) -> Map<String, Json> {
+        let loaded = self.loaded();
+        let effective = loaded.project.pipe(pipe).map(|pipe| pipe.effective()).unwrap_or_default();
+        effective["sink"].as_object().cloned().unwrap_or_default()
+    }
+
+    /// Entities as the XML that an `xml_endpoint` sink describes, and its
+    /// content type.
+    pub(crate) fn xml(&self, pipe: &str, entities: &[Entity]) -> Result<(String, Vec<u8>), Failed> {
+        let format = pipewright_pump::xml::Format::from_config(&self.sink_config(pipe));
+        let text = format.and_then(|format| format.render(entities));
+        let text = text.map_err(|why| Failed::bad_request(format!("{pipe:?}: {why}")))?;
+        Ok(("application/xml; charset=utf-8".into(), text.into_bytes()))
+    }
+
     /// Entities as the CSV that a `csv_endpoint` sink describes, and its
     /// content type.
     pub(crate) fn csv(&self, pipe: &str, entities: &[Entity]) -> Result<(String, Vec<u8>), Failed> {
-        let loaded = self.loaded();
-        let effective = loaded.project.pipe(pipe).map(|pipe| pipe.effective()).unwrap_or_default();
-        let sink = effective["sink"].as_object().cloned().unwrap_or_default();
+        let sink = self.sink_config(pipe);
         let format = pipewright_systems::csv::Format::from_config(&sink, "$.sink")
             .map_err(|error| Failed::bad_request(error.to_string()))?;
         let encoding = sink.get("encoding").and_then(|name| name.as_str()).unwrap_or("utf-8");
@@ -147,6 +162,9 @@ impl Node {
             }
             Endpoint::Published(form) if form == "csv" => {
                 Ok(self.csv(&spec.pipe, &entities).map_err(refused)?.1)
+            }
+            Endpoint::Published(form) if form == "xml" => {
+                Ok(self.xml(&spec.pipe, &entities).map_err(refused)?.1)
             }
             Endpoint::Published(form) => {
                 Err(NodeError::Refused(format!("nothing is published as {form:?} yet")))

@@ -114,6 +114,22 @@ pub(crate) fn pass(
                 }
                 next
             }
+            TransformPlan::Plain { step, trigger } => {
+                let mut next = Vec::with_capacity(flowing.len());
+                let mut made = Vec::new();
+                for flow in flowing {
+                    cancel.check()?;
+                    let origin = flow.origin;
+                    if trigger.as_ref().is_some_and(|trigger| !trigger.is_met(&flow.dict)) {
+                        next.push(flow);
+                    } else if let Err(why) = step.apply(&flow.dict, &mut made) {
+                        let id = batch[origin].id.clone();
+                        failed.insert(origin, EntityFailure::new(id, why));
+                    }
+                    next.extend(made.drain(..).map(|dict| Flowing { dict, origin }));
+                }
+                next
+            }
             TransformPlan::EmitChildren => {
                 let mut next = Vec::with_capacity(flowing.len());
                 let mut emitted = Vec::new();
@@ -249,7 +265,7 @@ impl Trigger {
 }
 
 /// Whether a text has the form of a pattern in which `*` stands for any text.
-fn matches(pattern: &str, text: &str) -> bool {
+pub(crate) fn matches(pattern: &str, text: &str) -> bool {
     let Some((head, rest)) = pattern.split_once('*') else { return pattern == text };
     let Some(mut left) = text.strip_prefix(head) else { return false };
     let mut parts: Vec<&str> = rest.split('*').collect();

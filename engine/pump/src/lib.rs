@@ -24,6 +24,7 @@ mod plan;
 mod receive;
 mod report;
 mod run;
+mod steps;
 mod world;
 
 pub use agenda::{Agenda, Remembered, Timing};
@@ -38,3 +39,4 @@ pub use receive::{Post, PostError, Posted, Receiver};
 pub use report::{Counts, Ending, Note, Observer, Phase, Progress, Report, RunKind, Silent};
 pub(crate) use run::RunError;
 pub use run::{Resources, RunRequest, commit_tripped, is_tripped, roll_back_tripped, run};
+pub use steps::xml;

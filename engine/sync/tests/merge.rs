@@ -45,6 +45,7 @@ fn spec(identity: Identity) -> Spec {
         namespaced_ids: false,
         include_internal_properties: false,
         max_merged: 100,
+        ids_overlap: true,
     }
 }
 
@@ -416,4 +417,21 @@ fn overlapping_sets_are_one() {
     ]);
     assert_eq!(sets.len(), 1);
     assert_eq!(sets[0].len(), 5);
+}
+
+#[test]
+fn an_id_of_two_datasets_is_an_error_where_it_may_come_from_one_only() {
+    let strict = Spec { ids_overlap: false, ..spec(Identity::First) };
+    let mut run = Run::new(&strict);
+    run.change(0, entity(r#"{"_id":"1","x":1}"#));
+    run.change(1, entity(r#"{"_id":"1","x":1}"#));
+    assert_eq!(run.emit(100).unwrap().len(), 1, "they are one");
+    run.change(1, entity(r#"{"_id":"1","x":2}"#));
+    let error = run.emit(100).unwrap_err();
+    assert!(error.to_string().contains("more than one dataset"), "{error}");
+    let composite = Spec { identity: Identity::Composite, ..strict };
+    let mut run = Run::new(&composite);
+    run.change(0, entity(r#"{"_id":"1","x":1}"#));
+    run.change(1, entity(r#"{"_id":"1","x":2}"#));
+    assert_eq!(run.emit(100).unwrap().len(), 2);
 }

@@ -1,6 +1,9 @@
 //! Whether what came out is what a case says.
 
+use std::collections::BTreeMap;
+
 use pipewright_entity::{Dict, Text, Value};
+use roxmltree::{Document, Node};
 
 /// How two values are compared.
 pub(super) struct Comparison {
@@ -19,9 +22,10 @@ enum Mode {
     Approximate(f64),
     /// The items of the list in any order.
     Unordered,
-    /// As XML documents.
+    /// As XML documents: the order of attributes, white space between elements
+    /// and which prefix a namespace has do not count.
     Xml,
-    /// As CSV.
+    /// As CSV: rows of fields, however they are quoted.
     Csv,
 }
 
@@ -89,9 +93,11 @@ impl Comparison {
                 a.len() == b.len() && a.iter().zip(b.iter()).all(|(a, b)| self.same(a, b))
             }
             (a, b) if a.is_number() && b.is_number() => self.same_number(a, b),
-            // How lines end is not compared.
             (Value::String(a), Value::String(b)) if self.mode == Mode::Csv => {
-                a.lines().eq(b.lines())
+                same_documents(rows(a), rows(b))
+            }
+            (Value::String(a), Value::String(b)) if self.mode == Mode::Xml => {
+                same_documents(element(a), element(b))
             }
             (a, b) => a == b,
         }
@@ -126,5 +132,62 @@ impl Comparison {
                 }
                 None => false,
             })
+    }
+}
+
+/// Whether both could be read, and are the same.
+fn same_documents<T: PartialEq>(a: Option<T>, b: Option<T>) -> bool {
+    a.is_some() && a == b
+}
+
+/// The fields of CSV, row by row.
+fn rows(text: &str) -> Option<Vec<Vec<String>>> {
+    let mut reader =
+        csv::ReaderBuilder::new().has_headers(false).flexible(true).from_reader(text.as_bytes());
+    let rows = reader.records().map(|row| Some(row.ok()?.iter().map(str::to_owned).collect()));
+    rows.collect()
+}
+
+/// A name with the namespace it belongs to.
+type Name = (Option<String>, String);
+
+/// An XML element as far as it is compared.
+#[derive(Debug, PartialEq)]
+struct Element {
+    name: Name,
+    attributes: BTreeMap<Name, String>,
+    children: Vec<Child>,
+}
+
+#[derive(Debug, PartialEq)]
+enum Child {
+    Element(Element),
+    Text(String),
+}
+
+/// The root of an XML document; `None` if the text is none.
+fn element(text: &str) -> Option<Element> {
+    // A byte order mark is no part of the document.
+    let document = Document::parse(text.trim_start_matches('\u{feff}')).ok()?;
+    Some(compared(document.root_element()))
+}
+
+fn compared(node: Node<'_, '_>) -> Element {
+    let name =
+        |namespace: Option<&str>, name: &str| (namespace.map(str::to_owned), name.to_owned());
+    let attributes = node.attributes().map(|attribute| {
+        (name(attribute.namespace(), attribute.name()), attribute.value().to_owned())
+    });
+    let children = node.children().filter_map(|child| match child.text() {
+        _ if child.is_element() => Some(Child::Element(compared(child))),
+        Some(text) if child.is_text() && !text.trim().is_empty() => {
+            Some(Child::Text(text.to_owned()))
+        }
+        _ => None,
+    });
+    Element {
+        name: name(node.tag_name().namespace(), node.tag_name().name()),
+        attributes: attributes.collect(),
+        children: children.collect(),
     }
 }

@@ -145,6 +145,12 @@ fn results(case: &Case, folder: &Path) -> Result<Vec<(Text, Given)>, Ended> {
                 let format = format.map_err(|error| Ended::Failed(error.to_string()))?;
                 Given::Text(String::from_utf8_lossy(&format.render(&entities)).into_owned())
             }
+            SinkKind::Published(Publication::Xml) => {
+                let format = pipewright_pump::xml::Format::from_config(&pipe.sink.config);
+                Given::Text(
+                    format.and_then(|format| format.render(&entities)).map_err(Ended::Failed)?,
+                )
+            }
             _ => Given::Entities(entities),
         };
         results.push((Text::from(id), given));

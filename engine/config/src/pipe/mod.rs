@@ -22,9 +22,9 @@ pub use pump::{Mode, Pump, Rescan, Schedule};
 pub(crate) use read::{Reader, dataset_and_alias, not_yet, read};
 pub use sink::{DatasetSink, InitialOffset, NewVersions, Publication, Sink, SinkKind};
 pub use source::{
-    Completeness, Continuation, DatasetSource, EmbeddedSource, Identity, IfEmpty, MergeDataset,
-    MergeSource, MergeStrategy, SameIdSource, SameIdStrategy, Side, Source, SourceKind,
-    UnionSource,
+    Completeness, Continuation, DatasetSource, Differences, EmbeddedSource, Identity, IfEmpty,
+    MergeDataset, MergeSource, MergeStrategy, MergeVersion, SameIdSource, SameIdStrategy, Side,
+    Source, SourceKind, UnionSource,
 };
 pub use transform::{Dtl, Transform, TransformKind, Trigger};
 
@@ -359,6 +359,7 @@ impl Source {
             SourceKind::Dataset(_) => "dataset",
             SourceKind::Merge(_) => "merge",
             SourceKind::Union(_) => "union_datasets",
+            SourceKind::SameId(source) if source.differences.is_some() => "diff_datasets",
             SourceKind::SameId(_) => "merge_datasets",
             SourceKind::Embedded(_) => "embedded",
             SourceKind::Receiver => "http_endpoint",
@@ -374,7 +375,7 @@ impl Transform {
         match &self.kind {
             TransformKind::Dtl(_) => "dtl",
             TransformKind::EmitChildren => "emit_children",
-            TransformKind::Other { kind, .. } => kind,
+            TransformKind::Plain { kind, .. } | TransformKind::Other { kind, .. } => kind,
         }
     }
 }
@@ -404,6 +405,7 @@ impl Sink {
             SinkKind::Dataset(_) => "dataset",
             SinkKind::Published(Publication::Json) => "http_endpoint",
             SinkKind::Published(Publication::Csv) => "csv_endpoint",
+            SinkKind::Published(Publication::Xml) => "xml_endpoint",
             SinkKind::Null => "null",
             SinkKind::Outside(kind) | SinkKind::Other { kind, .. } => kind,
         }

@@ -50,6 +50,8 @@ pub enum Publication {
     Json,
     /// CSV (`csv_endpoint`).
     Csv,
+    /// XML (`xml_endpoint`).
+    Xml,
 }
 
 /// Writes a dataset.

@@ -137,8 +137,22 @@ pub struct MergeSource {
     pub strategy: MergeStrategy,
     /// Keep `_ts` and the like in `$merged`.
     pub include_internal_properties: bool,
-    /// How many entities may become one.
-    pub max_merged: u64,
+    /// What holds in one of the two versions only.
+    pub version: MergeVersion,
+}
+
+/// What holds in one of the two versions of the merge source only
+/// (documentation: configuration-sources-merge).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MergeVersion {
+    /// Any number of entities may become one. Where `identity` is `first`, an
+    /// id may come from one dataset only.
+    First,
+    /// The current one.
+    Second {
+        /// How many entities may become one.
+        max_merged: u64,
+    },
 }
 
 /// One side of an equality rule: an expression over the entities of one
@@ -279,6 +293,22 @@ pub struct SameIdSource {
     pub require_populated_input: bool,
     /// Which of the entities are kept.
     pub strategy: SameIdStrategy,
+    /// Only entities that are not the same everywhere, with what differs in
+    /// `$diff` (`diff_datasets`, documentation: deprecations).
+    pub differences: Option<Differences>,
+}
+
+/// What counts as a difference between entities with the same `_id`.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Differences {
+    /// The properties that are compared; all when `None`.
+    pub only: Option<Vec<Text>>,
+    /// Properties that are not compared.
+    pub except: Vec<Text>,
+    /// Whether order and duplicates in lists do not count.
+    pub lists_as_sets: bool,
+    /// Whether a deleted entity counts as none.
+    pub ignore_deletes: bool,
 }
 
 /// Which of several entities with the same `_id` are kept.

@@ -30,6 +30,15 @@ pub enum TransformKind {
     Dtl(Dtl),
     /// Hands on the entities in `$children`.
     EmitChildren,
+    /// One of those that make something of each entity by settings alone, such
+    /// as `xml`; the type is its name. Its settings are in
+    /// [`Transform::config`].
+    Plain {
+        /// Its type.
+        kind: Text,
+        /// The entities that are transformed; the others pass as they are.
+        trigger: Option<Trigger>,
+    },
     /// Something that does not run.
     Other {
         /// Its type, empty when it has none.

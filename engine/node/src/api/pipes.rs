@@ -31,6 +31,8 @@ pub(super) fn routes() -> Router<Arc<Node>> {
         .route("/pipes/{id}/entities", get(entities))
         .route("/publishers/{id}/entities", get(publish_entities))
         .route("/publishers/{id}/csv", get(publish_csv))
+        .route("/publishers/{id}/xml", get(publish_xml))
+        .route("/publishers/{id}/xml/{file}", get(publish_xml_file))
 }
 
 async fn list(State(node): State<Arc<Node>>) -> Result<Json<Vec<Value>>, Failed> {
@@ -326,6 +328,48 @@ async fn publish_csv(
         Ok((headers, bytes).into_response())
     })
     .await
+}
+
+async fn publish_xml(
+    State(node): State<Arc<Node>>,
+    Path(id): Path<String>,
+    Query(query): Query<HashMap<String, String>>,
+) -> Result<Response, Failed> {
+    blocking(node, move |node| xml(node, &id, None, query)).await
+}
+
+async fn publish_xml_file(
+    State(node): State<Arc<Node>>,
+    Path((id, file)): Path<(String, String)>,
+    Query(query): Query<HashMap<String, String>>,
+) -> Result<Response, Failed> {
+    blocking(node, move |node| xml(node, &id, Some(file), query)).await
+}
+
+fn xml(
+    node: &Arc<Node>,
+    id: &str,
+    file: Option<String>,
+    query: HashMap<String, String>,
+) -> Result<Response, Failed> {
+    let entities = published(node, id, query)?;
+    let (content_type, bytes) = node.xml(id, &entities)?;
+    let mut headers = HeaderMap::new();
+    if let Ok(value) = content_type.parse() {
+        headers.insert(header::CONTENT_TYPE, value);
+    }
+    let sink = node.sink_config(id);
+    let given = |name: &str| sink.get(name).and_then(|value| value.as_str()).map(str::to_owned);
+    if let Some(file) = file.or_else(|| given("filename")) {
+        // What would end the quoted name, or the header, is left out.
+        let file: String =
+            file.chars().filter(|c| !c.is_control() && !matches!(c, '"' | '\\' | '/')).collect();
+        let kind = given("content_disposition").unwrap_or_else(|| "attachment".into());
+        if let Ok(value) = format!("{kind}; filename=\"{file}\"").parse() {
+            headers.insert(header::CONTENT_DISPOSITION, value);
+        }
+    }
+    Ok((headers, bytes).into_response())
 }
 
 /// The entities that a published pipe gives; parameters that are not of the

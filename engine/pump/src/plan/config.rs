@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use pipewright_config::pipe::{
-    self as config, Completeness, Fragment, IfEmpty, InitialOffset, MergeStrategy, NewVersions,
-    Reprocessing, SameIdStrategy, Side, SinkKind, SourceKind, TransformKind,
+    self as config, Completeness, Fragment, IfEmpty, InitialOffset, MergeStrategy, MergeVersion,
+    NewVersions, Reprocessing, SameIdStrategy, Side, SinkKind, SourceKind, TransformKind,
 };
 use pipewright_config::{Pipe, Project};
 use pipewright_dtl::namespaces::AddNamespaces;
@@ -15,6 +15,7 @@ use pipewright_sync::merge::{Expression, Identity, Spec, Strategy, Term, unify};
 use serde_json::{Map, Value as Json};
 
 use super::*;
+use crate::steps;
 
 /// Compiles a pipe of a project.
 ///
@@ -126,6 +127,7 @@ impl Compiler<'_> {
             SourceKind::SameId(read) => SourcePlan::SameId(SameIdSource {
                 datasets: read.datasets.clone(),
                 keeps_all: read.strategy == SameIdStrategy::All,
+                differences: read.differences.clone(),
             }),
             SourceKind::Embedded(embedded) => SourcePlan::Embedded(self.entities(embedded)),
             SourceKind::Dataset(read) => SourcePlan::Dataset(self.dataset(read, options)?),
@@ -296,7 +298,13 @@ impl Compiler<'_> {
                 },
                 namespaced_ids: options.namespaces.enabled,
                 include_internal_properties: merge.include_internal_properties,
-                max_merged: merge.max_merged.try_into().unwrap_or(usize::MAX),
+                max_merged: match merge.version {
+                    MergeVersion::First => usize::MAX,
+                    MergeVersion::Second { max_merged } => {
+                        max_merged.try_into().unwrap_or(usize::MAX)
+                    }
+                },
+                ids_overlap: merge.version != MergeVersion::First,
             },
         })
     }
@@ -312,6 +320,18 @@ impl Compiler<'_> {
                 compiled.program.map(|program| TransformPlan::Dtl { program, trigger })
             }
             TransformKind::EmitChildren => Some(TransformPlan::EmitChildren),
+            TransformKind::Plain { kind, trigger: on } => {
+                match steps::open(kind, &step.config, self.project.metadata()) {
+                    Ok(plain) => {
+                        let trigger = on.as_ref().map(trigger);
+                        Some(TransformPlan::Plain { step: plain, trigger })
+                    }
+                    Err(why) => {
+                        self.obstacle(&step.origin, &why);
+                        None
+                    }
+                }
+            }
             TransformKind::Other { why, .. } => {
                 self.obstacle(&step.origin, why);
                 None

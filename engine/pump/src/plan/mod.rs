@@ -6,7 +6,7 @@ mod tracking;
 use std::sync::Arc;
 
 use pipewright_component::Setting;
-use pipewright_config::pipe::{Compaction, Mode, Pump};
+use pipewright_config::pipe::{Compaction, Differences, Mode, Pump};
 use pipewright_dtl::namespaces::AddNamespaces;
 use pipewright_dtl::{Diagnostic, Index, Program};
 use pipewright_entity::{Dict, Key, Text};
@@ -14,6 +14,7 @@ use pipewright_sync::merge::Spec;
 use serde_json::{Map, Value as Json};
 
 use crate::FlowPipe;
+use crate::steps::Step;
 pub use config::compile;
 pub(crate) use tracking::{Lookup, Step as TrackingStep, Tracking, lookup};
 
@@ -122,6 +123,8 @@ pub(crate) struct SameIdSource {
     pub(crate) datasets: Vec<Text>,
     /// All of them, each under the id of its dataset; else the newest one.
     pub(crate) keeps_all: bool,
+    /// Only those that differ, with what does in `$diff`.
+    pub(crate) differences: Option<Differences>,
 }
 
 /// Reads clusters of entities.
@@ -156,9 +159,10 @@ impl OutsidePart {
 pub(crate) enum TransformPlan {
     Dtl { program: Arc<Program>, trigger: Option<Trigger> },
     EmitChildren,
+    Plain { step: Arc<dyn Step>, trigger: Option<Trigger> },
 }
 
-/// Which entities a DTL transform is for (`trigger_on`); others pass
+/// Which entities a transform is for (`trigger_on`); others pass
 /// untouched.
 #[derive(Clone)]
 pub(crate) struct Trigger {

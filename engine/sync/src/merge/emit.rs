@@ -26,6 +26,8 @@ pub(super) struct Formation {
     deleted: Vec<(Text, MemberId)>,
     /// Ids that are in question: others may have them too.
     contested: Vec<Text>,
+    /// Ids that several live clusters begin with.
+    shared: Vec<Text>,
 }
 
 impl Merge<'_> {
@@ -73,6 +75,9 @@ impl Merge<'_> {
             }
         }
 
+        if let Some(id) = formation.shared.first().filter(|_| !self.spec.ids_overlap) {
+            return Err(MergeError::SharedId { id: id.clone() });
+        }
         for (id, members) in &formation.clusters {
             gone.retain(|other| other != id);
             if members.len() > self.spec.max_merged {
@@ -246,7 +251,7 @@ impl Merge<'_> {
         }
 
         let mut taken: FxHashSet<Text> = FxHashSet::default();
-        let mut contested = Vec::new();
+        let (mut contested, mut shared) = (Vec::new(), Vec::new());
         let mut named = Vec::with_capacity(clusters.len());
         for members in clusters.into_values() {
             let mut id = match self.spec.identity {
@@ -255,6 +260,7 @@ impl Merge<'_> {
             };
             contested.push(id.clone());
             if taken.contains(&id) {
+                shared.push(id);
                 id = composite(&members);
             }
             taken.insert(id.clone());
@@ -271,7 +277,7 @@ impl Merge<'_> {
                 deleted.push((id, member.clone()));
             }
         }
-        Formation { clusters: named, deleted, contested }
+        Formation { clusters: named, deleted, contested, shared }
     }
 }
 

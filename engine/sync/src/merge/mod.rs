@@ -69,6 +69,15 @@ pub enum MergeError {
         /// The limit.
         limit: usize,
     },
+    /// Entities of different datasets that are not the same have the same id.
+    #[error(
+        "the id \"{id}\" comes from more than one dataset, which version 1 of the merge source \
+         cannot tell apart with the identity \"first\"; version 2 can"
+    )]
+    SharedId {
+        /// The id.
+        id: Text,
+    },
 }
 
 /// The clusters of one merge source.

@@ -72,6 +72,9 @@ pub struct Spec {
     pub include_internal_properties: bool,
     /// How many entities may be one; more is an error.
     pub max_merged: usize,
+    /// Whether, with [`Identity::First`], clusters of different datasets may
+    /// begin with the same id; otherwise that is an error.
+    pub ids_overlap: bool,
 }
 
 impl Spec {

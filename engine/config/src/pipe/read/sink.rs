@@ -49,6 +49,7 @@ impl Reader<'_, '_> {
             }
             ("http_endpoint", _) => SinkKind::Published(Publication::Json),
             ("csv_endpoint", _) => SinkKind::Published(Publication::Csv),
+            ("xml_endpoint", _) => SinkKind::Published(Publication::Xml),
             ("null", _) => SinkKind::Null,
             (name, _) => SinkKind::Outside(Text::new(name)),
         };

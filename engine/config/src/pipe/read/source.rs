@@ -1,5 +1,6 @@
 //! Reading sources.
 
+use pipewright_dtl::syntax::Severity;
 use pipewright_entity::Text;
 use serde_json::{Map, Value as Json};
 
@@ -8,9 +9,9 @@ use crate::catalogue::{Description, Part, Role};
 use crate::check;
 use crate::pipe::values::Values;
 use crate::pipe::{
-    Completeness, Continuation, DatasetSource, EmbeddedSource, Fragment, Identity, IfEmpty,
-    MergeDataset, MergeSource, MergeStrategy, Pump, SameIdSource, SameIdStrategy, Schedule, Source,
-    SourceKind, UnionSource, filled,
+    Completeness, Continuation, DatasetSource, Differences, EmbeddedSource, Fragment, Identity,
+    IfEmpty, MergeDataset, MergeSource, MergeStrategy, MergeVersion, Pump, SameIdSource,
+    SameIdStrategy, Schedule, Source, SourceKind, UnionSource, filled,
 };
 use crate::problem::code;
 use crate::resolve::{Form, Item};
@@ -124,6 +125,19 @@ impl Reader<'_, '_> {
                     "all" => SameIdStrategy::All,
                     _ => SameIdStrategy::Latest,
                 },
+                differences: None,
+            }),
+            "diff_datasets" => SourceKind::SameId(SameIdSource {
+                datasets: listed(values)?,
+                initial_datasets: values.given_texts("initial_datasets"),
+                require_populated_input: false,
+                strategy: SameIdStrategy::All,
+                differences: Some(Differences {
+                    only: values.given_texts("whitelist"),
+                    except: values.texts("blacklist"),
+                    lists_as_sets: values.bool("treat_lists_as_sets"),
+                    ignore_deletes: values.bool("ignore_deletes"),
+                }),
             }),
             name => SourceKind::Outside(Text::new(name)),
         })
@@ -145,20 +159,24 @@ impl Reader<'_, '_> {
     }
 
     fn merge(&mut self, item: &Item, values: &Values<'_>) -> Result<MergeSource, String> {
-        if values.number("version") != 2.0 {
-            let span =
-                item.get("version").map_or_else(|| check::start_of(item), |v| v.span.clone());
-            self.findings.warning(
-                code::NOT_SUPPORTED,
-                span,
-                "merge version 1, which is what a missing `version` means, does not run here yet"
-                    .into(),
-                Some("version 2 is the one the documentation recommends: \"version\": 2".into()),
-            );
-            // The two give different ids and values: one never stands in for
-            // the other.
-            return Err("merge version 1 does not run here yet".into());
-        }
+        let version = match values.number("version") == 2.0 {
+            true => MergeVersion::Second { max_merged: values.whole("max_merged") },
+            false => {
+                let span =
+                    item.get("version").map_or_else(|| check::start_of(item), |v| v.span.clone());
+                self.findings.report(
+                    code::DEPRECATED,
+                    Severity::Info,
+                    span,
+                    "merge version 1, which is what a missing `version` means, is deprecated"
+                        .into(),
+                    Some(
+                        "version 2 is the one the documentation recommends: \"version\": 2".into(),
+                    ),
+                );
+                MergeVersion::First
+            }
+        };
         let datasets: Vec<MergeDataset> = item
             .get("datasets")
             .map(Item::items)
@@ -215,7 +233,7 @@ impl Reader<'_, '_> {
                 _ => MergeStrategy::Default,
             },
             include_internal_properties: values.bool("include_internal_properties"),
-            max_merged: values.whole("max_merged"),
+            version,
         })
     }
 }

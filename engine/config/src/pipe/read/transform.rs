@@ -53,7 +53,7 @@ impl Reader<'_, '_> {
         let kind = match description.name.as_str() {
             _ if !description.is_supported() => other(not_yet(Part::Transform, &description.name)),
             "emit_children" => TransformKind::EmitChildren,
-            _ => match item
+            "dtl" => match item
                 .get("rules")
                 .filter(|item| item.name() == "an object")
                 .and_then(|item| self.fragment(&item.span))
@@ -64,6 +64,10 @@ impl Reader<'_, '_> {
                     trigger: config.get("trigger_on").and_then(trigger),
                 }),
                 None => other("the transform has no rules".into()),
+            },
+            name => TransformKind::Plain {
+                kind: Text::new(name),
+                trigger: config.get("trigger_on").and_then(trigger),
             },
         };
         all.push(Transform {
