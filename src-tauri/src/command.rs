@@ -152,23 +152,4 @@ mod tests {
         let id = "node http://a/æ%";
         assert_eq!(decode(&pipewright_protocol::studio::encode(id)), id);
     }
-
-    #[test]
-    fn there_is_one_command_and_no_other() {
-        let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
-        let (mut commands, mut handlers) = (Vec::new(), Vec::new());
-        for file in std::fs::read_dir(folder).unwrap() {
-            let text = std::fs::read_to_string(file.unwrap().path()).unwrap();
-            // Split, so that this test does not find itself.
-            commands.extend(text.matches(concat!("#[tauri::", "command]")).map(str::to_owned));
-            handlers.extend(
-                text.split(concat!("generate_", "handler!["))
-                    .skip(1)
-                    .filter_map(|rest| rest.split(']').next())
-                    .map(str::to_owned),
-            );
-        }
-        assert_eq!(commands.len(), 1);
-        assert_eq!(handlers, ["command::api"]);
-    }
 }
