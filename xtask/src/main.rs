@@ -5,7 +5,6 @@ mod licences;
 mod metadata;
 mod run;
 mod shell;
-mod studio;
 mod test;
 mod tidy;
 mod ui;
@@ -17,11 +16,9 @@ use anyhow::{Result, bail};
 const HELP: &str = "\
 usage: cargo xtask COMMAND
 
-  run [ARGUMENT...]  installs what is missing, builds, and runs the example
-                     project; arguments go to `pipewright` instead
-  studio [--window] [DIR]
-                     builds the studio and serves it on the example or another
-                     project, or opens it in the desktop window
+  run                installs what is missing, builds, and opens the studio on
+                     the example project; without a display serves it instead
+  run ARGUMENT...    builds and runs the command line, `pipewright ARGUMENT...`
   test [STAGE...]    installs what is missing and checks everything
   ui [--release]     builds the studio's screens into dist/
   tidy               checks who may use whom, and what else no compiler checks
@@ -59,7 +56,6 @@ fn start(arguments: &[String]) -> Result<()> {
     let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
     match words.as_slice() {
         ["run", rest @ ..] => run::run(rest),
-        ["studio", rest @ ..] => studio::open(rest),
         ["test", stages @ ..] => test::run(stages),
         ["ui"] => ui::build(ui::Profile::Quick),
         ["ui", "--release"] => ui::build(ui::Profile::Shipping),

@@ -11,9 +11,9 @@ use std::time::{Duration, Instant};
 use anyhow::{Result, bail};
 
 use crate::install::{self, Need};
-use crate::{licences, shell, studio, tidy, ui};
+use crate::{licences, run as product, shell, tidy, ui};
 
-pub(crate) use runner::Count;
+pub(crate) use runner::{Count, PACKAGES};
 
 /// One step of the whole.
 struct Stage {
@@ -21,35 +21,46 @@ struct Stage {
     /// What it checks, for the list of stages.
     about: &'static str,
     /// What the system has to bring.
-    needs: &'static [Need],
-    /// Whether it runs only when it is named.
-    named_only: bool,
+    needs: &'static [&'static [Need]],
     run: fn() -> Result<Count>,
 }
 
-const COMPILER: Need = Need::program("cc", "build-essential");
+/// What the stories are told with: a browser, and a display for the window.
+const STORIES: [Need; 5] = [
+    Need::program("chromium", "chromium"),
+    Need::program("chromedriver", "chromium-driver"),
+    Need::program("Xvfb", "xvfb"),
+    Need::program("WebKitWebDriver", "webkit2gtk-driver"),
+    Need::program("dbus-run-session", "dbus-daemon"),
+];
+
+/// The servers that the systems are tried on.
+const DATABASES: [Need; 4] = [
+    // The server's own programs are not on the path.
+    Need::file("/usr/lib/postgresql", "postgresql"),
+    Need::program("psql", "postgresql-client"),
+    Need::file("/usr/sbin/mariadbd", "mariadb-server"),
+    Need::program("mariadb", "mariadb-client"),
+];
 
 /// All stages in their order.
 const STAGES: &[Stage] = &[
     Stage {
         name: "tidy",
         about: "who may use whom, lints of every crate, nothing half-done",
-        needs: &[Need::program("git", "git")],
-        named_only: false,
+        needs: &[&[Need::program("git", "git")]],
         run: || tidy::check().map(no_tests),
     },
     Stage {
         name: "format",
         about: "the code is formatted",
         needs: &[],
-        named_only: false,
         run: || shell::run(shell::cargo().args(["fmt", "--all", "--check"])).map(no_tests),
     },
     Stage {
         name: "licences",
         about: "everything used may be used",
         needs: &[],
-        named_only: false,
         run: || licences::check().map(no_tests),
     },
     Stage {
@@ -57,60 +68,35 @@ const STAGES: &[Stage] = &[
         about: "the studio's screens build for the browser",
         // What this needs depends on the toolchain: it sees to it itself.
         needs: &[],
-        named_only: false,
         run: || ui::build(ui::Profile::Quick).map(no_tests),
     },
     Stage {
         name: "lint",
         about: "the compiler and clippy have nothing to say",
-        needs: &[COMPILER],
-        named_only: false,
-        run: || shell::run(&mut lint()).map(no_tests),
+        needs: &[&product::WINDOW],
+        run: || embeddable().and_then(|()| shell::run(&mut lint())).map(no_tests),
     },
     Stage {
         name: "examples",
         about: "the code in the documentation runs",
-        needs: &[COMPILER],
-        named_only: false,
+        needs: &[&product::PLAIN],
         run: runner::documentation,
     },
     Stage {
         name: "tests",
-        about: "the tests; databases are real, and stories are told in a browser with the screens \
-                built before",
-        needs: &[
-            COMPILER,
-            Need::program("chromium", "chromium"),
-            Need::program("chromedriver", "chromium-driver"),
-            // The server's own programs are not on the path.
-            Need::file("/usr/lib/postgresql", "postgresql"),
-            Need::program("psql", "postgresql-client"),
-            Need::file("/usr/sbin/mariadbd", "mariadb-server"),
-            Need::program("mariadb", "mariadb-client"),
-        ],
-        named_only: false,
-        run: runner::tests,
-    },
-    Stage {
-        name: "window",
-        about: "the desktop window builds and passes its tests (only when named)",
-        needs: &studio::WINDOW,
-        named_only: true,
-        run: window,
+        about: "the tests: databases are real, stories are told in a browser and in the window",
+        needs: &[&product::WINDOW, &STORIES, &DATABASES],
+        run: || embeddable().and_then(|()| runner::tests()),
     },
 ];
 
-/// The desktop program carries the screens, so they come first.
-fn window() -> Result<Count> {
-    const PACKAGE: [&str; 2] = ["--package", "pipewright-studio"];
-    ui::build(ui::Profile::Quick)?;
-    shell::run(shell::cargo().arg("clippy").args(PACKAGE).args([
-        "--all-targets",
-        "--",
-        "-D",
-        "warnings",
-    ]))?;
-    runner::of(&PACKAGE)
+/// The desktop program is compiled with the screens in it: a stage that is run
+/// alone builds them if nobody has.
+fn embeddable() -> Result<()> {
+    if shell::root().join("dist/index.html").is_file() {
+        return Ok(());
+    }
+    ui::build(ui::Profile::Quick)
 }
 
 fn no_tests((): ()) -> Count {
@@ -119,8 +105,7 @@ fn no_tests((): ()) -> Count {
 
 fn lint() -> std::process::Command {
     let mut cargo = shell::cargo();
-    // The desktop window has a stage of its own.
-    cargo.args(["clippy", "--workspace", "--exclude", "pipewright-studio", "--all-targets"]);
+    cargo.args(["clippy", "--workspace", "--all-targets"]);
     if shell::in_ci() {
         cargo.arg("--locked");
     }
@@ -142,13 +127,10 @@ pub(crate) fn run(names: &[&str]) -> Result<()> {
     }
     let mut count = Count::default();
     let mut outcomes = Vec::new();
-    for stage in STAGES
-        .iter()
-        .filter(|s| if names.is_empty() { !s.named_only } else { names.contains(&s.name) })
-    {
+    for stage in STAGES.iter().filter(|s| names.is_empty() || names.contains(&s.name)) {
         shell::say(format!("{}: {}", stage.name, stage.about));
         let start = Instant::now();
-        let result = install::ensure(&format!("the stage {}", stage.name), stage.needs)
+        let result = install::ensure(&format!("the stage {}", stage.name), &stage.needs.concat())
             .and_then(|()| (stage.run)());
         let failed = match result {
             Ok(more) => {

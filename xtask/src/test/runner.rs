@@ -12,11 +12,8 @@ use crate::shell;
 
 /// The same for every run: what cargo builds depends on which packages it is
 /// asked for. Without what writes the screens' glue: it has no tests, and its
-/// libraries take as long to build as all of ours. Without the desktop window:
-/// it needs libraries of the system that nothing else needs, and has a stage
-/// of its own.
-const PACKAGES: [&str; 5] =
-    ["--workspace", "--exclude", "xtask-bindgen", "--exclude", "pipewright-studio"];
+/// libraries take as long to build as all of ours.
+pub(crate) const PACKAGES: [&str; 3] = ["--workspace", "--exclude", "xtask-bindgen"];
 
 /// How many tests there were.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -55,11 +52,6 @@ pub(super) fn tests() -> Result<Count> {
         bail!("no test was run");
     }
     Ok(count)
-}
-
-/// The tests of some packages.
-pub(super) fn of(packages: &[&str]) -> Result<Count> {
-    counted(shell::cargo().arg("test").args(packages).arg("--no-fail-fast"))
 }
 
 /// The code in documentation, which nextest does not run.
