@@ -1,0 +1,96 @@
+//! What people do to a pipe between its runs.
+#![allow(clippy::unwrap_used)]
+
+mod common;
+
+use common::{TestNode, transform};
+use pipewright_component::Clock;
+use pipewright_entity::Value;
+use pipewright_pump::{OperateError, Operation, RunKind, operate};
+use serde_json::{Value as Json, json};
+
+fn copy() -> Json {
+    transform("out", "in", json!([["copy", "*"]]))
+}
+
+fn entities(count: u32) -> Vec<Json> {
+    (0..count).map(|n| json!({"_id": n.to_string()})).collect()
+}
+
+fn act(node: &TestNode, operation: Operation) -> Result<(), OperateError> {
+    operate(node.plan("out"), &node.store, &operation, "ada", node.clock.now())
+}
+
+#[test]
+fn a_reset_reads_everything_again_and_an_offset_goes_on_from_there() {
+    let node = TestNode::new([copy()]);
+    node.put("in", entities(5));
+    node.run("out");
+    act(&node, Operation::SetLastSeen(None)).unwrap();
+    let line = &node.log("out")["pump-offset-set"];
+    assert_eq!((&line["is_reset"], &line["original_pipe_offset"]), (&json!(true), &json!(4)));
+    assert_eq!(line["user"]["user_id"], "ada");
+    let report = node.run("out");
+    assert_eq!((report.kind, report.counts.read), (RunKind::Full, 5));
+
+    act(&node, Operation::SetLastSeen(Some(Value::Int(2)))).unwrap();
+    let report = node.run("out");
+    assert_eq!((report.kind, report.counts.read), (RunKind::Incremental, 2));
+}
+
+#[test]
+fn an_offset_set_by_hand_holds_for_another_config_and_for_a_pipe_that_never_ran() {
+    let mut node = TestNode::new([copy()]);
+    node.put("in", entities(5));
+    act(&node, Operation::SetLastSeenToEnd).unwrap();
+    assert_eq!(node.run("out").counts.read, 0);
+    node.configure(transform("out", "in", json!([["copy", "*"], ["add", "x", 1]])));
+    act(&node, Operation::SetLastSeen(Some(Value::Int(3)))).unwrap();
+    let report = node.run("out");
+    assert_eq!((report.kind, report.counts.read), (RunKind::Incremental, 1));
+}
+
+#[test]
+fn what_cannot_be_set_is_refused() {
+    let mut keeps = copy();
+    keeps["disable_set_last_seen"] = json!(true);
+    let mut node = TestNode::new([keeps]);
+    node.put("in", entities(1));
+    node.run("out");
+    for operation in [Operation::SetLastSeen(None), Operation::SetLastSeenToEnd] {
+        assert!(matches!(act(&node, operation), Err(OperateError::Refused(_))));
+    }
+    assert_eq!(node.run("out").counts.read, 0);
+    node.configure(json!({"_id": "out", "source": {"type": "embedded", "entities": []}}));
+    assert!(matches!(act(&node, Operation::SetLastSeenToEnd), Err(OperateError::Refused(_))));
+}
+
+#[test]
+fn tracking_that_is_reset_passes_over_what_changed() {
+    let hops = json!(["hops", {"datasets": ["other o"], "where": [["eq", "_S._id", "o._id"]],
+                               "return": "o.n"}]);
+    let node =
+        TestNode::new([transform("out", "in", json!([["copy", "_id"], ["add", "n", hops]]))]);
+    node.put("other", [json!({"_id": "0", "n": 1})]);
+    node.put("in", entities(1));
+    node.run("out");
+    node.put("other", [json!({"_id": "0", "n": 2})]);
+    act(&node, Operation::ResetTracking).unwrap();
+    assert_eq!(node.run("out").counts.read, 0);
+    node.put("other", [json!({"_id": "0", "n": 3})]);
+    assert_eq!(node.run("out").counts.read, 1);
+    assert_eq!(node.live("out")["0"]["n"], json!([3]));
+}
+
+#[test]
+fn discarded_retries_are_not_tried_again() {
+    let fails = json!([["copy", "*"], ["if", ["eq", "_S._id", "1"], [["fail!", "no"]]]]);
+    let node = TestNode::new([transform("out", "in", fails)]);
+    node.put("in", entities(3));
+    assert_eq!(node.run("out").counts.failed, 1);
+    assert_eq!(node.run("out").counts.failed, 1, "it is tried again");
+    act(&node, Operation::DiscardRetries).unwrap();
+    let report = node.run("out");
+    assert_eq!((report.counts.read, report.retries), (0, 0));
+    assert!(node.log("out").contains_key("pump-discard-retries"));
+}
