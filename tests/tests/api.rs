@@ -249,7 +249,8 @@ async fn without_trust_nothing_runs_and_nothing_outside_is_called() {
         place.post(&path, &json!({})).await.refused(forbidden, "not-trusted");
     }
     // Looking at it calls nobody either.
-    let request = PreviewRequest { pipe: "in".into(), text: None, sample: Sample::First };
+    let request =
+        PreviewRequest { pipe: "in".into(), text: None, sample: Sample::First, trace: false };
     let preview: Preview = place.post(studio::PREVIEW, &request).await.json();
     assert!(preview.no_sample.is_some() && preview.produced.is_empty(), "{preview:?}");
     let _ = place.get("/api/pipes/in/entities?stage=source").await;
@@ -474,6 +475,7 @@ async fn half_written_text_can_be_previewed_at_every_point() {
             pipe: "crm-company-enrich".into(),
             text: Some(text),
             sample: Sample::Id("C1023".into()),
+            trace: false,
         };
         let answer = place.post(studio::PREVIEW, &request).await;
         let body = String::from_utf8_lossy(&answer.body);
@@ -665,4 +667,44 @@ async fn datasets_are_read_in_pages_both_ways() {
         versions.iter().map(|v| v["offset"].as_u64().unwrap()).collect::<Vec<_>>(),
         [250, 23]
     );
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_preview_tells_what_each_expression_did_when_asked() {
+    let place = Place::with_example();
+    place.run_all().await;
+    let path = "pipes/crm-company-enrich.conf.json";
+    let text = place.text(path);
+    let ask = async |trace: bool| -> Preview {
+        let request = PreviewRequest {
+            pipe: "crm-company-enrich".into(),
+            text: Some(text.clone()),
+            sample: Sample::Id("C1023".into()),
+            trace,
+        };
+        place.post(studio::PREVIEW, &request).await.json()
+    };
+    let plain = ask(false).await;
+    assert!(plain.trace.is_none());
+    let traced = ask(true).await;
+    assert_eq!(traced.produced, plain.produced);
+    let trace = traced.trace.unwrap();
+    assert_eq!(trace.file, path);
+    let [run] = trace.runs.as_slice() else { panic!("one transform, one entity: {trace:?}") };
+    assert!(!run.cut);
+    let at = |place: usize| &text[run.places[place].start..run.places[place].end];
+    // Every value stands at its expression, and every property has its line.
+    let read = run.values.iter().filter(|value| at(value.place).starts_with("\"_S."));
+    assert!(read.count() > 0);
+    for value in &run.values {
+        let text = at(value.place);
+        assert!(text.starts_with('"') || text.starts_with('['), "{text}");
+    }
+    let key = run.rules[0].origins.iter().find(|o| o.property == "crm-company:org-key").unwrap();
+    let line = at(key.step.unwrap());
+    assert!(line.starts_with('[') && line.contains("org-key"), "{line}");
+    assert!(!key.reads.is_empty());
+    let step = run.steps.iter().find(|step| step.place == key.step.unwrap()).unwrap();
+    let after = step.changes.iter().find(|change| change.property == key.property).unwrap();
+    assert_eq!(after.after.as_ref().unwrap().json.text(), r#""440897786""#);
 }

@@ -28,6 +28,11 @@ enum Command {
     Validate(commands::validate::Validate),
     /// Show what a pipe makes of one entity. Nothing is stored.
     Preview(commands::preview::Preview),
+    /// Transform entities from standard input to standard output, one JSON object
+    /// a line. Nothing is stored and no project is needed.
+    ///
+    /// Exit code 1 if an entity could not be transformed.
+    Transform(commands::transform::Transform),
     /// Show the entities of a dataset, one JSON object a line.
     Entities(commands::entities::Entities),
     /// Run a project from scratch and compare with what its tests expect.
@@ -75,6 +80,7 @@ fn main() -> ExitCode {
         Command::Run(command) => command.execute(),
         Command::Validate(command) => command.execute(),
         Command::Preview(command) => command.execute(),
+        Command::Transform(command) => command.execute(),
         Command::Entities(command) => command.execute(),
         Command::Test(command) => command.execute(),
         Command::Serve(command) => command.execute(),

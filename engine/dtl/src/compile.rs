@@ -72,7 +72,8 @@ pub fn compile(document: &Document, rules: &Node, at: &Path, options: &Options) 
         compiler.rule = rule;
         compiler.pipe_source = compiler.rules[rule].name == "default";
         let (node, path) = (compiler.rules[rule].node.clone(), compiler.rules[rule].path.clone());
-        blocks.push(compiler.block(&node, &path));
+        let block = compiler.block(&node, &path);
+        blocks.push(compiler.traced_rule(block, &node, &path));
     }
     let default = compiler.rules.iter().position(|rule| rule.name == "default");
     if default.is_none() && rules.is_object() {
@@ -163,6 +164,8 @@ pub struct Compiler<'a> {
     pub(crate) uses: Uses,
     pub(crate) analysis: Analysis,
     pub(crate) diagnostics: Vec<Diagnostic>,
+    /// Whether probes are put around what is compiled.
+    pub(crate) traced: bool,
 }
 
 impl<'a> Compiler<'a> {
@@ -186,7 +189,13 @@ impl<'a> Compiler<'a> {
             uses: Uses::default(),
             analysis: Analysis::default(),
             diagnostics: Vec::new(),
+            traced: options.traced,
         }
+    }
+
+    /// Whether `_` is bound here.
+    pub(crate) fn has_current(&self) -> bool {
+        self.current
     }
 
     /// Whether `_S` is the source of the pipe here.
@@ -264,11 +273,16 @@ impl<'a> Compiler<'a> {
         let at = self.place(node, path);
         let Body::Transform(build) = function.body else { return None };
         let action = build(self, &CallNode { function, node, args, path })?;
-        Some(Step { action, at })
+        Some(Step { action: self.traced_action(action, function, at), at })
     }
 
     /// An expression. `None` after noting what is wrong with it.
     pub(crate) fn expr(&mut self, node: &Node, path: &Path) -> Option<Expr> {
+        let expr = self.untraced(node, path)?;
+        Some(self.traced_expr(expr, node, path))
+    }
+
+    fn untraced(&mut self, node: &Node, path: &Path) -> Option<Expr> {
         match &node.kind {
             NodeKind::Missing => None,
             NodeKind::String(text) => match self.variable(text) {
@@ -483,15 +497,18 @@ impl<'a> Compiler<'a> {
         let pipe_source = self.pipe_source;
         // The `$ids` of other datasets are what they are.
         self.pipe_source = pipe_source && alias == "_S";
+        // Indexes are kept by others, who do not trace.
+        let traced = std::mem::replace(&mut self.traced, false);
         let outer = std::mem::take(&mut self.aliases);
         self.aliases = vec![Alias { name: Text::new(alias), root: Root::Source(0) }];
         let expr = self.expr(node, path);
         let expression = self.canonical(node);
         self.aliases = outer;
+        self.traced = traced;
         self.pipe_source = pipe_source;
         let failed = self.diagnostics[errors..].iter().any(|d| d.severity == Severity::Error);
         let core = Core {
-            options: self.options.clone(),
+            options: Options { traced: false, ..self.options.clone() },
             rules: Vec::new(),
             places: Vec::new(),
             aliases: self.slots,

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use pipewright_entity::{DateTime, Dict, Entity, Key, Value};
 use uuid::Uuid;
 
-use crate::{Index, LookupError};
+use crate::{Index, LookupError, Trace};
 
 /// The world around one run of a program.
 ///
@@ -62,6 +62,10 @@ pub trait Context {
 
     /// Waits (`sleep!`). The default does not.
     fn sleep(&self, _seconds: u64) {}
+
+    /// Takes what a traced program did, at the end of each run, also of one
+    /// that failed.
+    fn traced(&self, _trace: Trace) {}
 }
 
 /// A context without anything.

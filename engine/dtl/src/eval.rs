@@ -6,6 +6,7 @@ use crate::names::{Name, Namespaces};
 use crate::namespaces::Generated;
 use crate::plan::{Expr, Flow, PathExpr, Root};
 use crate::program::Core;
+use crate::trace::Recorder;
 use crate::{Context, Fault};
 
 /// How deep calls may be nested while running, rules that apply themselves
@@ -39,6 +40,8 @@ pub struct Eval<'p> {
     aliases: Vec<Value>,
     emitted: Vec<Entity>,
     calls: usize,
+    /// Where the probes of a traced program write.
+    recorder: Option<Box<Recorder>>,
 }
 
 /// A running rule.
@@ -62,7 +65,48 @@ impl<'p> Eval<'p> {
             aliases: vec![Value::Null; core.aliases],
             emitted: Vec::new(),
             calls: 0,
+            recorder: core.options.traced.then(Box::default),
         }
+    }
+
+    /// Where the probes write; nowhere in a plain program.
+    pub(crate) fn recorder(&mut self) -> Option<&mut Recorder> {
+        self.recorder.as_deref_mut()
+    }
+
+    /// Lets a probe write down what it sees.
+    pub(crate) fn record(&mut self, note: impl FnOnce(&mut Recorder, &Eval<'p>)) {
+        if let Some(mut recorder) = self.recorder.take() {
+            note(&mut recorder, self);
+            self.recorder = Some(recorder);
+        }
+    }
+
+    /// Hands what the probes wrote to the world around.
+    pub(crate) fn hand_over_trace(&mut self) {
+        if let Some(recorder) = self.recorder.take() {
+            self.context.traced(recorder.finish(self.core));
+        }
+    }
+
+    /// How many rules are running.
+    pub(crate) fn depth(&self) -> usize {
+        self.frames.len()
+    }
+
+    /// How many entities have been emitted.
+    pub(crate) fn emitted_so_far(&self) -> usize {
+        self.emitted.len()
+    }
+
+    /// The value of `_`.
+    pub(crate) fn current(&self) -> &Value {
+        &self.current
+    }
+
+    /// The target of the rule so many calls up.
+    pub(crate) fn target_of(&self, up: usize) -> &Dict {
+        &self.frame(up).target
     }
 
     /// The target of the default rule and what was emitted.
@@ -106,6 +150,7 @@ impl<'p> Eval<'p> {
                 result.map_err(|fault| fault.at(call.at))
             }),
             Expr::Special(special) => self.nested(|eval| special.evaluate(eval)),
+            Expr::Probe(probe) => probe.evaluate(self),
             Expr::Dict(members) => {
                 let mut dict = Dict::with_capacity_and_hasher(members.len(), Default::default());
                 for (name, expr) in members {

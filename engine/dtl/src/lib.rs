@@ -25,6 +25,7 @@ mod plan;
 mod program;
 mod reach;
 pub mod syntax;
+pub mod trace;
 
 pub use analysis::{Analysis, Dependency, Join, Route};
 pub use compile::{Compiled, Compiler, code, compile};
@@ -37,3 +38,4 @@ pub use names::Namespaces;
 pub use plan::{Action, CallExpr, Evaluate, Expr, Flow, PathExpr};
 pub use program::{Options, Outcome, Program, RawOutcome, Target};
 pub use syntax::{Diagnostic, Document, Node, Path, Severity};
+pub use trace::Trace;

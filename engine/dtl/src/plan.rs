@@ -5,6 +5,7 @@ use pipewright_entity::{Text, Value};
 use crate::eval::Eval;
 use crate::functions::Function;
 use crate::names::Name;
+use crate::trace::Probe;
 use crate::{Fault, FaultKind};
 
 /// An expression, ready to be evaluated.
@@ -21,6 +22,8 @@ pub enum Expr {
     Dict(Vec<(Text, Expr)>),
     /// A list of expressions (templates of hops).
     List(Vec<Expr>),
+    /// An expression whose value is written down, in traced programs only.
+    Probe(Box<Probe>),
 }
 
 /// A path: where it starts, and the properties it follows.

@@ -22,12 +22,20 @@ pub struct Options {
     /// Whether a produced entity without an `_id` is a failure (`id_required`);
     /// otherwise it is left out.
     pub id_required: bool,
+    /// Whether runs tell the world around what each expression and transform
+    /// did ([`Context::traced`]), at a price.
+    pub traced: bool,
 }
 
 impl Options {
     /// For a pipe without namespaces.
     pub fn new(pipe_id: impl Into<Text>) -> Options {
-        Options { pipe_id: pipe_id.into(), namespaces: Namespaces::default(), id_required: true }
+        Options {
+            pipe_id: pipe_id.into(),
+            namespaces: Namespaces::default(),
+            id_required: true,
+            traced: false,
+        }
     }
 }
 
@@ -117,7 +125,9 @@ impl Program {
         context: &dyn Context,
     ) -> Result<RawOutcome, EvalError> {
         let mut eval = Eval::new(&self.core, context, source, target);
-        let flow = self.core.rules[self.default].run(&mut eval).map_err(|f| self.locate(f))?;
+        let flow = self.core.rules[self.default].run(&mut eval);
+        eval.hand_over_trace();
+        let flow = flow.map_err(|fault| self.locate(fault))?;
         let (target, emitted) = eval.finish();
         Ok(RawOutcome { target, flow, emitted })
     }

@@ -27,6 +27,7 @@ mod settings;
 pub mod specs;
 mod status;
 mod time;
+mod trace;
 mod watch;
 mod wire;
 

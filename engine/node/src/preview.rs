@@ -1,5 +1,6 @@
 //! What a pipe would make of one entity, before anything is saved.
 
+use std::ops::Range;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -16,6 +17,7 @@ use crate::api::Failed;
 use crate::evaluate::{Stage, at_stage};
 use crate::loaded::{Loaded, plan_of};
 use crate::node::NodeError;
+use crate::trace::traces;
 use crate::wire;
 
 /// How many entities a sample is looked for among, where the source cannot be
@@ -48,6 +50,7 @@ impl Node {
             no_sample: None,
             held: None,
             took: 0,
+            trace: None,
         };
         let file = saved.project.pipe(&request.pipe).map(|pipe| pipe.origin.file.path.to_string());
         let loaded = match request.text {
@@ -87,6 +90,11 @@ impl Node {
                 return Ok(preview);
             }
         };
+        let plan = match request.trace {
+            // It is the plan that was just compiled, with probes in it.
+            true => pipewright_pump::compile_traced(&pipe, &loaded.project).map_or(plan, Arc::new),
+            false => plan,
+        };
         let sample = match self.sample(&loaded, &pipe, &plan, &request.sample)? {
             Ok(sample) => sample,
             Err(why) => {
@@ -107,6 +115,9 @@ impl Node {
             preview.partial = Some(why.into());
         }
         preview.failure = result.failure.map(|(message, path)| located(&pipe, message, path));
+        if request.trace {
+            preview.trace = Some(traces(&pipe, &result.traces)?);
+        }
         let reader = self.store().reader()?;
         for (place, entity) in result.entities.iter().enumerate() {
             let filtered = entity.get("_filtered") == Some(&Value::Bool(true));
@@ -208,11 +219,18 @@ fn findings(problems: &[Problem], path: &str) -> Findings {
 /// A failure with its place in the text of the pipe's file.
 fn located(pipe: &Pipe, message: String, path: Option<String>) -> Failure {
     let below: Option<Path> = path.as_deref().and_then(|path| path.parse().ok());
-    let at = match &below {
+    let (at, span) = in_file(pipe, below.as_ref());
+    Failure { message, path: at.to_string(), start: span.start, end: span.end }
+}
+
+/// A place in a pipe as a path and bytes of its file, in which other
+/// components may stand.
+pub(crate) fn in_file(pipe: &Pipe, below: Option<&Path>) -> (Path, Range<usize>) {
+    let at = match below {
         Some(below) if below.starts_with(&pipe.origin.at) => below.clone(),
         Some(below) => pipe.origin.at.join(below),
         None => pipe.origin.at.clone(),
     };
     let span = pipe.origin.file.document.nearest_span(&at);
-    Failure { message, path: at.to_string(), start: span.start, end: span.end }
+    (at, span)
 }

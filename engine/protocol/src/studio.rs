@@ -19,6 +19,7 @@ mod files;
 mod graph;
 mod preview;
 mod project;
+mod trace;
 
 pub use clusters::*;
 pub use data::*;
@@ -27,6 +28,7 @@ pub use files::*;
 pub use graph::*;
 pub use preview::*;
 pub use project::*;
+pub use trace::*;
 
 /// Every path of this module starts with it.
 pub const PREFIX: &str = "/api/studio";

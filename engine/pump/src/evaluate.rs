@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use pipewright_component::{Failure, ReadRequest};
-use pipewright_dtl::Diagnostic;
+use pipewright_dtl::{Diagnostic, Trace};
 use pipewright_entity::{Dict, Entity, Text, Value};
 
 use crate::chain::{self, Incoming};
@@ -147,6 +147,8 @@ pub struct Preview {
     pub is_partial: bool,
     /// What the compiler warns about.
     pub warnings: Vec<Diagnostic>,
+    /// What the first runs of DTL transforms did, if the plan is a traced one.
+    pub traces: Vec<Trace>,
 }
 
 /// What the transforms of a pipe make of one source entity, with the datasets
@@ -171,5 +173,6 @@ pub fn preview(
         failure,
         is_partial: world.is_partial(),
         warnings: plan.warnings.clone(),
+        traces: world.take_traces(),
     })
 }

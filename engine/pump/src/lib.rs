@@ -34,7 +34,7 @@ pub use flow::{Flow, FlowPipe, MAX_RUNS, settle};
 pub use keep::{Readers, compact_after, compact_daily};
 pub use operate::{OperateError, Operation, operate};
 pub use pipewright_store::names::execution_log;
-pub use plan::{Plan, compile};
+pub use plan::{Plan, compile, compile_traced};
 pub use receive::{Post, PostError, Posted, Receiver};
 pub use report::{Counts, Ending, Note, Observer, Phase, Progress, Report, RunKind, Silent};
 pub(crate) use run::RunError;

@@ -4,7 +4,7 @@ use std::cell::{Cell, RefCell};
 use std::sync::Arc;
 
 use pipewright_component::Variables;
-use pipewright_dtl::{Context, Datasets, Index, LookupError};
+use pipewright_dtl::{Context, Datasets, Index, LookupError, Trace};
 use pipewright_entity::{DateTime, Dict, Entity, Key, Text, Value, Version};
 use pipewright_store::{Reader, StoreError};
 use rustc_hash::FxHashMap;
@@ -12,6 +12,8 @@ use uuid::Uuid;
 
 /// How many entities a lookup without an index looks through.
 const SCAN_LIMIT: u64 = 10_000;
+/// How many runs of traced programs are remembered.
+const TRACES: usize = 20;
 
 /// The datasets and everything else as they are for one batch. Lookups are
 /// remembered: the entities of a batch often ask the same.
@@ -28,6 +30,7 @@ pub(crate) struct World<'a> {
     before: RefCell<Option<(Text, u64)>>,
     found: RefCell<FxHashMap<(Text, Text, Key), Vec<Entity>>>,
     partial: Cell<bool>,
+    traces: RefCell<Vec<Trace>>,
 }
 
 /// What happens where an index is missing.
@@ -57,6 +60,7 @@ impl<'a> World<'a> {
             before: RefCell::default(),
             found: RefCell::default(),
             partial: Cell::new(false),
+            traces: RefCell::default(),
         }
     }
 
@@ -68,6 +72,11 @@ impl<'a> World<'a> {
     /// Whether a lookup without an index gave up before the end of a dataset.
     pub(crate) fn is_partial(&self) -> bool {
         self.partial.get()
+    }
+
+    /// What the first runs of traced programs did.
+    pub(crate) fn take_traces(&self) -> Vec<Trace> {
+        self.traces.take()
     }
 
     fn scan(&self, index: &Index, key: &Key) -> Result<Vec<Entity>, StoreError> {
@@ -163,6 +172,13 @@ impl Context for World<'_> {
 
     fn metadata(&self) -> Option<&Value> {
         self.metadata
+    }
+
+    fn traced(&self, trace: Trace) {
+        let mut traces = self.traces.borrow_mut();
+        if traces.len() < TRACES {
+            traces.push(trace);
+        }
     }
 }
 

@@ -116,7 +116,7 @@ fn options(case: &Case) -> Result<Options, Stop> {
         identity: namespace("identity"),
         property: namespace("property"),
     };
-    Ok(Options { pipe_id: pipe, namespaces, id_required })
+    Ok(Options { namespaces, id_required, ..Options::new(pipe) })
 }
 
 fn check_outcome(case: &Case, outcome: &Result<RawOutcome, Ended>) -> Result<(), Stop> {

@@ -57,6 +57,7 @@ impl Live {
             let Some(nth) = nth else { return };
             let sample = live.sample.get_untracked();
             let request = PreviewRequest {
+                trace: false,
                 pipe: pipe.get_untracked(),
                 text: Some(file.text.get_untracked()),
                 sample: sample.clone(),

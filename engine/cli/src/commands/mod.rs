@@ -6,6 +6,7 @@ pub(crate) mod run;
 pub(crate) mod serve;
 pub(crate) mod test;
 pub(crate) mod token;
+pub(crate) mod transform;
 pub(crate) mod validate;
 
 use std::sync::Arc;

@@ -1,5 +1,7 @@
 //! `pipewright preview`
 
+mod listing;
+
 use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -23,6 +25,9 @@ pub(crate) struct Preview {
     /// Take the entity in this file (JSON; `-` for standard input).
     #[arg(long, value_name = "FILE")]
     entity: Option<PathBuf>,
+    /// Tell what each expression and transform did, on standard error.
+    #[arg(long)]
+    trace: bool,
 }
 
 impl Preview {
@@ -32,7 +37,8 @@ impl Preview {
             (None, Some(file)) => Sample::Entity(read(file)?),
             (None, None) => Sample::First,
         };
-        let request = PreviewRequest { pipe: self.pipe.clone(), text: None, sample };
+        let request =
+            PreviewRequest { pipe: self.pipe.clone(), text: None, sample, trace: self.trace };
         let preview: studio::Preview = match reach(self.project.options()?)? {
             Reached::Here(node) => node.preview_once(request)?,
             Reached::There(client) => client.post(studio::PREVIEW, &request)?,
@@ -47,6 +53,12 @@ impl Preview {
         }
         if let Some(partial) = &preview.partial {
             eprintln!("{partial}");
+        }
+        if let Some(trace) = &preview.trace {
+            let file = self.project.folder.join(&trace.file);
+            let text =
+                std::fs::read_to_string(&file).with_context(|| file.display().to_string())?;
+            listing::write(trace, &text, &mut std::io::stderr().lock())?;
         }
         for produced in &preview.produced {
             if produced.outcome == Outcome::Filtered {

@@ -120,10 +120,12 @@ enum Variable {
 }
 
 /// An alias of this specification.
-struct Dataset {
+struct Dataset<'n> {
     alias: Text,
     dataset: Text,
     slot: usize,
+    node: &'n Node,
+    path: Path,
 }
 
 impl<'n> Specification<'_, '_, 'n> {
@@ -210,6 +212,11 @@ impl<'n> Specification<'_, '_, 'n> {
             numbers.push((dataset.slot, number));
             bound.insert(Variable::Slot(dataset.slot));
             let mut filters = Vec::new();
+            if let Some(found) =
+                self.compiler.traced_entity(dataset.node, &dataset.path, &dataset.alias)
+            {
+                filters.push(Filter::Truth(found));
+            }
             self.filters(&conditions, &mut used, &bound, &mut filters)?;
             binds.push(Bind { slot: dataset.slot, left, index, subset, filters });
         }
@@ -269,7 +276,7 @@ impl<'n> Specification<'_, '_, 'n> {
     }
 
     /// Reads `datasets` and brings the aliases into scope.
-    fn datasets(&mut self) -> Option<Vec<Dataset>> {
+    fn datasets(&mut self) -> Option<Vec<Dataset<'n>>> {
         let path = self.path.key("datasets");
         let list = self.node.get("datasets");
         let items = list.map_or(&[][..], Node::items);
@@ -278,7 +285,7 @@ impl<'n> Specification<'_, '_, 'n> {
             self.compiler.error(code::HOPS, list.unwrap_or(self.node), &path, message);
             return None;
         }
-        let mut datasets: Vec<Dataset> = Vec::new();
+        let mut datasets: Vec<Dataset<'n>> = Vec::new();
         for (index, item) in items.iter().enumerate() {
             let at = path.index(index);
             let words: Vec<&str> = item.as_str().unwrap_or_default().split_whitespace().collect();
@@ -298,7 +305,7 @@ impl<'n> Specification<'_, '_, 'n> {
             let (dataset, alias) = (Text::new(dataset), Text::new(alias));
             let root = Root::Alias(slot);
             self.compiler.aliases.push(Alias { name: alias.clone(), root });
-            datasets.push(Dataset { alias, dataset, slot });
+            datasets.push(Dataset { alias, dataset, slot, node: item, path: at });
         }
         Some(datasets)
     }
@@ -385,7 +392,7 @@ impl<'n> Specification<'_, '_, 'n> {
     fn origin_of(
         &self,
         left: &Side<'_>,
-        datasets: &[Dataset],
+        datasets: &[Dataset<'n>],
         numbers: &[(usize, usize)],
     ) -> Result<(Origin, Text), String> {
         let mut names = left.names.iter();
@@ -456,7 +463,7 @@ impl<'n> Specification<'_, '_, 'n> {
         Some(Some(Recurse { exclude_root, max_depth }))
     }
 
-    fn subset(&mut self, dataset: &Dataset) -> Option<Option<(crate::Index, Expr)>> {
+    fn subset(&mut self, dataset: &Dataset<'n>) -> Option<Option<(crate::Index, Expr)>> {
         let (key, subsets) = match (self.node.get("subsets"), self.node.get("prefilters")) {
             (Some(subsets), _) => ("subsets", subsets),
             (None, Some(subsets)) => ("prefilters", subsets),
@@ -482,7 +489,12 @@ impl<'n> Specification<'_, '_, 'n> {
         Some(Some((index?, value?)))
     }
 
-    fn returns(&mut self, datasets: &[Dataset], is_last: bool, recurse: bool) -> Option<Return> {
+    fn returns(
+        &mut self,
+        datasets: &[Dataset<'n>],
+        is_last: bool,
+        recurse: bool,
+    ) -> Option<Return> {
         let last = || Some(Return::Entities(datasets.last().map(|d| d.slot).into_iter().collect()));
         let Some(node) = self.node.get("return") else { return last() };
         let path = self.path.key("return");

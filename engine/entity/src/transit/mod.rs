@@ -15,6 +15,7 @@ mod write;
 pub use read::{TransitError, typed_string};
 pub use stream::{Entities, StreamError};
 pub(crate) use write::serialize_dict;
+pub use write::{write, write_dict};
 
 #[cfg(test)]
 mod tests {
@@ -34,6 +35,23 @@ mod tests {
         round_trip(r#""a \"quoted\" line\nand \u0001""#);
         round_trip("1.0");
         round_trip("1e+300");
+    }
+
+    #[test]
+    fn both_ways_of_writing_give_the_same_text() {
+        for text in [
+            r#"{"a":1,"b":-1.5,"c":"~f1.50","d":"~f0E-8","e":"~t2015-12-31","f":"~t2015-12-31T23:59:59.5Z","g":"~rhttp://x.example/\"","h":"~u6d9cc3c2-6c1f-4b3c-9d0b-1a2b3c4d5e6f","i":"~bYWJj","j":"~:crm:\u0001","k":[null,true,false,[]],"l":{}}"#,
+            "[0,9,10,-1,9223372036854775807,-9223372036854775808,123456789012345678901234567890]",
+            "[1e300,1.0,-0.0,5e-324,0.1]",
+        ] {
+            let value = Value::from_transit(text.as_bytes()).unwrap();
+            assert_eq!(value.to_transit(), serde_json::to_string(&value).unwrap());
+        }
+        let all: String = (0..0x300).filter_map(char::from_u32).collect();
+        let value = Value::from(format!("x{all}\u{1F600}"));
+        assert_eq!(value.to_transit(), serde_json::to_string(&value).unwrap());
+        assert_eq!(Value::from_transit(value.to_transit().as_bytes()).unwrap(), value);
+        assert_eq!(Value::Float(f64::NAN).to_transit(), "null");
     }
 
     #[test]

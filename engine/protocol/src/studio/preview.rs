@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Diagnostic, Json};
+use super::{Diagnostic, Json, Trace};
 
 /// Runs a pipe's transforms on one sample. Nothing is written and nothing
 /// outside is called.
@@ -14,6 +14,9 @@ pub struct PreviewRequest {
     pub text: Option<String>,
     /// What to run it on.
     pub sample: Sample,
+    /// Whether to tell what each expression and transform did.
+    #[serde(default)]
+    pub trace: bool,
 }
 
 /// Where the sample comes from.
@@ -52,6 +55,9 @@ pub struct Preview {
     pub held: Option<String>,
     /// Time the transforms took, microseconds.
     pub took: u64,
+    /// What each expression and transform did, if that was asked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trace: Option<Trace>,
 }
 
 /// One entity that came out.

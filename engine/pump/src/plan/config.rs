@@ -23,7 +23,17 @@ use crate::steps;
 /// says among it; paths and spans are those of the pipe's file. What is wrong
 /// with the rest of the config is the business of [`pipewright_config::validate`].
 pub fn compile(pipe: &Pipe, project: &Project) -> Result<Plan, Vec<Diagnostic>> {
-    let mut compiler = Compiler { pipe, project, found: Vec::new() };
+    compile_as(pipe, project, false)
+}
+
+/// Compiles a pipe so that [`preview`](crate::preview) tells what each
+/// expression and transform of its DTL did.
+pub fn compile_traced(pipe: &Pipe, project: &Project) -> Result<Plan, Vec<Diagnostic>> {
+    compile_as(pipe, project, true)
+}
+
+fn compile_as(pipe: &Pipe, project: &Project, traced: bool) -> Result<Plan, Vec<Diagnostic>> {
+    let mut compiler = Compiler { pipe, project, traced, found: Vec::new() };
     let plan = compiler.plan();
     let has_errors = compiler.found.iter().any(|found| found.severity == Severity::Error);
     match plan {
@@ -35,6 +45,7 @@ pub fn compile(pipe: &Pipe, project: &Project) -> Result<Plan, Vec<Diagnostic>> 
 struct Compiler<'c> {
     pipe: &'c Pipe,
     project: &'c Project,
+    traced: bool,
     found: Vec<Diagnostic>,
 }
 
@@ -314,6 +325,7 @@ impl Compiler<'_> {
             TransformKind::Dtl(dtl) => {
                 let Fragment { document, node, at, .. } = dtl.rules.with_variables();
                 let options = self.pipe.dtl_options(dtl.id_required);
+                let options = Options { traced: self.traced, ..options };
                 let compiled = pipewright_dtl::compile(&document, &node, &at, &options);
                 self.found.extend(compiled.diagnostics);
                 let trigger = dtl.trigger.as_ref().map(trigger);

@@ -15,7 +15,7 @@ use serde_json::{Map, Value as Json};
 
 use crate::FlowPipe;
 use crate::steps::Step;
-pub use config::compile;
+pub use config::{compile, compile_traced};
 pub(crate) use tracking::{Lookup, Step as TrackingStep, Tracking, lookup};
 
 /// A pipe that can run. Made by [`compile`] from effective config; does not
