@@ -1,5 +1,6 @@
 //! Builds, runs and tests the product: `cargo xtask help`.
 
+mod bench;
 mod install;
 mod licences;
 mod metadata;
@@ -21,6 +22,7 @@ usage: cargo xtask COMMAND
   run ARGUMENT...    builds and runs the command line, `pipewright ARGUMENT...`
   test [STAGE...]    installs what is missing and checks everything
   ui [--release]     builds the studio's screens into dist/
+  bench dtl          times DTL as a whole process on several kinds of work
   tidy               checks who may use whom, and what else no compiler checks
   licences           checks the licences of everything used
 
@@ -59,6 +61,7 @@ fn start(arguments: &[String]) -> Result<()> {
         ["test", stages @ ..] => test::run(stages),
         ["ui"] => ui::build(ui::Profile::Quick),
         ["ui", "--release"] => ui::build(ui::Profile::Shipping),
+        ["bench", "dtl"] => bench::dtl(),
         ["tidy"] => tidy::check(),
         ["licences"] => licences::check(),
         [] | ["help" | "--help" | "-h"] => {

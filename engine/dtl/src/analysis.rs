@@ -7,6 +7,8 @@ use std::fmt;
 use pipewright_entity::Text;
 
 use crate::Index;
+use crate::functions::{Body, Function, Role};
+use crate::names::Name;
 
 /// What can be told of a program without running it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -18,6 +20,106 @@ pub struct Analysis {
     pub not_deterministic: BTreeSet<String>,
     /// Effects besides the result (`sleep!`), by function.
     pub effects: BTreeSet<&'static str>,
+    /// The properties of the source entity that are read.
+    pub reads: Reads,
+}
+
+/// The properties of the source entity that a program reads.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Reads {
+    /// Any of them.
+    All,
+    /// Those with these names at most, and the `_id` and whether it is deleted.
+    Only(Vec<Name>),
+}
+
+impl Reads {
+    /// Whether a property may make a difference.
+    pub fn includes(&self, name: &str) -> bool {
+        match self {
+            Reads::All => true,
+            Reads::Only(names) => {
+                name.starts_with('_') || names.iter().any(|wanted| wanted.matches(name))
+            }
+        }
+    }
+
+    pub(crate) fn add(&mut self, name: Option<&Name>) {
+        match (&mut *self, name) {
+            (Reads::All, _) => {}
+            (Reads::Only(_), None) => *self = Reads::All,
+            (Reads::Only(names), Some(name)) if names.contains(name) => {}
+            (Reads::Only(names), Some(name)) => names.push(name.clone()),
+        }
+    }
+}
+
+impl Default for Reads {
+    fn default() -> Reads {
+        Reads::Only(Vec::new())
+    }
+}
+
+/// Functions and transforms that see nothing of the source but what their
+/// arguments name. Of all others it is not known, unless they work on the
+/// values of their arguments alone ([`Body::Eager`]).
+const BLIND: &[(Role, &[&str])] = &[
+    (
+        Role::Transform,
+        &[
+            "add",
+            "add-if",
+            "case",
+            "case-eq",
+            "comment",
+            "create",
+            "create-child",
+            "default",
+            "discard",
+            "fail!",
+            "filter",
+            "if",
+            "merge",
+            "merge-union",
+            "remove",
+            "trip!",
+        ],
+    ),
+    (
+        Role::Expression,
+        &[
+            "and",
+            "apply",
+            "boolean",
+            "case",
+            "case-eq",
+            "coalesce",
+            "decimal",
+            "distinct",
+            "filter",
+            "float",
+            "group",
+            "group-by",
+            "if",
+            "integer",
+            "map",
+            "map-dict",
+            "map-values",
+            "max",
+            "min",
+            "not",
+            "or",
+            "sorted",
+            "sorted-descending",
+        ],
+    ),
+];
+
+/// Whether a function sees nothing of the source but what its arguments name.
+pub(crate) fn is_blind(function: &Function) -> bool {
+    let role = function.role();
+    matches!(function.body, Body::Eager(_))
+        || BLIND.iter().any(|(of, names)| *of == role && names.contains(&function.name))
 }
 
 impl Analysis {

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use pipewright_entity::{Dict, Text, Value};
 
-use crate::analysis::Analysis;
+use crate::analysis::{Analysis, is_blind};
 use crate::eval::Call;
 use crate::functions::{self, Body, CallNode, Function, Kind, Purity, Role};
 use crate::hops::{Caller, Uses};
@@ -17,7 +17,7 @@ use crate::names::{Name, Namespaces};
 use crate::plan::{Action, Block, CallExpr, Expr, Flow, PathExpr, Root, Step};
 use crate::program::{Core, Options, Program};
 use crate::syntax::{Diagnostic, Document, Node, NodeKind, Path, Severity, TextEdit};
-use crate::{Eval, Fault, Index, NoContext};
+use crate::{Eval, Fault, Index, NoContext, limits};
 
 /// Codes of the findings of the compiler.
 pub mod code {
@@ -347,7 +347,8 @@ impl<'a> Compiler<'a> {
             return None;
         }
         let at = self.place(node, path);
-        Some(self.fold(CallExpr { function, args: compiled, at }))
+        let joins_values = limits::joins_values(function);
+        Some(self.fold(CallExpr { function, args: compiled, at, joins_values }))
     }
 
     /// Computes calls of pure functions on constants.
@@ -370,7 +371,9 @@ impl<'a> Compiler<'a> {
                 generated: None,
             };
             // A call that fails is kept: it fails when it runs, if it does.
-            if let Some(Ok(value)) = constants.map(|constants| body(&context, &constants)) {
+            if let Some(Ok(value)) = constants.map(|constants| body(&context, &constants))
+                && limits::weigh(&value).is_ok_and(|size| size < limits::CONSTANT)
+            {
                 return Expr::Const(value);
             }
         }
@@ -424,7 +427,7 @@ impl<'a> Compiler<'a> {
             );
             self.diagnostics.push(found.suggest(instead));
         }
-        self.note(function);
+        self.note(function, args);
         let (least, most) = function.arity();
         if args.len() < least || most.is_some_and(|most| args.len() > most) {
             let wanted = match (least, most) {
@@ -470,7 +473,10 @@ impl<'a> Compiler<'a> {
         }
     }
 
-    fn note(&mut self, function: &'static Function) {
+    fn note(&mut self, function: &'static Function, args: &[Node]) {
+        if !is_blind(function) {
+            self.analysis.reads.add(copied(function, args, self.namespaces()).as_ref());
+        }
         let why = match function.purity {
             Purity::Pure | Purity::Joins => return,
             Purity::Effect => {
@@ -621,7 +627,18 @@ impl<'a> Compiler<'a> {
                 "\"_\" stands for the item in functions that go over a list; the source entity is \"_S\"",
             ));
         }
-        Some(Expr::Path(self.path_expr(root, &names)))
+        let path = self.path_expr(root, &names);
+        // Of any rule: its source may be the entity, or a part of it.
+        match path.root {
+            Root::Source(0) if self.pipe_source || !path.steps.is_empty() => {
+                self.analysis.reads.add(path.steps.first());
+            }
+            Root::Source(0) | Root::Target(_) | Root::RootTarget => {}
+            Root::Bound | Root::Current | Root::Alias(_) => {}
+            Root::Source(_) | Root::RootSource => self.analysis.reads.add(path.steps.first()),
+            Root::Parent(_) | Root::RootContext => self.analysis.reads.add(None),
+        }
+        Some(Expr::Path(path))
     }
 
     pub(crate) fn path_expr(&self, root: Root, names: &[String]) -> PathExpr {
@@ -685,6 +702,17 @@ fn split_path(text: &str) -> Option<Vec<String>> {
         names.push(name);
     }
     Some(names)
+}
+
+/// The one property that a `copy` is about, if it is so.
+fn copied(function: &Function, args: &[Node], namespaces: &Namespaces) -> Option<Name> {
+    match args {
+        [only] if function.name == "copy" && !namespaces.enabled => {
+            let name = only.as_str().filter(|name| !name.contains(['*', '?']))?;
+            Some(Name::Exact(Text::new(name)))
+        }
+        _ => None,
+    }
 }
 
 /// The name most like another, if one is close.

@@ -7,13 +7,7 @@ use crate::namespaces::Generated;
 use crate::plan::{Expr, Flow, PathExpr, Root};
 use crate::program::Core;
 use crate::trace::Recorder;
-use crate::{Context, Fault};
-
-/// How deep calls may be nested while running, rules that apply themselves
-/// included. Beyond it the entity fails.
-const MAX_CALLS: usize = 700;
-/// How many entities one source entity may emit.
-const MAX_EMITTED: usize = 1_000_000;
+use crate::{Context, Fault, limits};
 
 /// What a function may ask besides its arguments.
 pub struct Call<'a> {
@@ -39,7 +33,14 @@ pub struct Eval<'p> {
     /// The entities bound to dataset aliases, by slot.
     aliases: Vec<Value>,
     emitted: Vec<Entity>,
+    /// Calls that are running.
     calls: usize,
+    /// Calls so far.
+    all_calls: u64,
+    /// Memory that results of calls took so far.
+    built: usize,
+    /// Size of the emitted entities.
+    emitted_size: usize,
     /// Where the probes of a traced program write.
     recorder: Option<Box<Recorder>>,
 }
@@ -65,6 +66,9 @@ impl<'p> Eval<'p> {
             aliases: vec![Value::Null; core.aliases],
             emitted: Vec::new(),
             calls: 0,
+            all_calls: 0,
+            built: 0,
+            emitted_size: 0,
             recorder: core.options.traced.then(Box::default),
         }
     }
@@ -134,22 +138,29 @@ impl<'p> Eval<'p> {
     pub fn value(&mut self, expr: &Expr) -> Result<Value, Fault> {
         match expr {
             Expr::Const(value) => Ok(value.clone()),
-            Expr::Path(path) => Ok(self.path(path)),
+            Expr::Path(path) => {
+                let value = self.path(path);
+                // What a target is put into can be put into it again.
+                if path.steps.is_empty() && path.root.is_made_here() {
+                    limits::check(&value)?;
+                }
+                Ok(value)
+            }
             Expr::Call(call) => self.nested(|eval| {
                 use crate::functions::Body;
                 let result = match call.function.body {
-                    Body::Eager(body) => {
-                        let args: Result<Vec<Value>, Fault> =
-                            call.args.iter().map(|arg| eval.value(arg)).collect();
-                        body(&eval.call(), &args?)
-                    }
+                    Body::Eager(body) => eval.eager(body, &call.args),
                     Body::Lazy(body) => body(eval, &call.args),
                     // These become plans of their own when compiled.
                     Body::Special(_) | Body::Transform(_) => Ok(Value::Null),
                 };
+                let result = result.and_then(|value| eval.admit(value, call.joins_values));
                 result.map_err(|fault| fault.at(call.at))
             }),
-            Expr::Special(special) => self.nested(|eval| special.evaluate(eval)),
+            Expr::Special(special) => self.nested(|eval| {
+                let value = special.evaluate(eval)?;
+                eval.admit(value, true)
+            }),
             Expr::Probe(probe) => probe.evaluate(self),
             Expr::Dict(members) => {
                 let mut dict = Dict::with_capacity_and_hasher(members.len(), Default::default());
@@ -157,12 +168,69 @@ impl<'p> Eval<'p> {
                     let value = self.value(expr)?;
                     dict.insert(name.clone(), value);
                 }
-                Ok(Value::dict(dict))
+                self.admit(Value::dict(dict), true)
             }
             Expr::List(items) => {
                 let items: Result<Vec<_>, _> = items.iter().map(|item| self.value(item)).collect();
-                Ok(Value::list(items?))
+                self.admit(Value::list(items?), true)
             }
+        }
+    }
+
+    /// A call of a function on the values of its arguments.
+    fn eager(
+        &mut self,
+        body: fn(&Call<'_>, &[Value]) -> Result<Value, Fault>,
+        args: &[Expr],
+    ) -> Result<Value, Fault> {
+        // Most calls have few arguments: no memory is taken for them.
+        match args {
+            [] => body(&self.call(), &[]),
+            [one] => {
+                let values = [self.value(one)?];
+                body(&self.call(), &values)
+            }
+            [one, two] => {
+                let values = [self.value(one)?, self.value(two)?];
+                body(&self.call(), &values)
+            }
+            [one, two, three] => {
+                let values = [self.value(one)?, self.value(two)?, self.value(three)?];
+                body(&self.call(), &values)
+            }
+            more => {
+                let values: Result<Vec<Value>, Fault> =
+                    more.iter().map(|arg| self.value(arg)).collect();
+                body(&self.call(), &values?)
+            }
+        }
+    }
+
+    /// Lets a new value in, if it is not too large.
+    pub(crate) fn admit(&mut self, value: Value, joins_values: bool) -> Result<Value, Fault> {
+        match &value {
+            Value::Null | Value::Bool(_) | Value::Int(_) | Value::Float(_) => return Ok(value),
+            Value::List(_) | Value::Tuple(_) | Value::Dict(_) if joins_values => {
+                limits::check(&value)?;
+            }
+            _ => {}
+        }
+        self.built = self.built.saturating_add(limits::built(&value));
+        if self.built > limits::BUILT {
+            return Err(Fault::limit(format!(
+                "the transform makes more than {} MiB of values for one entity",
+                limits::BUILT >> 20
+            )));
+        }
+        Ok(value)
+    }
+
+    /// Fails if the target and what was emitted are too large together.
+    pub(crate) fn check_size(&self) -> Result<(), Fault> {
+        let target = limits::weigh_dict(self.target_of(0))?;
+        match target + self.emitted_size <= limits::SIZE {
+            true => Ok(()),
+            false => Err(limits::too_large()),
         }
     }
 
@@ -180,12 +248,20 @@ impl<'p> Eval<'p> {
     }
 
     fn nested<T>(&mut self, body: impl FnOnce(&mut Self) -> Result<T, Fault>) -> Result<T, Fault> {
-        if self.calls >= MAX_CALLS {
+        if self.calls >= limits::NESTED_CALLS {
             return Err(Fault::limit(format!(
-                "calls are nested deeper than {MAX_CALLS}: does a rule apply itself without end?"
+                "calls are nested deeper than {}: does a rule apply itself without end?",
+                limits::NESTED_CALLS
+            )));
+        }
+        if self.all_calls >= limits::CALLS {
+            return Err(Fault::limit(format!(
+                "the transform makes more than {} million calls for one entity: does a rule apply itself more than once?",
+                limits::CALLS / 1_000_000
             )));
         }
         self.calls += 1;
+        self.all_calls += 1;
         let result = body(self);
         self.calls -= 1;
         result
@@ -209,8 +285,15 @@ impl<'p> Eval<'p> {
 
     /// Adds an entity to what comes out beside the target.
     pub(crate) fn emit(&mut self, entity: Entity) -> Result<(), Fault> {
-        if self.emitted.len() >= MAX_EMITTED {
-            return Err(Fault::limit(format!("more than {MAX_EMITTED} entities were created")));
+        if self.emitted.len() >= limits::EMITTED {
+            return Err(Fault::limit(format!(
+                "more than {} entities are created for one entity",
+                limits::EMITTED
+            )));
+        }
+        self.emitted_size += limits::weigh_dict(entity.dict())?;
+        if self.emitted_size > limits::SIZE {
+            return Err(limits::too_large());
         }
         self.emitted.push(entity);
         Ok(())

@@ -18,6 +18,7 @@ mod fault;
 pub mod functions;
 mod hops;
 mod index;
+mod limits;
 pub mod memory;
 pub mod names;
 pub mod namespaces;
@@ -27,7 +28,7 @@ mod reach;
 pub mod syntax;
 pub mod trace;
 
-pub use analysis::{Analysis, Dependency, Join, Route};
+pub use analysis::{Analysis, Dependency, Join, Reads, Route};
 pub use compile::{Compiled, Compiler, code, compile};
 pub use context::{Context, Datasets, NoContext};
 pub use eval::{Call, Eval};

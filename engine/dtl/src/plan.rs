@@ -61,12 +61,21 @@ pub(crate) enum Root {
     Alias(usize),
 }
 
+impl Root {
+    /// Whether the value is made while the program runs.
+    pub(crate) fn is_made_here(self) -> bool {
+        matches!(self, Root::Target(_) | Root::RootTarget | Root::Parent(_) | Root::RootContext)
+    }
+}
+
 /// A call of a function with a body of its own.
 pub struct CallExpr {
     pub(crate) function: &'static Function,
     pub(crate) args: Vec<Expr>,
     /// Number of the place in the config.
     pub(crate) at: u32,
+    /// Whether the result can be larger than the arguments.
+    pub(crate) joins_values: bool,
 }
 
 /// Something that has a value and a plan of its own.

@@ -96,7 +96,7 @@ pub struct RawOutcome {
 impl Program {
     /// Transforms an entity by the default rule.
     pub fn run(&self, source: &Entity, context: &dyn Context) -> Result<Outcome, EvalError> {
-        let mut target = Dict::default();
+        let mut target = Dict::with_capacity_and_hasher(8, Default::default());
         // The target starts as the same entity: with its id, and deleted when
         // the source is.
         target.insert(Text::new_static("_id"), Value::String(source.id().clone()));
@@ -125,7 +125,10 @@ impl Program {
         context: &dyn Context,
     ) -> Result<RawOutcome, EvalError> {
         let mut eval = Eval::new(&self.core, context, source, target);
-        let flow = self.core.rules[self.default].run(&mut eval);
+        let flow = self.core.rules[self.default].run(&mut eval).and_then(|flow| {
+            eval.check_size()?;
+            Ok(flow)
+        });
         eval.hand_over_trace();
         let flow = flow.map_err(|fault| self.locate(fault))?;
         let (target, emitted) = eval.finish();

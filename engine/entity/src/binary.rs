@@ -295,7 +295,9 @@ impl<'a> Reader<'a> {
 
     fn dict(&mut self, depth: usize) -> Result<Dict, BinaryError> {
         let count = self.count()?;
-        let mut dict = Dict::with_capacity_and_hasher(count, Default::default());
+        // A count may claim more than follows: no more than this is believed.
+        let believed = count.min(1024);
+        let mut dict = Dict::with_capacity_and_hasher(believed, Default::default());
         for _ in 0..count {
             let name = self.text()?;
             let value = self.value(depth + 1)?;

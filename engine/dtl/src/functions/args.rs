@@ -7,7 +7,7 @@
 use num_traits::ToPrimitive;
 use pipewright_entity::Value;
 
-use crate::Fault;
+use crate::{Fault, limits};
 
 /// Applies a function to a value, or to each item of a list. `None` means that
 /// the function has no use for the value.
@@ -25,8 +25,18 @@ pub(crate) fn try_spread(
 ) -> Result<Value, Fault> {
     match value {
         Value::List(items) => {
-            let items: Result<Vec<_>, _> = items.iter().map(function).collect();
-            Ok(Value::list(items?.into_iter().flatten()))
+            let mut size = 0usize;
+            let mut results = Vec::with_capacity(items.len());
+            for item in items.iter() {
+                if let Some(result) = function(item)? {
+                    size += limits::built(&result);
+                    if size > limits::SIZE {
+                        return Err(limits::too_large());
+                    }
+                    results.push(result);
+                }
+            }
+            Ok(Value::list(results))
         }
         scalar => Ok(function(scalar)?.unwrap_or(Value::Null)),
     }

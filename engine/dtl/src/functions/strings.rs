@@ -345,7 +345,10 @@ fn justified(side: Side, args: &[Value]) -> Result<Value, Fault> {
     if width.saturating_mul(fill.len_utf8()) > LONGEST {
         return Err(too_long());
     }
-    Ok(spread_text(values, |text| justify(text, side, width, fill).into()))
+    try_spread(values, |value| match value {
+        Value::String(text) => Ok(Some(justify(text, side, width, fill).into())),
+        _ => Ok(None),
+    })
 }
 
 fn stripped(args: &[Value], start: bool, end: bool) -> Value {

@@ -12,7 +12,7 @@ mod read;
 mod stream;
 mod write;
 
-pub use read::{TransitError, typed_string};
+pub use read::{Objects, TransitError, typed_string};
 pub use stream::{Entities, StreamError};
 pub(crate) use write::serialize_dict;
 pub use write::{write, write_dict};
@@ -52,6 +52,25 @@ mod tests {
         assert_eq!(value.to_transit(), serde_json::to_string(&value).unwrap());
         assert_eq!(Value::from_transit(value.to_transit().as_bytes()).unwrap(), value);
         assert_eq!(Value::Float(f64::NAN).to_transit(), "null");
+    }
+
+    #[test]
+    fn properties_that_nobody_wants_are_left_out() {
+        let mut objects = Objects::default();
+        let wanted = |name: &str| name.starts_with('a');
+        let mut read = |text: &str| {
+            let value = objects.read(text.as_bytes(), wanted);
+            value.map(|value| value.to_transit()).map_err(|error| error.to_string())
+        };
+        let text = r#"{"x":{"y":[1,"\u00e5"]},"a":{"b":"~f1.0"},"ab":1,"z":null} "#;
+        assert_eq!(read(text), Ok(r#"{"a":{"b":"~f1.0"},"ab":1}"#.into()));
+        assert_eq!(read("[1]"), Ok("[1]".into()));
+        // What is left out must be JSON all the same.
+        for text in [r#"{"x":nope}"#, r#"{"x":{"y":[1,]}}"#, r#"{"x":1"#, r#"{"x":1} 2"#] {
+            let why = Value::from_transit(text.as_bytes()).unwrap_err().to_string();
+            assert_eq!(read(text), Err(why));
+        }
+        assert!(read(&format!(r#"{{"x":{}}}"#, "[".repeat(100_000))).is_err());
     }
 
     #[test]

@@ -76,6 +76,56 @@ pub fn typed_string(text: &str) -> Value {
     typed().unwrap_or_else(|| Value::String(Text::new(text)))
 }
 
+/// Reads objects that are alike, such as the lines of a file, and of each only
+/// the properties that somebody wants.
+#[derive(Debug, Default)]
+pub struct Objects {
+    /// How many properties the last one had.
+    size: usize,
+}
+
+impl Objects {
+    /// Reads one value in transit JSON, which must be all there is. Of an
+    /// object the properties that are not wanted are left out.
+    pub fn read(
+        &mut self,
+        text: &[u8],
+        wanted: impl Fn(&str) -> bool,
+    ) -> Result<Value, TransitError> {
+        located(text, |reader| {
+            let first = reader.peek()?;
+            let value = match first {
+                Peek::Object => Value::Dict(Arc::new(self.members(reader, wanted)?)),
+                other => read_value(reader, other, 0, typed_string)?,
+            };
+            reader.finish()?;
+            Ok(value)
+        })
+    }
+
+    fn members(
+        &mut self,
+        reader: &mut Jiter<'_>,
+        wanted: impl Fn(&str) -> bool,
+    ) -> Result<Dict, Fault> {
+        let mut dict = Dict::with_capacity_and_hasher(self.size.min(256), Default::default());
+        let mut name = reader.known_object()?;
+        while let Some(this) = name {
+            if wanted(this) {
+                let this = Text::new(this);
+                let next = reader.peek()?;
+                let value = read_value(reader, next, 1, typed_string)?;
+                dict.insert(this, value);
+            } else {
+                reader.next_skip()?;
+            }
+            name = reader.next_key()?;
+        }
+        self.size = dict.len();
+        Ok(dict)
+    }
+}
+
 enum Fault {
     Json(jiter::JsonError),
     TooDeep,
@@ -93,9 +143,16 @@ impl From<JiterError> for Fault {
 }
 
 fn read(text: &[u8], string: impl Fn(&str) -> Value + Copy) -> Result<Value, TransitError> {
+    located(text, |reader| read_all(reader, string))
+}
+
+/// Reads from a text, and says of what is wrong with it where that is.
+fn located(
+    text: &[u8],
+    read: impl FnOnce(&mut Jiter<'_>) -> Result<Value, Fault>,
+) -> Result<Value, TransitError> {
     let mut reader = Jiter::new(text);
-    let value = read_all(&mut reader, string);
-    value.map_err(|fault| {
+    read(&mut reader).map_err(|fault| {
         let (index, what) = match fault {
             Fault::Json(error) => (error.index, error.error_type.to_string()),
             Fault::TooDeep => (reader.current_index(), "nested too deep".to_owned()),

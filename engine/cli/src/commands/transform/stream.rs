@@ -7,8 +7,10 @@
 use std::io::{self, Read, Write};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
+use memchr::{memchr, memrchr};
 use pipewright_dtl::{Context, Flow, Program, Target};
-use pipewright_entity::{Dict, Entity, Value, transit};
+use pipewright_entity::transit::{self, Objects};
+use pipewright_entity::{Dict, Entity, Value};
 
 /// How much of the input a worker takes at a time, in bytes.
 const CHUNK: usize = 1 << 18;
@@ -61,13 +63,14 @@ where
                 let _stop = StopOnPanic(&output);
                 let mut chunk = Vec::new();
                 let mut done = Done::default();
+                let mut objects = Objects::default();
                 loop {
                     let number = match lock(&input).take(&mut chunk) {
                         Ok(Some(number)) => number,
                         Ok(None) => break,
                         Err(error) => return output.stop(error),
                     };
-                    done.of(programs, world, &chunk);
+                    done.of(programs, world, &mut objects, &chunk);
                     if !output.write(number, &done) {
                         break;
                     }
@@ -105,7 +108,7 @@ impl<R: Read> Input<R> {
             let wanted = CHUNK.max(to.len() / 2);
             if (&mut self.from).take(wanted as u64).read_to_end(to)? < wanted {
                 self.is_over = true;
-            } else if let Some(end) = to[searched..].iter().rposition(|byte| *byte == b'\n') {
+            } else if let Some(end) = memrchr(b'\n', &to[searched..]) {
                 self.rest.extend_from_slice(&to[searched + end + 1..]);
                 to.truncate(searched + end + 1);
                 break;
@@ -136,22 +139,28 @@ struct Done {
 }
 
 impl Done {
-    fn of(&mut self, programs: &[&Program], world: &dyn Context, chunk: &[u8]) {
+    fn of(
+        &mut self,
+        programs: &[&Program],
+        world: &dyn Context,
+        objects: &mut Objects,
+        chunk: &[u8],
+    ) {
         self.text.clear();
         self.failed.clear();
         (self.lines, self.read, self.written) = (0, 0, 0);
-        let mut lines: Vec<&[u8]> = chunk.split(|byte| *byte == b'\n').collect();
-        if lines.last().is_some_and(|last| last.is_empty()) {
-            lines.pop();
-        }
-        for line in lines {
+        let mut rest = chunk;
+        while !rest.is_empty() {
+            let end = memchr(b'\n', rest).unwrap_or(rest.len());
+            let line = &rest[..end];
+            rest = rest.get(end + 1..).unwrap_or_default();
             self.lines += 1;
             if line.iter().all(u8::is_ascii_whitespace) {
                 continue;
             }
             self.read += 1;
             let before = (self.text.len(), self.written);
-            if let Err(why) = self.line(programs, world, line) {
+            if let Err(why) = self.line(programs, world, objects, line) {
                 // Nothing of an entity that failed comes out.
                 self.text.truncate(before.0);
                 self.written = before.1;
@@ -164,13 +173,15 @@ impl Done {
         &mut self,
         programs: &[&Program],
         world: &dyn Context,
+        objects: &mut Objects,
         line: &[u8],
     ) -> Result<(), String> {
-        let source = Value::from_transit(line).map_err(|error| error.to_string())?;
-        let Value::Dict(source) = source else {
-            return Err(format!("expected an object, not a {}", source.type_name()));
-        };
         let Some((first, rest)) = programs.split_first() else { return Ok(()) };
+        let reads = &first.analysis().reads;
+        let source = objects.read(line, |name| reads.includes(name));
+        let Value::Dict(source) = source.map_err(|error| error.to_string())? else {
+            return Err("expected an object".into());
+        };
         let mut write = |dict: Arc<Dict>| {
             self.written += 1;
             transit::write_dict(&dict, &mut self.text);

@@ -49,7 +49,7 @@ fn one_bad_line_does_not_hide_the_next() {
     assert_eq!(output, "{\"_id\":\"1\"}\n{\"_id\":\"3\"}\n");
     assert_eq!(failed.len(), 3, "{failed:?}");
     assert!(failed[0].starts_with("3: not JSON"));
-    assert_eq!(failed[1], "4: expected an object, not a list");
+    assert_eq!(failed[1], "4: expected an object");
     assert!(failed[2].starts_with("5: no x"));
     assert_eq!(report, Report { read: 5, written: 2, failed: 3 });
 }

@@ -92,15 +92,16 @@ pub(super) const FUNCTIONS: &[Function] = &[
         body: Body::Transform(|compiler, call| {
             with_values(compiler, call, |eval, values| {
                 for dict in values.iter().filter_map(Value::as_dict) {
-                    let target = eval.target();
                     for (name, value) in dict.iter().filter(|(name, _)| !name.starts_with('_')) {
-                        let joined = match target.get(name) {
+                        let joined = match eval.target().get(name) {
                             Some(old) => {
-                                Value::list(items(old).iter().chain(items(value)).cloned())
+                                let all = items(old).iter().chain(items(value)).cloned();
+                                let joined = Value::list(all);
+                                eval.admit(joined, true)?
                             }
                             None => value.clone(),
                         };
-                        target.insert(name.clone(), joined);
+                        eval.target().insert(name.clone(), joined);
                     }
                 }
                 Ok(())
