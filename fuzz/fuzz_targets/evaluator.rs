@@ -7,6 +7,7 @@ use arbitrary::Unstructured;
 use libfuzzer_sys::fuzz_target;
 use pipewright_dtl::memory::MemoryDatasets;
 use pipewright_dtl::{Context, Datasets, Document, Options, Path, compile};
+use pipewright_entity::transit::Objects;
 use pipewright_entity::{Dict, Entity, Value, binary};
 use pipewright_fuzz::case;
 
@@ -54,6 +55,19 @@ fuzz_target!(|data: &[u8]| {
         (Ok(plain), Some(Ok(traced))) => assert_eq!(*plain, traced),
         (Err(_), Some(Err(_))) => {}
         (plain, traced) => panic!("plain {plain:?}, traced {traced:?}"),
+    }
+    // What the program says it reads is enough.
+    let options = Options::new("p");
+    if let Some(program) = compile(&document, root, &Path::root(), &options).program {
+        let text = case.source.to_string();
+        if let Ok(reduced) = Objects::default().read(text.as_bytes(), &program.analysis().reads) {
+            let other = program.run_raw(reduced, Dict::default(), world());
+            match (&plain, &other) {
+                (Ok(plain), Ok(other)) => assert_eq!(plain, other),
+                (Err(_), Err(_)) => {}
+                (plain, other) => panic!("whole {plain:?}, reduced {other:?}"),
+            }
+        }
     }
     let Ok(outcome) = plain else { return };
     let target = Value::dict(outcome.target);

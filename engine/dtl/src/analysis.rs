@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use std::fmt;
 
 use pipewright_entity::Text;
+use pipewright_entity::transit::Wanted;
 
 use crate::Index;
 use crate::functions::{Body, Function, Role};
@@ -24,39 +25,60 @@ pub struct Analysis {
     pub reads: Reads,
 }
 
-/// The properties of the source entity that a program reads.
+/// The properties of the source entity that a program reads, and of those that
+/// are dicts the properties below.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Reads {
-    /// Any of them.
-    All,
-    /// Those with these names at most, and the `_id` and whether it is deleted.
-    Only(Vec<Name>),
+pub struct Reads {
+    /// Whether all of them are read.
+    all: bool,
+    /// Those that are read, by name.
+    names: Vec<(Name, Reads)>,
 }
 
 impl Reads {
-    /// Whether a property may make a difference.
-    pub fn includes(&self, name: &str) -> bool {
-        match self {
-            Reads::All => true,
-            Reads::Only(names) => {
-                name.starts_with('_') || names.iter().any(|wanted| wanted.matches(name))
-            }
-        }
+    const ALL: Reads = Reads { all: true, names: Vec::new() };
+    const NONE: Reads = Reads { all: false, names: Vec::new() };
+
+    /// Whether any property may make a difference.
+    pub fn is_all(&self) -> bool {
+        self.all
     }
 
-    pub(crate) fn add(&mut self, name: Option<&Name>) {
-        match (&mut *self, name) {
-            (Reads::All, _) => {}
-            (Reads::Only(_), None) => *self = Reads::All,
-            (Reads::Only(names), Some(name)) if names.contains(name) => {}
-            (Reads::Only(names), Some(name)) => names.push(name.clone()),
+    /// Adds what a path reads that follows these names.
+    pub(crate) fn add(&mut self, path: &[Name]) {
+        let Some((name, below)) = path.split_first() else {
+            *self = Reads::ALL;
+            return;
+        };
+        if self.all {
+            return;
         }
+        let at = self.names.iter().position(|(known, _)| known == name).unwrap_or_else(|| {
+            self.names.push((name.clone(), Reads::NONE));
+            self.names.len() - 1
+        });
+        self.names[at].1.add(below);
+    }
+}
+
+impl Wanted for &Reads {
+    fn below(self, name: &str) -> Option<Self> {
+        const ALL: &Reads = &Reads::ALL;
+        if self.all {
+            return Some(ALL);
+        }
+        let mut matching = self.names.iter().filter(|(known, _)| known.matches(name));
+        let (_, below) = matching.next()?;
+        // Two names for the same property may read different parts of it.
+        Some(if matching.next().is_some() { ALL } else { below })
     }
 }
 
 impl Default for Reads {
     fn default() -> Reads {
-        Reads::Only(Vec::new())
+        let reserved = ["_id", "_deleted"];
+        let names = reserved.map(|name| (Name::Exact(Text::new_static(name)), Reads::ALL));
+        Reads { all: false, names: names.into() }
     }
 }
 

@@ -475,7 +475,8 @@ impl<'a> Compiler<'a> {
 
     fn note(&mut self, function: &'static Function, args: &[Node]) {
         if !is_blind(function) {
-            self.analysis.reads.add(copied(function, args, self.namespaces()).as_ref());
+            let copied = copied(function, args, self.namespaces());
+            self.analysis.reads.add(copied.as_slice());
         }
         let why = match function.purity {
             Purity::Pure | Purity::Joins => return,
@@ -631,12 +632,12 @@ impl<'a> Compiler<'a> {
         // Of any rule: its source may be the entity, or a part of it.
         match path.root {
             Root::Source(0) if self.pipe_source || !path.steps.is_empty() => {
-                self.analysis.reads.add(path.steps.first());
+                self.analysis.reads.add(&path.steps);
             }
             Root::Source(0) | Root::Target(_) | Root::RootTarget => {}
             Root::Bound | Root::Current | Root::Alias(_) => {}
-            Root::Source(_) | Root::RootSource => self.analysis.reads.add(path.steps.first()),
-            Root::Parent(_) | Root::RootContext => self.analysis.reads.add(None),
+            Root::Source(_) | Root::RootSource => self.analysis.reads.add(&path.steps),
+            Root::Parent(_) | Root::RootContext => self.analysis.reads.add(&[]),
         }
         Some(Expr::Path(path))
     }

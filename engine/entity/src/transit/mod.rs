@@ -12,7 +12,7 @@ mod read;
 mod stream;
 mod write;
 
-pub use read::{Objects, TransitError, typed_string};
+pub use read::{Everything, Objects, TransitError, Wanted, typed_string};
 pub use stream::{Entities, StreamError};
 pub(crate) use write::serialize_dict;
 pub use write::{write, write_dict};
@@ -57,13 +57,20 @@ mod tests {
     #[test]
     fn properties_that_nobody_wants_are_left_out() {
         let mut objects = Objects::default();
-        let wanted = |name: &str| name.starts_with('a');
+        /// Names with an `a`, down to here.
+        #[derive(Clone, Copy)]
+        struct Some(usize);
+        impl Wanted for Some {
+            fn below(self, name: &str) -> Option<Some> {
+                name.contains('a').then_some(Some(self.0.checked_sub(1)?))
+            }
+        }
         let mut read = |text: &str| {
-            let value = objects.read(text.as_bytes(), wanted);
+            let value = objects.read(text.as_bytes(), Some(2));
             value.map(|value| value.to_transit()).map_err(|error| error.to_string())
         };
-        let text = r#"{"x":{"y":[1,"\u00e5"]},"a":{"b":"~f1.0"},"ab":1,"z":null} "#;
-        assert_eq!(read(text), Ok(r#"{"a":{"b":"~f1.0"},"ab":1}"#.into()));
+        let text = r#"{"x":{"y":[1,"\u00e5"]},"a":[{"b":"~f1.0","a":{"a":1}},2],"ab":1,"z":null} "#;
+        assert_eq!(read(text), Ok(r#"{"a":[{"a":{}},2],"ab":1}"#.into()));
         assert_eq!(read("[1]"), Ok("[1]".into()));
         // What is left out must be JSON all the same.
         for text in [r#"{"x":nope}"#, r#"{"x":{"y":[1,]}}"#, r#"{"x":1"#, r#"{"x":1} 2"#] {

@@ -87,42 +87,34 @@ pub struct Objects {
 impl Objects {
     /// Reads one value in transit JSON, which must be all there is. Of an
     /// object the properties that are not wanted are left out.
-    pub fn read(
-        &mut self,
-        text: &[u8],
-        wanted: impl Fn(&str) -> bool,
-    ) -> Result<Value, TransitError> {
-        located(text, |reader| {
+    pub fn read(&mut self, text: &[u8], wanted: impl Wanted) -> Result<Value, TransitError> {
+        let value = located(text, |reader| {
             let first = reader.peek()?;
-            let value = match first {
-                Peek::Object => Value::Dict(Arc::new(self.members(reader, wanted)?)),
-                other => read_value(reader, other, 0, typed_string)?,
-            };
+            let value = read_value(reader, first, 0, self.size, typed_string, wanted)?;
             reader.finish()?;
             Ok(value)
-        })
+        })?;
+        // More is taken for the next one than most need only if this one was
+        // large for no reason.
+        self.size = value.as_dict().map_or(0, |dict| dict.len().min(256));
+        Ok(value)
     }
+}
 
-    fn members(
-        &mut self,
-        reader: &mut Jiter<'_>,
-        wanted: impl Fn(&str) -> bool,
-    ) -> Result<Dict, Fault> {
-        let mut dict = Dict::with_capacity_and_hasher(self.size.min(256), Default::default());
-        let mut name = reader.known_object()?;
-        while let Some(this) = name {
-            if wanted(this) {
-                let this = Text::new(this);
-                let next = reader.peek()?;
-                let value = read_value(reader, next, 1, typed_string)?;
-                dict.insert(this, value);
-            } else {
-                reader.next_skip()?;
-            }
-            name = reader.next_key()?;
-        }
-        self.size = dict.len();
-        Ok(dict)
+/// Says which properties of an object are to be read.
+pub trait Wanted: Copy {
+    /// What is wanted of the value of a property; `None` if nothing is, and
+    /// the property is to be left out.
+    fn below(self, name: &str) -> Option<Self>;
+}
+
+/// All properties are wanted.
+#[derive(Clone, Copy, Debug)]
+pub struct Everything;
+
+impl Wanted for Everything {
+    fn below(self, _: &str) -> Option<Everything> {
+        Some(Everything)
     }
 }
 
@@ -164,17 +156,20 @@ fn located(
 
 fn read_all(reader: &mut Jiter<'_>, string: impl Fn(&str) -> Value + Copy) -> Result<Value, Fault> {
     let first = reader.peek()?;
-    let value = read_value(reader, first, 0, string)?;
+    let value = read_value(reader, first, 0, 0, string, Everything)?;
     reader.finish()?;
     Ok(value)
 }
 
-/// `string` says what a JSON string becomes.
+/// `string` says what a JSON string becomes, `size` how many properties an
+/// object is expected to have.
 fn read_value(
     reader: &mut Jiter<'_>,
     next: Peek,
     depth: usize,
+    size: usize,
     string: impl Fn(&str) -> Value + Copy,
+    wanted: impl Wanted,
 ) -> Result<Value, Fault> {
     if depth > MAX_DEPTH {
         return Err(Fault::TooDeep);
@@ -190,19 +185,25 @@ fn read_value(
             let mut items = Vec::new();
             let mut item = reader.known_array()?;
             while let Some(next) = item {
-                items.push(read_value(reader, next, depth + 1, string)?);
+                items.push(read_value(reader, next, depth + 1, 0, string, wanted)?);
                 item = reader.array_step()?;
             }
             Value::List(Arc::new(items))
         }
         Peek::Object => {
-            let mut dict = Dict::default();
-            let mut name = reader.known_object()?.map(Text::new);
+            let mut dict = Dict::with_capacity_and_hasher(size, Default::default());
+            let mut name = reader.known_object()?;
             while let Some(this) = name {
-                let next = reader.peek()?;
-                let value = read_value(reader, next, depth + 1, string)?;
-                dict.insert(this, value);
-                name = reader.next_key()?.map(Text::new);
+                match wanted.below(this) {
+                    Some(wanted) => {
+                        let this = Text::new(this);
+                        let next = reader.peek()?;
+                        let value = read_value(reader, next, depth + 1, 0, string, wanted)?;
+                        dict.insert(this, value);
+                    }
+                    None => reader.next_skip()?,
+                }
+                name = reader.next_key()?;
             }
             Value::Dict(Arc::new(dict))
         }

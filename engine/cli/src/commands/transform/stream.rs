@@ -178,7 +178,7 @@ impl Done {
     ) -> Result<(), String> {
         let Some((first, rest)) = programs.split_first() else { return Ok(()) };
         let reads = &first.analysis().reads;
-        let source = objects.read(line, |name| reads.includes(name));
+        let source = objects.read(line, reads);
         let Value::Dict(source) = source.map_err(|error| error.to_string())? else {
             return Err("expected an object".into());
         };
