@@ -21,7 +21,7 @@ pub(crate) const CALLS: u64 = 100_000_000;
 pub(crate) const EMITTED: usize = 1_000_000;
 /// How large a value may be when it is written down, in bytes, roughly; and
 /// the target and all emitted entities of a run together.
-pub(crate) const SIZE: usize = 256 << 20;
+pub(crate) const SIZE: usize = 64 << 20;
 /// How much memory the results of all calls of a run may take together, those
 /// not needed any more included, in bytes, roughly.
 pub(crate) const BUILT: usize = 1 << 30;

@@ -20,6 +20,7 @@ pub use write::{write, write_dict};
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
+    use super::{Objects, Wanted};
     use crate::Value;
 
     fn round_trip(text: &str) {
@@ -59,14 +60,14 @@ mod tests {
         let mut objects = Objects::default();
         /// Names with an `a`, down to here.
         #[derive(Clone, Copy)]
-        struct Some(usize);
-        impl Wanted for Some {
-            fn below(self, name: &str) -> Option<Some> {
-                name.contains('a').then_some(Some(self.0.checked_sub(1)?))
+        struct Names(usize);
+        impl Wanted for Names {
+            fn below(self, name: &str) -> Option<Names> {
+                name.contains('a').then_some(Names(self.0.checked_sub(1)?))
             }
         }
         let mut read = |text: &str| {
-            let value = objects.read(text.as_bytes(), Some(2));
+            let value = objects.read(text.as_bytes(), Names(2));
             value.map(|value| value.to_transit()).map_err(|error| error.to_string())
         };
         let text = r#"{"x":{"y":[1,"\u00e5"]},"a":[{"b":"~f1.0","a":{"a":1}},2],"ab":1,"z":null} "#;
