@@ -109,6 +109,16 @@ mod tests {
     }
 
     #[test]
+    fn numbers_beyond_floats_are_decimals() {
+        let value = Value::from_transit(b"[1e400, -12.5E+1000]").unwrap();
+        let items = value.as_list().unwrap();
+        assert!(items.iter().all(|item| matches!(item, Value::Decimal(_))), "{items:?}");
+        assert_eq!(Value::from_transit(value.to_transit().as_bytes()).unwrap(), value);
+        let error = Value::from_transit(b"1e999999999999").unwrap_err();
+        assert_eq!(error.what, "a number is too large");
+    }
+
+    #[test]
     fn deep_nesting_is_an_error_and_not_a_crash() {
         let text = "[".repeat(100_000);
         assert!(Value::from_transit(text.as_bytes()).is_err());

@@ -121,6 +121,7 @@ impl Wanted for Everything {
 enum Fault {
     Json(jiter::JsonError),
     TooDeep,
+    TooLarge,
 }
 
 impl From<JiterError> for Fault {
@@ -148,6 +149,7 @@ fn located(
         let (index, what) = match fault {
             Fault::Json(error) => (error.index, error.error_type.to_string()),
             Fault::TooDeep => (reader.current_index(), "nested too deep".to_owned()),
+            Fault::TooLarge => (reader.current_index(), "a number is too large".to_owned()),
         };
         let at = reader.error_position(index);
         TransitError { line: at.line, column: at.column, what }
@@ -207,10 +209,19 @@ fn read_value(
             }
             Value::Dict(Arc::new(dict))
         }
-        _ => match reader.known_number(next)? {
-            NumberAny::Int(NumberInt::Int(number)) => Value::Int(number),
-            NumberAny::Int(NumberInt::BigInt(number)) => Value::integer(number),
-            NumberAny::Float(number) => Value::Float(number),
-        },
+        _ => {
+            let start = reader.current_index();
+            match reader.known_number(next)? {
+                NumberAny::Int(NumberInt::Int(number)) => Value::Int(number),
+                NumberAny::Int(NumberInt::BigInt(number)) => Value::integer(number),
+                NumberAny::Float(number) if number.is_finite() => Value::Float(number),
+                // No float is that large: nothing of it is to be lost.
+                NumberAny::Float(_) => {
+                    let text = std::str::from_utf8(reader.slice_to_current(start)).ok();
+                    let decimal = text.and_then(number::parse_decimal);
+                    Value::decimal(decimal.ok_or(Fault::TooLarge)?)
+                }
+            }
+        }
     })
 }
