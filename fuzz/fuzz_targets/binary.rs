@@ -8,7 +8,7 @@ use pipewright_fuzz::{count, value};
 
 fuzz_target!(|data: &[u8]| {
     let mut u = Unstructured::new(data);
-    if let Ok(true) = u.ratio(1, 2) {
+    if let Ok(true) = u.ratio(7, 8) {
         let Ok(json) = value(&mut u, 6) else { return };
         let value = Value::from_json(&json);
         let mut bytes = Vec::new();
@@ -20,7 +20,7 @@ fuzz_target!(|data: &[u8]| {
         }
         // Some bytes of it changed.
         let length = bytes.len();
-        for _ in 0..u.int_in_range(0..=2).unwrap_or(0) {
+        for _ in 0..u.int_in_range(0..=4).unwrap_or(0).saturating_sub(2) {
             let at = u.int_in_range(0..=length - 1).unwrap_or(0);
             bytes[at] = u.arbitrary().unwrap_or(0);
         }

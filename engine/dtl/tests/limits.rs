@@ -79,12 +79,12 @@ fn values_nested_too_deep() {
 fn much_text() {
     for expression in [
         r#"["ljust", 60000000, " ", ["map", ["string", "_."], ["range", 0, 1000]]]"#,
-        r#"["map", ["ljust", 60000000, " ", ["string", "_."]], ["range", 0, 1000]]"#,
+        r#"["map", ["join", "_S.less", ["split", "", "_S.many"]], ["range", 0, 1000]]"#,
         r#"["replace", "a", "_S.long", ["list", "_S.many", "_S.many", "_S.many", "_S.many", "_S.many"]]"#,
         r#"["join", "_S.long", ["split", "", "_S.many"]]"#,
     ] {
-        let source =
-            format!(r#"{{"long": "{}", "many": "{}"}}"#, "x".repeat(80_000), "a".repeat(1000));
+        let (long, less, many) = ("x".repeat(80_000), "x".repeat(60_000), "a".repeat(1000));
+        let source = format!(r#"{{"long": "{long}", "less": "{less}", "many": "{many}"}}"#);
         limit(&format!(r#"{{"default": ["add", "x", {expression}]}}"#), &source);
     }
 }

@@ -76,10 +76,12 @@ struct Endless<'a>(&'a std::sync::atomic::AtomicU64);
 impl Read for Endless<'_> {
     fn read(&mut self, to: &mut [u8]) -> io::Result<usize> {
         const LINE: &[u8] = b"{\"_id\":\"1\"}\n";
-        let whole = to.len() / LINE.len() * LINE.len();
-        to[..whole].chunks_exact_mut(LINE.len()).for_each(|line| line.copy_from_slice(LINE));
-        self.0.fetch_add(whole as u64, std::sync::atomic::Ordering::Relaxed);
-        Ok(whole)
+        let taken = self.0.fetch_add(to.len() as u64, std::sync::atomic::Ordering::Relaxed);
+        for (byte, next) in to.iter_mut().zip(LINE.iter().cycle().skip(taken as usize % LINE.len()))
+        {
+            *byte = *next;
+        }
+        Ok(to.len())
     }
 }
 
