@@ -68,7 +68,7 @@ const CASES: &[Case] = &[
         joins: false,
     },
     Case {
-        name: "hops into 1 000 entities",
+        name: "hops into 9,000 entities",
         rules: r#"{"default": [
             ["add", "region", ["hops", {"datasets": ["cities c"],
                 "where": ["eq", "c._id", "_S.address.city.zip"], "return": "c.region"}]],
@@ -196,7 +196,7 @@ fn people() -> String {
 
 fn cities() -> String {
     let mut text = String::new();
-    for zip in 0..1000 {
+    for zip in 0..9000 {
         let _ = writeln!(
             text,
             r#"{{"_id":"{zip:04}","region":"Region {}","people":{}}}"#,
