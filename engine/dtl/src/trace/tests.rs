@@ -296,7 +296,7 @@ fn a_trace_is_bounded_whatever_runs() {
     let traced = trace(
         r#"{"default": [
             ["add", "many", ["apply", "r", ["range", 0, 20000]]],
-            ["add", "long", ["apply", "long", ["range", 0, 200]]]],
+            ["add", "long", ["apply", "long", ["range", 0, 20]]]],
           "r": [["add", "i", "_S."], ["add", "more", ["list", "_S.", "_S."]]],
           "long": [["add", "text", ["join", "", ["map", "_R._S.text", ["range", 0, 100]]]]]}"#,
         &format!(r#"{{"text": "{}"}}"#, "long ".repeat(1000)),
