@@ -25,6 +25,7 @@ fn play(part: &str, dir: &Path) -> (Child, BufReader<ChildStdout>) {
     let mut child = Command::new(env::current_exe().unwrap())
         .args([part, "--exact", "--nocapture"])
         .env(DIR, dir)
+        .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .spawn()
         .unwrap();
@@ -57,7 +58,8 @@ fn say(line: &str) {
 fn part_serve() {
     let Some(store) = stage() else { return };
     say("@open");
-    std::thread::sleep(Duration::from_millis(100));
+    // The other process has looked when it says so.
+    std::io::stdin().read_line(&mut String::new()).unwrap();
     store.publish_address("http://127.0.0.1:9042").unwrap();
     say("@serving");
     std::thread::sleep(Duration::from_secs(60));
@@ -70,6 +72,7 @@ fn a_second_process_is_told_who_has_the_store() {
     let (mut child, mut lines) = play("part_serve", dir.path());
     wait_for(&mut lines, "@open");
     assert!(matches!(Store::open(dir.path()), Err(StoreError::Locked { address: None, .. })));
+    writeln!(child.stdin.take().unwrap(), "looked").unwrap();
     wait_for(&mut lines, "@serving");
     let error = Store::open(dir.path()).unwrap_err();
     assert!(error.to_string().ends_with("which answers at http://127.0.0.1:9042"), "{error}");
