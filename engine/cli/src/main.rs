@@ -41,6 +41,9 @@ enum Command {
     Test(commands::test::Test),
     /// Serve a project: the node API, and the studio in a browser.
     Serve(commands::serve::Serve),
+    /// Ask a system of a project without running a pipe.
+    #[command(subcommand)]
+    System(commands::system::System),
     /// Make tokens for the API of a project's node.
     #[command(subcommand)]
     Token(commands::token::Token),
@@ -84,6 +87,7 @@ fn main() -> ExitCode {
         Command::Entities(command) => command.execute(),
         Command::Test(command) => command.execute(),
         Command::Serve(command) => command.execute(),
+        Command::System(command) => command.execute(),
         Command::Token(command) => command.execute(),
     };
     match result {

@@ -26,6 +26,7 @@ mod serve;
 mod settings;
 pub mod specs;
 mod status;
+mod systems;
 mod time;
 mod trace;
 mod watch;

@@ -19,6 +19,7 @@ mod files;
 mod graph;
 mod preview;
 mod project;
+mod systems;
 mod trace;
 
 pub use clusters::*;
@@ -28,6 +29,7 @@ pub use files::*;
 pub use graph::*;
 pub use preview::*;
 pub use project::*;
+pub use systems::*;
 pub use trace::*;
 
 /// Every path of this module starts with it.
@@ -91,6 +93,16 @@ pub fn cluster_path(pipe: &str, id: &str) -> String {
 /// first.
 pub fn versions_path(dataset: &str, entity: &str) -> String {
     format!("{PREFIX}/versions/{}?entity_id={}", encode(dataset), encode(entity))
+}
+
+/// `GET` → [`SystemTest`]: tries to reach a system.
+pub fn system_test_path(system: &str) -> String {
+    format!("{PREFIX}/systems/{}/test", encode(system))
+}
+
+/// `GET` → `Vec<SystemOffer>`: the tables, operations and so on of a system.
+pub fn system_offers_path(system: &str) -> String {
+    format!("{PREFIX}/systems/{}/offers", encode(system))
 }
 
 /// Percent-encodes one path segment or query value (RFC 3986: everything but

@@ -4,6 +4,7 @@ pub(crate) mod entities;
 pub(crate) mod preview;
 pub(crate) mod run;
 pub(crate) mod serve;
+pub(crate) mod system;
 pub(crate) mod test;
 pub(crate) mod token;
 pub(crate) mod transform;

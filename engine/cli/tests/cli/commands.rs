@@ -217,3 +217,27 @@ fn a_new_token_is_all_that_is_printed() {
     let lasts = payload["exp"].as_u64().unwrap() - payload["iat"].as_u64().unwrap();
     assert_eq!(lasts, 2 * 86_400);
 }
+
+#[test]
+fn a_system_is_tested_and_listed_without_running_a_pipe() {
+    let place = Place::empty();
+    let system = json!({
+        "_id": "shop", "type": "system:rest", "url_pattern": "http://127.0.0.1:1/%s",
+        "operations": {"list": {"url": "men", "method": "GET"}},
+    });
+    place.write("systems/shop.conf.json", &system.to_string());
+    let call = |command: &[&str], rest: &[&str]| {
+        Called::of(place.command(&[&["system"], command].concat(), rest).output().unwrap())
+    };
+    let found = call(&["list"], &["shop"]).well();
+    assert_eq!(found.out, "operation list: GET men\n");
+    let found = call(&["list"], &["shop", "--json"]).well().json();
+    assert_eq!(found[0]["source"], json!({"type": "rest", "system": "shop", "operation": "list"}));
+    // Nothing listens there.
+    let found = call(&["test"], &["shop"]);
+    assert_eq!(found.code, Some(1), "{found:?}");
+    assert!(found.err.contains("127.0.0.1:1") && found.err.contains("\"shop\""), "{found:?}");
+    let found = call(&["test"], &["nobody"]);
+    assert_eq!(found.code, Some(2), "{found:?}");
+    assert!(found.err.contains("\"nobody\""), "{found:?}");
+}

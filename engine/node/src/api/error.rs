@@ -53,6 +53,11 @@ impl Failed {
         Failed::new(StatusCode::CONFLICT, "running", format!("the pipe {pipe:?} is running"))
     }
 
+    /// A system does not answer, or not as it should.
+    pub(crate) fn system(message: impl Into<String>) -> Failed {
+        Failed::new(StatusCode::UNPROCESSABLE_ENTITY, "system", message)
+    }
+
     /// The call would run something that its folder is not trusted with.
     pub(crate) fn not_trusted() -> Failed {
         Failed::new(

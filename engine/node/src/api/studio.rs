@@ -11,8 +11,8 @@ use axum::routing::{get, post};
 use axum::{Extension, Json, Router};
 use pipewright_protocol::studio::{
     self, Change, Check, Cluster, ClusterPage, Edited, Edits, EntityVersion, FileEdit, FileInfo,
-    FileText, Findings, Graph, Live, MergePipe, Preview, PreviewRequest, Project, Run, Save, Texts,
-    Trust,
+    FileText, Findings, Graph, Live, MergePipe, Preview, PreviewRequest, Project, Run, Save,
+    SystemOffer, SystemTest, Texts, Trust,
 };
 
 use super::{Failed, blocking};
@@ -40,6 +40,8 @@ pub(super) fn routes() -> Router<Arc<Node>> {
         .route("/clusters/{pipe}", get(clusters))
         .route("/clusters/{pipe}/cluster", get(cluster))
         .route("/versions/{dataset}", get(versions))
+        .route("/systems/{system}/test", get(system_test))
+        .route("/systems/{system}/offers", get(system_offers))
         .route("/events", get(events))
 }
 
@@ -205,6 +207,20 @@ async fn versions(
         shown.collect::<Result<Vec<_>>>().map(Json)
     })
     .await
+}
+
+async fn system_test(
+    State(node): State<Arc<Node>>,
+    Path(system): Path<String>,
+) -> Result<Json<SystemTest>> {
+    blocking(node, move |node| Ok(Json(node.test_system(&system)?))).await
+}
+
+async fn system_offers(
+    State(node): State<Arc<Node>>,
+    Path(system): Path<String>,
+) -> Result<Json<Vec<SystemOffer>>> {
+    blocking(node, move |node| Ok(Json(node.system_offers(&system)?))).await
 }
 
 /// The stream of changes, one JSON object a line. It ends when the listener
