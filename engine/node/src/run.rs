@@ -63,6 +63,7 @@ impl Observer for Told<'_> {
         self.0.hub().change_pipe(progress.pipe, |status| {
             status.state = PipeState::Running;
             status.processed = progress.counts.read;
+            status.counts = status::run_counts(&progress.counts);
             status.message = None;
         });
     }

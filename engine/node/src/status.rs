@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use pipewright_config::pipe::Mode;
 use pipewright_entity::Value;
-use pipewright_protocol::studio::{DatasetStatus, PipeState, PipeStatus};
-use pipewright_pump::{Ending, Plan, Report};
+use pipewright_protocol::studio::{DatasetStatus, PipeState, PipeStatus, RunCounts};
+use pipewright_pump::{Counts, Ending, Plan, Report};
 use pipewright_store::{Dataset, Reader, StoreError, names};
 
 use crate::Node;
@@ -75,6 +75,7 @@ pub(crate) fn pipe_status(
         status.last_run = last.ended;
         status.took = last.took;
         status.processed = last.processed;
+        status.counts = last.counts;
     }
     if plan.is_published() {
         status.state = PipeState::Serving;
@@ -82,7 +83,8 @@ pub(crate) fn pipe_status(
         status.state = PipeState::Disabled;
     } else if node.conductor.is_running(id) {
         status.state = PipeState::Running;
-        status.processed = known.map_or(0, |known| known.processed);
+        status.processed = known.as_ref().map_or(0, |known| known.processed);
+        status.counts = known.map(|known| known.counts).unwrap_or_default();
     }
     status.next_run = node.conductor.due(id);
     status.queues = queues(reader, plan)?;
@@ -130,6 +132,7 @@ pub(crate) struct LastRun {
     pub(crate) ended: Option<i64>,
     pub(crate) took: Option<u64>,
     pub(crate) processed: u64,
+    pub(crate) counts: RunCounts,
 }
 
 pub(crate) fn last_run(reader: &Reader, pipe: &str) -> Result<Option<LastRun>, StoreError> {
@@ -168,6 +171,16 @@ pub(crate) fn last_run(reader: &Reader, pipe: &str) -> Result<Option<LastRun>, S
         _ => None,
     };
     let failed = count("entities_failed");
+    let metrics = entity.get("metrics").and_then(Value::as_dict);
+    let metrics = metrics.and_then(|metrics| metrics.get("entities")?.as_dict());
+    let written = match metrics.and_then(|metrics| metrics.get("changes_last_run")) {
+        Some(Value::Int(number)) => u64::try_from(*number).unwrap_or(0),
+        _ => 0,
+    };
+    let succeeded = count("entities_succeeded");
+    // What is held leaves no line.
+    let counts =
+        RunCounts { written, unchanged: succeeded.saturating_sub(written), held: 0, failed };
     let (state, message) = if cut {
         (PipeState::Stopped, Some("The last run was cut off; the next one goes on.".to_owned()))
     } else if entity.id() == "pump-failed" {
@@ -185,7 +198,8 @@ pub(crate) fn last_run(reader: &Reader, pipe: &str) -> Result<Option<LastRun>, S
         started: time("start_time"),
         ended: time("end_time"),
         took,
-        processed: count("entities_succeeded") + failed,
+        processed: succeeded + failed,
+        counts,
     }))
 }
 
@@ -221,6 +235,7 @@ pub(crate) fn after_run(node: &Node, loaded: &Loaded, report: &Report) {
 /// A report knows more than the log: what was held, and why nothing ran.
 fn settle_state(status: &mut PipeStatus, report: &Report) {
     status.processed = report.counts.read;
+    status.counts = run_counts(&report.counts);
     status.last_run = Some(report.ended);
     status.took = u64::try_from(report.ended - report.started).ok();
     status.state = match &report.ending {
@@ -231,6 +246,12 @@ fn settle_state(status: &mut PipeStatus, report: &Report) {
     status.message = Some(message(report));
 }
 
+/// What listeners see of the counts of a run, beside the entities read.
+pub(crate) fn run_counts(counts: &Counts) -> RunCounts {
+    let Counts { written, unchanged, held, failed, .. } = *counts;
+    RunCounts { written, unchanged, held, failed }
+}
+
 /// How a run ended, in a sentence.
 pub(crate) fn message(report: &Report) -> String {
     let counts = &report.counts;
@@ -238,7 +259,10 @@ pub(crate) fn message(report: &Report) -> String {
         Ending::Failed { reason, entity: Some(id) } => format!("{reason} (entity {id:?})"),
         Ending::Failed { reason, entity: None } => reason.clone(),
         Ending::Stopped => "Stopped; the next run goes on from here.".into(),
-        Ending::Held => "Not run: reading from outside is held.".into(),
+        Ending::Held => match report.notes.first() {
+            Some(note) => note.message.clone(),
+            None => "Not run: reading from outside is held.".into(),
+        },
         Ending::Completed if counts.failed > 0 => match report.failures.first() {
             Some((Some(id), why)) => format!("{} failed, such as {id:?}: {why}", counts.failed),
             Some((None, why)) => format!("{} failed: {why}", counts.failed),

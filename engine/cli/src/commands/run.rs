@@ -11,7 +11,9 @@ use pipewright_node::{
     Cancel, Counts, Ending, Node, Observer, Permission, Progress, Report, Settled, Unrunnable,
 };
 use pipewright_protocol::client::Client;
-use pipewright_protocol::studio::{Event, PipeState, PipeStatus, RUN, Run as RunRequest};
+use pipewright_protocol::studio::{
+    Event, PipeState, PipeStatus, RUN, Run as RunRequest, RunCounts,
+};
 use serde_json::json;
 
 use super::{Reached, reach};
@@ -135,7 +137,9 @@ impl Run {
                 PipeState::Stopped => "stopped",
                 _ => "ok",
             };
-            let counts = Counts { read: pipe.processed, ..Counts::default() };
+            let RunCounts { written, unchanged, held, failed } = pipe.counts;
+            let read = pipe.processed;
+            let counts = Counts { read, written, unchanged, held, failed, ..Counts::default() };
             let microseconds = pipe.took.and_then(|took| i64::try_from(took).ok()).unwrap_or(0);
             (pipe.id, Line { status, message: pipe.message, counts, microseconds })
         };

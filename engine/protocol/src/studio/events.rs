@@ -50,6 +50,9 @@ pub struct PipeStatus {
     pub state: PipeState,
     /// Entities handled in the present run, or the last one.
     pub processed: u64,
+    /// What else went through in that run.
+    #[serde(default)]
+    pub counts: RunCounts,
     /// What waits, by dataset; empty where the source cannot tell.
     pub queues: BTreeMap<String, u64>,
     /// Entities that wait for another try.
@@ -64,6 +67,19 @@ pub struct PipeStatus {
     pub took: Option<u64>,
     /// How the last run ended, in words.
     pub message: Option<String>,
+}
+
+/// What went through in a run, beside the entities read.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RunCounts {
+    /// Entities that changed something.
+    pub written: u64,
+    /// Entities that were there already as they are.
+    pub unchanged: u64,
+    /// Entities ready to go outside, where writing is held.
+    pub held: u64,
+    /// Entities that could not be read, transformed or written.
+    pub failed: u64,
 }
 
 impl PipeStatus {
