@@ -104,6 +104,7 @@ impl Run {
         let mut pipes: BTreeMap<String, PipeStatus> =
             hello.pipes.into_iter().map(|pipe| (pipe.id.clone(), pipe)).collect();
         let before = pipes.clone();
+        let mut sums: BTreeMap<String, Line> = BTreeMap::new();
         let live = Live::new();
         let is_running = |pipe: &PipeStatus| pipe.state == PipeState::Running;
         // Until every pipe that can run has, and none runs.
@@ -122,6 +123,10 @@ impl Run {
                 Some(Event::Pipes(changed)) => {
                     for pipe in changed {
                         live.show(&format!("{}: {} read", pipe.id, pipe.processed));
+                        let known = pipes.get(&pipe.id).and_then(|known| known.last_run);
+                        if !is_running(&pipe) && pipe.last_run != known {
+                            sums.entry(pipe.id.clone()).or_default().add(&pipe);
+                        }
                         pipes.insert(pipe.id.clone(), pipe);
                     }
                 }
@@ -137,11 +142,10 @@ impl Run {
                 PipeState::Stopped => "stopped",
                 _ => "ok",
             };
-            let RunCounts { written, unchanged, held, failed } = pipe.counts;
-            let read = pipe.processed;
-            let counts = Counts { read, written, unchanged, held, failed, ..Counts::default() };
-            let microseconds = pipe.took.and_then(|took| i64::try_from(took).ok()).unwrap_or(0);
-            (pipe.id, Line { status, message: pipe.message, counts, microseconds })
+            let mut line = sums.remove(&pipe.id).unwrap_or_default();
+            line.status = status;
+            line.message = pipe.message;
+            (pipe.id, line)
         };
         Ok(pipes.into_values().map(line).collect())
     }
@@ -204,6 +208,19 @@ impl Run {
     }
 }
 
+impl Line {
+    /// Adds a run of a pipe that ended in another process.
+    fn add(&mut self, pipe: &PipeStatus) {
+        let RunCounts { written, unchanged, held, failed } = pipe.counts;
+        self.counts.read += pipe.processed;
+        self.counts.written += written;
+        self.counts.unchanged += unchanged;
+        self.counts.held = held;
+        self.counts.failed = failed;
+        self.microseconds += pipe.took.and_then(|took| i64::try_from(took).ok()).unwrap_or(0);
+    }
+}
+
 fn lines(settled: &Settled) -> BTreeMap<String, Line> {
     let mut lines: BTreeMap<String, Line> = BTreeMap::new();
     for report in &settled.reports {
@@ -230,7 +247,9 @@ fn lines(settled: &Settled) -> BTreeMap<String, Line> {
                 ("failed", first)
             }
             Ending::Stopped => ("stopped", None),
-            Ending::Held => ("skipped", Some("it reads from outside, which is held".into())),
+            Ending::Held => {
+                ("skipped", note.or_else(|| Some("it reads from outside, which is held".into())))
+            }
             Ending::Completed => ("ok", note),
         };
     }

@@ -5,6 +5,7 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 use clap::{Args, Subcommand};
+use pipewright_node::Permission;
 use pipewright_protocol::studio::{self, SystemOffer, SystemTest};
 
 use super::{Reached, reach};
@@ -44,9 +45,16 @@ impl System {
     }
 }
 
+/// Whoever names a system here means it to be reached.
+fn reach_to_ask(project: &ProjectArguments) -> Result<Reached> {
+    let mut options = project.options()?;
+    options.read_outside = Permission::Live;
+    reach(options)
+}
+
 impl Named {
     fn test(self) -> Result<ExitCode> {
-        let found: SystemTest = match reach(self.project.options()?)? {
+        let found: SystemTest = match reach_to_ask(&self.project)? {
             Reached::Here(node) => node.test_system_once(&self.system)?,
             Reached::There(client) => client.get(&studio::system_test_path(&self.system))?,
         };
@@ -62,7 +70,7 @@ impl Named {
 impl List {
     fn show(self) -> Result<ExitCode> {
         let Named { project, system } = self.named;
-        let offers: Vec<SystemOffer> = match reach(project.options()?)? {
+        let offers: Vec<SystemOffer> = match reach_to_ask(&project)? {
             Reached::Here(node) => node.system_offers_once(&system)?,
             Reached::There(client) => client.get(&studio::system_offers_path(&system))?,
         };

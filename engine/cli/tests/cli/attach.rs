@@ -89,6 +89,16 @@ fn a_run_goes_through_the_node_that_has_the_project_open() {
     let ran = pipes.values().filter(|pipe| pipe["status"] == "ok").count();
     assert_eq!(ran, 24, "{run:#}");
     assert_eq!(pipes["crm-company-collect"]["read"], 250);
+    // It says the same of every pipe as a run without a node.
+    let elsewhere = Place::with_example();
+    let alone = elsewhere.call("run", &["--json"]).well().json();
+    let said = |run: &serde_json::Value| -> Vec<String> {
+        let names = ["pipe", "read", "written", "unchanged", "held", "failed"];
+        let line = |pipe: &serde_json::Value| names.map(|name| pipe[name].to_string()).join(" ");
+        let ran = run["pipes"].as_array().unwrap().iter().filter(|pipe| pipe["status"] == "ok");
+        ran.map(line).collect()
+    };
+    assert_eq!(said(&run), said(&alone));
 
     // The other commands give the same through the node as without it.
     let asks: [(&str, &[&str]); 4] = [
