@@ -41,6 +41,9 @@ enum Command {
     Test(commands::test::Test),
     /// Serve a project: the node API, and the studio in a browser.
     Serve(commands::serve::Serve),
+    /// Keep the secrets that a project's config names.
+    #[command(subcommand)]
+    Secrets(commands::secrets::Secrets),
     /// Ask a system of a project without running a pipe.
     #[command(subcommand)]
     System(commands::system::System),
@@ -87,6 +90,7 @@ fn main() -> ExitCode {
         Command::Entities(command) => command.execute(),
         Command::Test(command) => command.execute(),
         Command::Serve(command) => command.execute(),
+        Command::Secrets(command) => command.execute(),
         Command::System(command) => command.execute(),
         Command::Token(command) => command.execute(),
     };

@@ -98,7 +98,9 @@ impl Tokens {
     }
 }
 
-fn read_or_make(path: &Path) -> io::Result<Vec<u8>> {
+/// The key in a file that only its owner may read, which is made at the first
+/// time.
+pub(crate) fn read_or_make(path: &Path) -> io::Result<Vec<u8>> {
     match fs::read(path) {
         Ok(key) if key.len() >= 32 => return Ok(key),
         Ok(_) => {
@@ -127,7 +129,7 @@ fn read_or_make(path: &Path) -> io::Result<Vec<u8>> {
 }
 
 /// A new file that only its owner may read.
-fn private_file(path: &Path) -> io::Result<fs::File> {
+pub(crate) fn private_file(path: &Path) -> io::Result<fs::File> {
     let mut options = fs::OpenOptions::new();
     options.write(true).create_new(true);
     #[cfg(unix)]

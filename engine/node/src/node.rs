@@ -19,6 +19,7 @@ use crate::conductor::Conductor;
 use crate::events::Hub;
 use crate::folder::{Folder, text_hash};
 use crate::loaded::{Loaded, load, load_changed};
+use crate::secrets::{Secrets, SecretsError};
 use crate::settings::{Settings, SettingsError};
 
 /// The folder below a project that is the program's own: the store, and what
@@ -82,6 +83,9 @@ pub enum NodeError {
     /// The key of the tokens cannot be had.
     #[error(transparent)]
     Key(#[from] KeyError),
+    /// The secrets cannot be had.
+    #[error(transparent)]
+    Secrets(#[from] SecretsError),
     /// The settings cannot be had.
     #[error(transparent)]
     Settings(#[from] SettingsError),
@@ -105,6 +109,7 @@ pub struct Node {
     store: Store,
     tokens: Tokens,
     settings: Settings,
+    secrets: Arc<Secrets>,
     pub(crate) systems: Systems,
     hub: Arc<Hub>,
     pub(crate) conductor: Arc<Conductor>,
@@ -128,6 +133,7 @@ impl Node {
             Some(settings) => settings.clone(),
             None => Settings::of_user()?,
         };
+        let secrets = Arc::new(Secrets::open(&store_folder, &settings)?);
         let trusted = settings.is_trusted(&options.folder)?;
         let project = Project::open(&options.folder, options.profile.as_deref())?;
         let hub = Hub::start().map_err(|cause| NodeError::Io { what: "events".into(), cause })?;
@@ -142,6 +148,7 @@ impl Node {
             trusted: AtomicBool::new(trusted),
             hub,
             settings,
+            secrets,
             tokens,
             store,
             options,
@@ -173,6 +180,11 @@ impl Node {
     /// Who may call.
     pub fn tokens(&self) -> &Tokens {
         &self.tokens
+    }
+
+    /// What `$SECRET(name)` in config stands for.
+    pub fn secrets(&self) -> &Arc<Secrets> {
+        &self.secrets
     }
 
     /// The project folder.

@@ -15,11 +15,13 @@ use uuid::Uuid;
 
 use crate::conductor::Runner;
 use crate::loaded::{Loaded, Unrunnable};
+use crate::secrets::Secrets;
 use crate::{Node, status};
 
-/// Variables of the profile. Secrets come from the environment of the process
-/// (`PIPEWRIGHT_SECRET_NAME`), so that no file of a project holds them.
-struct ProjectVariables(Arc<pipewright_config::Variables>);
+/// Variables of the profile. Secrets are those that the node keeps; one that it
+/// does not keep may come from the environment of the process
+/// (`PIPEWRIGHT_SECRET_NAME`). No file of a project holds them.
+struct ProjectVariables(Arc<pipewright_config::Variables>, Arc<Secrets>);
 
 /// What the names of environment variables that hold secrets begin with.
 pub const SECRET_VARIABLE: &str = "PIPEWRIGHT_SECRET_";
@@ -29,7 +31,15 @@ impl Variables for ProjectVariables {
         self.0.get(name).map(Value::from_json)
     }
 
-    fn secret(&self, _system: Option<&str>, name: &str) -> Option<Value> {
+    fn secret(&self, system: Option<&str>, name: &str) -> Option<Value> {
+        match self.1.value(system, name) {
+            Ok(Some(value)) => return Some(Value::from(value)),
+            Ok(None) => {}
+            Err(error) => {
+                tracing::error!(%error, "a secret cannot be used");
+                return None;
+            }
+        }
         let name: String = name
             .chars()
             .map(|c| if c.is_ascii_alphanumeric() { c.to_ascii_uppercase() } else { '_' })
@@ -76,7 +86,10 @@ impl Node {
             access: self.access(),
             cancel,
             clock: self.clock(),
-            variables: Arc::new(ProjectVariables(loaded.project.variables().clone())),
+            variables: Arc::new(ProjectVariables(
+                loaded.project.variables().clone(),
+                self.secrets().clone(),
+            )),
             folder: Some(self.root().to_path_buf()),
         }
     }

@@ -59,6 +59,11 @@ impl Settings {
         Settings { file: folder.join("folders.json") }
     }
 
+    /// The folder that holds them.
+    pub(crate) fn folder(&self) -> &Path {
+        self.file.parent().unwrap_or(Path::new("."))
+    }
+
     /// Whether pipes of a project folder may run.
     pub fn is_trusted(&self, folder: &Path) -> Result<bool, SettingsError> {
         Ok(self.read()?.trusted.contains(&real(folder)))

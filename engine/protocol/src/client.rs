@@ -82,6 +82,11 @@ impl Client {
         self.send(self.http.post(self.url(path)).json(body)).map(drop)
     }
 
+    /// `DELETE`.
+    pub fn delete(&self, path: &str) -> Result<(), CallError> {
+        self.send(self.http.delete(self.url(path))).map(drop)
+    }
+
     /// What changes in the node, from now on.
     pub fn events(
         &self,

@@ -1,8 +1,69 @@
 //! `$SECRET(name)` in config, replaced at the last moment
 //! (`hub/documentation/building-blocks/secrets`).
 
-use pipewright_component::Variables;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use pipewright_component::{Failure, Variables};
 use pipewright_entity::Value;
+
+/// Remembers which secrets were handed out, so that no message shows them: the
+/// other side may well repeat in its answer what it was sent.
+pub(crate) struct Told {
+    variables: Arc<dyn Variables>,
+    told: Mutex<Vec<String>>,
+}
+
+impl Told {
+    pub(crate) fn new(variables: Arc<dyn Variables>) -> Told {
+        Told { variables, told: Mutex::default() }
+    }
+
+    /// Takes something as secret that was made of secrets.
+    pub(crate) fn add(&self, secret: &str) {
+        let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
+        if !secret.is_empty() && !told.iter().any(|known| known == secret) {
+            told.push(secret.to_owned());
+            // The longest first: one may be part of another.
+            told.sort_by_key(|secret| std::cmp::Reverse(secret.len()));
+        }
+    }
+
+    /// A text without them.
+    pub(crate) fn hide(&self, text: String) -> String {
+        let told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
+        told.iter().fold(text, |text, secret| match text.contains(secret.as_str()) {
+            true => text.replace(secret.as_str(), "***"),
+            false => text,
+        })
+    }
+
+    /// A failure whose words are without them.
+    pub(crate) fn hide_in(&self, failure: Failure) -> Failure {
+        match failure {
+            Failure::Retryable { message, wait } => {
+                Failure::Retryable { message: self.hide(message), wait }
+            }
+            Failure::Config { path, message } => {
+                Failure::Config { path, message: self.hide(message) }
+            }
+            other => other,
+        }
+    }
+}
+
+impl Variables for Told {
+    fn env(&self, name: &str) -> Option<Value> {
+        self.variables.env(name)
+    }
+
+    fn secret(&self, system: Option<&str>, name: &str) -> Option<Value> {
+        let secret = self.variables.secret(system, name)?;
+        if let Some(secret) = secret.as_str() {
+            self.add(secret);
+        }
+        Some(secret)
+    }
+}
 
 /// Replaces each `$SECRET(name)` in a text. `Err` names the secret that is not
 /// set, or is no string.
@@ -52,6 +113,17 @@ mod tests {
         let text = "https://$SECRET(user):$SECRET(password)@x.example/$SECRET(";
         let resolved = resolve(text, Some("crm"), &Two).unwrap();
         assert_eq!(resolved, "https://ane:a)b@x.example/$SECRET(");
+    }
+
+    #[test]
+    fn what_was_handed_out_is_hidden() {
+        let told = Told::new(Arc::new(Two));
+        assert_eq!(told.hide("a)b".into()), "a)b");
+        resolve("$SECRET(password)", None, &told).unwrap();
+        told.add("x a)b y");
+        assert_eq!(told.hide("no a)b, no x a)b y".into()), "no ***, no ***");
+        let failure = told.hide_in(Failure::retryable("answered 500: a)b"));
+        assert_eq!(failure.to_string(), "answered 500: ***");
     }
 
     #[test]

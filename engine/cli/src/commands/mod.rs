@@ -3,6 +3,7 @@
 pub(crate) mod entities;
 pub(crate) mod preview;
 pub(crate) mod run;
+pub(crate) mod secrets;
 pub(crate) mod serve;
 pub(crate) mod system;
 pub(crate) mod test;

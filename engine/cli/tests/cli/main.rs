@@ -4,8 +4,10 @@
 mod attach;
 mod commands;
 mod crash;
+mod secrets;
 
 use std::collections::BTreeMap;
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
@@ -52,6 +54,19 @@ impl Place {
             .env_remove("PIPEWRIGHT_LOG")
             .stdin(Stdio::null());
         process
+    }
+
+    /// Calls with something on standard input.
+    fn feed(&self, command: &[&str], rest: &[&str], input: &str) -> Called {
+        let mut child = self
+            .command(command, rest)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        child.stdin.take().unwrap().write_all(input.as_bytes()).unwrap();
+        Called::of(child.wait_with_output().unwrap())
     }
 
     fn call(&self, command: &str, rest: &[&str]) -> Called {

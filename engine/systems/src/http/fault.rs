@@ -8,6 +8,7 @@ use reqwest::StatusCode;
 use reqwest::header::{HeaderMap, RETRY_AFTER};
 
 use super::{Connection, Place, is_passing};
+use crate::secrets::Told;
 
 /// A call that did not succeed: who was called, and what happened.
 #[derive(Clone, Debug, thiserror::Error)]
@@ -124,6 +125,14 @@ impl Fault {
 }
 
 impl CallError {
+    /// Without secrets in what the other side answered.
+    pub(crate) fn hiding(mut self, told: &Told) -> CallError {
+        if let Fault::Status { body, .. } = &mut self.fault {
+            *body = told.hide(std::mem::take(body));
+        }
+        self
+    }
+
     /// The status of the answer, if there was one.
     pub(crate) fn status(&self) -> Option<StatusCode> {
         match self.fault {

@@ -22,7 +22,7 @@ use crate::files;
 use crate::http::oauth2::{Asking, Grant};
 use crate::http::{self, Answer, Body, Call, CallError, Connection, Http, Place};
 use crate::properties::{Config, Properties};
-use crate::secrets;
+use crate::secrets::{self, Told};
 pub(crate) use address::Address;
 use address::{Base, NoAddress};
 
@@ -33,6 +33,8 @@ pub(crate) struct UrlSystem {
     id: Option<String>,
     config: Config,
     surroundings: Surroundings,
+    /// The secrets that were used; these are the variables of `surroundings`.
+    told: Arc<Told>,
     /// The JSON path of the component.
     path: String,
 }
@@ -86,11 +88,13 @@ impl UrlSystem {
                 format!("system \"{id}\" is a \"{kind}\"; a \"system:url\" is needed here"),
             ));
         }
+        let told = Arc::new(Told::new(surroundings.variables.clone()));
         Ok(UrlSystem {
             http: http.clone(),
             id: system.map(|(id, _)| id.to_owned()),
             config: system.map(|(_, config)| config.clone()).unwrap_or_default(),
-            surroundings: surroundings.clone(),
+            surroundings: Surroundings { variables: told.clone(), ..surroundings.clone() },
+            told,
             path: path.to_owned(),
         })
     }
@@ -369,7 +373,7 @@ impl UrlSystem {
                 {
                     again = false;
                 }
-                done => return Ok(done),
+                done => return Ok(done.map_err(|error| error.hiding(&self.told))),
             }
         }
     }
@@ -421,6 +425,9 @@ impl UrlSystem {
                 http::put_headers(&mut headers, [(name, value.as_str())])?;
             }
             if let Some(authorization) = self.authorization(connection, grant)? {
+                if let Some((_, credentials)) = authorization.split_once(' ') {
+                    self.told.add(credentials);
+                }
                 headers.insert(AUTHORIZATION, http::secret_header(&authorization)?);
             }
         }
@@ -451,7 +458,10 @@ impl UrlSystem {
                 system: self.id.as_deref(),
             };
             let surroundings = &self.surroundings;
-            let token = self.http.token(&asking, &*surroundings.clock, &surroundings.cancel)?;
+            let token = self
+                .http
+                .token(&asking, &*surroundings.clock, &surroundings.cancel)
+                .map_err(|failure| self.told.hide_in(failure))?;
             return Ok(Some(format!("Bearer {token}")));
         }
         let text = |name: &str| -> Result<String, Failure> {
