@@ -35,8 +35,12 @@ pub enum Phase {
     Retrying,
     /// Running source entities again because what they look up has changed.
     Tracking,
-    /// Reading the source.
+    /// Reading the source and transforming what it gives.
     Reading,
+    /// Writing a batch to an outside system.
+    Writing,
+    /// Storing what a batch changed, with where the pipe is now.
+    Committing,
     /// Ending: deletion tracking, the last commit.
     Finishing,
 }

@@ -223,6 +223,10 @@ impl Run<'_> {
             }
         }
         let mut failed = passed.failed;
+        let phase = self.phase;
+        if target.is_outside() {
+            self.enter(Phase::Writing);
+        }
         failed.extend(self.write(&mut batch, &entities, passed.out, reader, target)?);
         if target.is_held() {
             for (_, failure) in failed {
@@ -242,9 +246,10 @@ impl Run<'_> {
         for (key, value) in state {
             batch.put_state(self.plan.id(), MERGE_SPACE, &key, value.as_deref());
         }
+        self.enter(Phase::Committing);
         self.commit(batch)?;
         self.times.sink += self.now() - transformed;
-        self.tell();
+        self.enter(phase);
         self.check_breaker(0)?;
         self.check_limits(reader)
     }

@@ -32,6 +32,11 @@ impl Target {
     pub(super) fn is_held(&self) -> bool {
         matches!(self, Target::Held)
     }
+
+    /// Whether what is written leaves the node.
+    pub(super) fn is_outside(&self) -> bool {
+        matches!(self, Target::Outside { .. })
+    }
 }
 
 impl Run<'_> {
@@ -102,6 +107,11 @@ impl Run<'_> {
             (Target::Outside { sink, size }, _) => {
                 let out: Vec<_> = out.into_iter().filter(|out| !is_filtered(&out.entity)).collect();
                 let mut refused = Vec::new();
+                // What is out there cannot be taken back: what it was made of must
+                // not be, either.
+                if !out.is_empty() {
+                    self.resources.store.make_durable()?;
+                }
                 for chunk in out.chunks(*size) {
                     self.check()?;
                     let (written, more) = self.send_again(sink.as_mut(), chunk)?;

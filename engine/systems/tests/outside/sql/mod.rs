@@ -3,5 +3,6 @@
 mod connections;
 pub(crate) mod databases;
 mod reading;
+mod servers;
 mod types;
 mod writing;
