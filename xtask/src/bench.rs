@@ -1,7 +1,9 @@
 //! `cargo xtask bench dtl`: how quick DTL is, as a whole process.
+//! `cargo xtask bench engine`: how quick a node is beside SQLite, how much memory
+//! it takes, how far one change travels.
 //!
-//! The figures in `docs/benchmarks.md` come from here. Nothing here fails a
-//! build: times depend on the machine.
+//! The figures in `docs/benchmarks.md` come from here. No test runs them: times
+//! depend on the machine.
 
 use std::fmt::Write as _;
 use std::fs::File;
@@ -76,6 +78,11 @@ const CASES: &[Case] = &[
         joins: true,
     },
 ];
+
+/// The bench of the room `node`, which says itself whether its targets hold.
+pub(crate) fn engine() -> Result<()> {
+    run(cargo().args(["bench", "-p", "pipewright-node", "--bench", "engine"]))
+}
 
 pub(crate) fn dtl() -> Result<()> {
     run(cargo().args(["build", "--release", "-p", "pipewright-cli"]))?;

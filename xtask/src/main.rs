@@ -23,6 +23,8 @@ usage: cargo xtask COMMAND
   test [STAGE...]    installs what is missing and checks everything
   ui [--release]     builds the studio's screens into dist/
   bench dtl          times DTL as a whole process on several kinds of work
+  bench engine       times the store and the pipes beside SQLite, counts memory;
+                     fails when a target is missed
   tidy               checks who may use whom, and what else no compiler checks
   licences           checks the licences of everything used
 
@@ -62,6 +64,7 @@ fn start(arguments: &[String]) -> Result<()> {
         ["ui"] => ui::build(ui::Profile::Quick),
         ["ui", "--release"] => ui::build(ui::Profile::Shipping),
         ["bench", "dtl"] => bench::dtl(),
+        ["bench", "engine"] => bench::engine(),
         ["tidy"] => tidy::check(),
         ["licences"] => licences::check(),
         [] | ["help" | "--help" | "-h"] => {
