@@ -402,6 +402,17 @@ fn check(pipes: Vec<Json>, steps: Vec<Step>, seen: &Seen) -> Result<(), TestCase
     for input in INPUTS {
         node.put(input, []);
     }
+    // Half of the cases begin with everything in place: changes are what leads
+    // back to what is there.
+    if steps.len().is_multiple_of(2) {
+        for input in INPUTS {
+            node.put(input, (0..4).map(|n| {
+                let to = (n + 1) % 4;
+                json!({"_id": format!("e{n}"), "x": n % 3, "y": to % 3, "ref": format!("e{to}")})
+            }));
+        }
+        node.settle();
+    }
     let mut agenda = agenda(&node);
     for step in steps {
         match step {
