@@ -17,7 +17,7 @@ fn library() -> &'static PathBuf {
         let library = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("forgetful.so");
         let source = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/crash/disk.c");
         let status = Command::new("cc")
-            .args(["-shared", "-fPIC", "-O1", "-Wall", "-D_FILE_OFFSET_BITS=64", "-o"])
+            .args(["-shared", "-fPIC", "-O1", "-Wall", "-o"])
             .arg(&library)
             .args([source, "-ldl", "-lpthread"])
             .status()

@@ -81,11 +81,7 @@ fn pipes() -> Vec<Json> {
         dtl(
             "family",
             "person-orders",
-            json!([
-                ["copy", "_id"],
-                ["filter", ["gt", "_S.count", 0]],
-                ["create-child", ["apply", "child", "_S.orders"]],
-            ]),
+            json!([["copy", "_id"], ["filter", ["gt", "_S.count", 0]],]),
         ),
         into(
             dtl(
