@@ -33,6 +33,8 @@ struct World {
     /// Refuse whole calls without saying which entity is at fault.
     refuses_calls: bool,
     is_down: bool,
+    /// Ids that the sink breaks at, as if it were down.
+    chokes_on: BTreeSet<String>,
     /// The source and the sink fail so many times before they work.
     fails: u32,
 }
@@ -145,6 +147,9 @@ impl Sink for TestSink {
         self.0.with(|world| {
             if world.is_down || world.fails_once_more() {
                 return Err(Failure::retryable("nobody answers"));
+            }
+            if entities.iter().any(|e| world.chokes_on.contains(e.id().as_str())) {
+                return Err(Failure::retryable("an error in there"));
             }
             let refused = |e: &&Entity| world.refuses.contains(e.id().as_str());
             if world.refuses_calls && entities.iter().any(|e| refused(&e)) {
@@ -340,6 +345,29 @@ fn a_target_that_does_not_answer_ends_the_run_and_costs_nothing() {
     assert_eq!(node.store.reader().unwrap().retry_counts("out").unwrap().waiting, 0);
     outside.with(|world| world.is_down = false);
     assert_eq!(node.run("out").counts.written, 3);
+}
+
+#[test]
+fn an_entity_that_a_target_breaks_at_holds_nobody_up() {
+    let outside = Outside::default();
+    outside.with(|world| world.chokes_on = BTreeSet::from(["b".into()]));
+    let node = node(outbound(), &outside);
+    node.put("in", [json!({"_id": "a"}), json!({"_id": "b"}), json!({"_id": "c"})]);
+    let report = node.run("out");
+    assert_eq!(report.ending, Ending::Completed);
+    assert_eq!((report.counts.written, report.counts.failed), (2, 1));
+    let waiting = || node.store.reader().unwrap().retry_counts("out").unwrap().waiting;
+    assert_eq!(waiting(), 1);
+
+    // Alone it may be the other side that is at fault: it goes on waiting, and
+    // what is new gets through.
+    node.put("in", [json!({"_id": "d"})]);
+    let report = node.run("out");
+    assert_eq!((report.ending, report.counts.written), (Ending::Completed, 1));
+    assert_eq!((report.notes[0].code, waiting()), ("retries.postponed", 1));
+    outside.with(|world| world.chokes_on.clear());
+    assert_eq!(node.run("out").counts.written, 1);
+    assert_eq!((outside.with(|world| world.target.len()), waiting()), (4, 0));
 }
 
 #[test]

@@ -11,7 +11,7 @@
 //! the others: without that property up to [`QUEUE`] entities may wait. With
 //! it, it is the limit, and `max_consecutive_write_errors` holds as documented.
 
-use pipewright_component::EntityFailure;
+use pipewright_component::{EntityFailure, Failure};
 use pipewright_entity::{Entity, Text, Value};
 use pipewright_store::{Batch, Reader, Retry, Write};
 use rustc_hash::FxHashSet;
@@ -69,7 +69,17 @@ impl Run<'_> {
                 }
             }
             let portion = Portion { entities, ..Portion::default() };
-            self.process(&reader, portion, Vec::new(), target)?;
+            match self.process(&reader, portion, Vec::new(), target) {
+                // Be it the other side or these entities alone: they must not
+                // keep what is new from being tried.
+                Err(RunError::Component(failure @ Failure::Retryable { .. })) => {
+                    let message =
+                        format!("What failed before cannot be tried again now: {failure}");
+                    self.note("retries.postponed", message);
+                    break;
+                }
+                other => other?,
+            }
         }
         Ok(())
     }

@@ -112,13 +112,36 @@ impl Run<'_> {
                 if !out.is_empty() {
                     self.resources.store.make_durable()?;
                 }
+                let mut unlucky = Unlucky::default();
                 for chunk in out.chunks(*size) {
                     self.check()?;
-                    let (written, more) = self.send_again(sink.as_mut(), chunk)?;
-                    self.counts.written += written.written as u64;
-                    self.counts.unchanged += written.unchanged as u64;
-                    refused.extend(more);
+                    match self.send_again(sink.as_mut(), chunk) {
+                        Ok(sent) => {
+                            unlucky.passed();
+                            refused.extend(self.count_sent(sent));
+                        }
+                        Err(failure) if chunk.len() == 1 => unlucky.failed(chunk, failure)?,
+                        Err(failure @ Failure::Retryable { .. })
+                            if !self.plan.pump.fallback_to_single_entities =>
+                        {
+                            return Err(failure.into());
+                        }
+                        Err(Failure::Retryable { .. }) => {
+                            for one in chunk.chunks(1) {
+                                self.check()?;
+                                match send(sink.as_mut(), one, true) {
+                                    Ok(sent) => {
+                                        unlucky.passed();
+                                        refused.extend(self.count_sent(sent));
+                                    }
+                                    Err(failure) => unlucky.failed(one, failure)?,
+                                }
+                            }
+                        }
+                        Err(other) => return Err(other.into()),
+                    }
                 }
+                refused.extend(unlucky.settle()?);
                 Ok(refused)
             }
             (Target::Held, _) => {
@@ -131,7 +154,59 @@ impl Run<'_> {
     }
 }
 
+/// How many entities in a row may fail in a way that may pass before the other
+/// side itself is taken to be at fault.
+const ROW: usize = 3;
+
+/// Entities of a batch that failed in a way that may pass. When others get
+/// through it is them, and they wait for another try; when none does it is the
+/// other side, and the run ends.
+#[derive(Default)]
+struct Unlucky {
+    failed: Vec<(usize, EntityFailure)>,
+    last: Option<Failure>,
+    row: usize,
+    any_passed: bool,
+}
+
+impl Unlucky {
+    fn passed(&mut self) {
+        self.row = 0;
+        self.any_passed = true;
+    }
+
+    fn failed(&mut self, one: &[Outgoing], failure: Failure) -> Result<(), Failure> {
+        self.row += 1;
+        if !failure.is_retryable() || self.row >= ROW {
+            return Err(failure);
+        }
+        self.failed.extend(one.iter().map(|out| {
+            let id = Some(out.entity.id().clone());
+            (out.origin, EntityFailure::new(id, failure.to_string()))
+        }));
+        self.last = Some(failure);
+        Ok(())
+    }
+
+    fn settle(self) -> Result<Vec<(usize, EntityFailure)>, Failure> {
+        match self.last {
+            Some(failure) if !self.any_passed => Err(failure),
+            _ => Ok(self.failed),
+        }
+    }
+}
+
 impl Run<'_> {
+    /// Counts what was written; gives what was refused.
+    fn count_sent(
+        &mut self,
+        (written, refused): (Written, Vec<(usize, EntityFailure)>),
+    ) -> Vec<(usize, EntityFailure)> {
+        self.counts.written += written.written as u64;
+        self.counts.unchanged += written.unchanged as u64;
+        refused
+    }
+
     /// Sends some entities, and again where the failure may pass
     /// (`batch_retries`, `write_retry_delay`).
     fn send_again(&self, sink: &mut dyn Sink, out: &[Outgoing]) -> Sent {
