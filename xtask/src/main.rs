@@ -1,6 +1,7 @@
 //! Builds, runs and tests the product: `cargo xtask help`.
 
 mod bench;
+mod docs;
 mod install;
 mod licences;
 mod metadata;
@@ -22,6 +23,7 @@ usage: cargo xtask COMMAND
   run ARGUMENT...    builds and runs the command line, `pipewright ARGUMENT...`
   test [STAGE...]    installs what is missing and checks everything
   ui [--release]     builds the studio's screens into dist/
+  docs               writes the pages of docs/ that follow from the code
   bench dtl          times DTL as a whole process on several kinds of work
   bench engine       times the store and the pipes beside SQLite, counts memory;
                      fails when a target is missed
@@ -63,6 +65,7 @@ fn start(arguments: &[String]) -> Result<()> {
         ["test", stages @ ..] => test::run(stages),
         ["ui"] => ui::build(ui::Profile::Quick),
         ["ui", "--release"] => ui::build(ui::Profile::Shipping),
+        ["docs"] => docs::write(),
         ["bench", "dtl"] => bench::dtl(),
         ["bench", "engine"] => bench::engine(),
         ["tidy"] => tidy::check(),

@@ -24,6 +24,7 @@ pub mod names;
 pub mod namespaces;
 mod plan;
 mod program;
+pub mod properties;
 mod reach;
 pub mod syntax;
 pub mod trace;

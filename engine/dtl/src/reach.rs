@@ -9,6 +9,7 @@ use crate::compile::{Compiler, code, nearest};
 use crate::functions::{self, Function, Kind, Role};
 use crate::names::VARIABLES;
 use crate::plan::Expr;
+use crate::properties::{identifier, reads, sets};
 use crate::syntax::{Diagnostic, Node, Path};
 
 impl Compiler<'_> {
@@ -127,7 +128,7 @@ impl Compiler<'_> {
             _ => return,
         };
         let message =
-            format!("{name} of {:?} is {wanted}, this is a {}", function.name, value.type_name());
+            format!("{name} of {:?} is {wanted}, this is {}", function.name, value.described());
         let span = node.span.clone();
         self.diagnostics.push(Diagnostic::warning(code::ARGUMENT, path.clone(), span, message));
     }
@@ -174,82 +175,5 @@ fn applied<'n>(node: &'n Node, names: &mut BTreeSet<&'n str>) {
     }
     for item in items {
         applied(item, names);
-    }
-}
-
-/// A name without its namespace.
-fn identifier(name: &str) -> &str {
-    name.rsplit(':').next().unwrap_or(name)
-}
-
-/// The properties that transforms set, without namespaces; `None` when any
-/// may be set.
-fn sets<'n>(node: &'n Node, set: &mut Option<BTreeSet<&'n str>>) {
-    let Some(names) = set else { return };
-    let items = node.items();
-    let (name, args) = match items.split_first() {
-        Some((first, args)) => (first.as_str(), args),
-        None => return,
-    };
-    let Some(function) = name.and_then(|name| functions::find(Role::Transform, name)) else {
-        match name {
-            // Transforms in a list.
-            None => items.iter().for_each(|item| sets(item, set)),
-            Some(_) => *set = None,
-        }
-        return;
-    };
-    match (function.name, args) {
-        ("add" | "add-if" | "default", [property, ..]) => match property.as_str() {
-            Some(name) if !name.contains('.') && !name.contains('$') => {
-                names.insert(identifier(name));
-            }
-            _ => *set = None,
-        },
-        ("rename", [_, to]) => match to.as_str() {
-            Some(name) if !name.contains('.') && !name.contains('$') => {
-                names.insert(identifier(name));
-            }
-            _ => *set = None,
-        },
-        ("copy", [pattern, ..]) => match pattern.as_str() {
-            Some(name) if !name.contains(['*', '?', '.', '$']) => {
-                names.insert(identifier(name));
-            }
-            _ => *set = None,
-        },
-        ("comment" | "remove" | "filter" | "discard" | "create" | "fail!", _) => {}
-        ("if" | "case" | "case-eq", args) => {
-            for (index, arg) in args.iter().enumerate() {
-                let kind = function.argument(index, args.len()).map(|(_, kind)| kind);
-                if kind == Some(Kind::Transforms) {
-                    sets(arg, set);
-                }
-            }
-        }
-        _ => *set = None,
-    }
-}
-
-/// Paths into the target: `_T.name`, with the name.
-fn reads<'n>(node: &'n Node, at: &Path, found: &mut dyn FnMut(&'n Node, &Path, &'n str)) {
-    if let Some(text) = node.as_str()
-        && let Some(rest) = text.strip_prefix("_T.")
-    {
-        let name = rest.split('.').next().unwrap_or_default();
-        if !name.is_empty() && !name.contains('$') {
-            found(node, at, name);
-        }
-    }
-    for member in node.members() {
-        reads(&member.value, &at.key(member.key.clone()), found);
-    }
-    let items = node.items();
-    // What is commented out is not read.
-    if matches!(items.first().and_then(Node::as_str), Some("comment" | "literal")) {
-        return;
-    }
-    for (index, item) in items.iter().enumerate() {
-        reads(item, &at.index(index), found);
     }
 }

@@ -23,10 +23,10 @@ pub enum NotAnEntity {
     #[error("the entity has no \"_id\"")]
     NoId,
     /// The `_id` is of another type than string.
-    #[error("the \"_id\" of an entity must be a string, not a {0}")]
+    #[error("the \"_id\" of an entity must be a string, not {0}")]
     IdNotString(&'static str),
     /// Not a dict at all.
-    #[error("an entity is a dict, not a {0}")]
+    #[error("an entity is a dict, not {0}")]
     NotADict(&'static str),
 }
 
@@ -45,7 +45,7 @@ impl Entity {
         match dict.get("_id") {
             Some(Value::String(id)) => Ok(Entity { id: id.clone(), dict }),
             None | Some(Value::Null) => Err(NotAnEntity::NoId),
-            Some(other) => Err(NotAnEntity::IdNotString(other.type_name())),
+            Some(other) => Err(NotAnEntity::IdNotString(other.described())),
         }
     }
 
@@ -53,7 +53,7 @@ impl Entity {
     pub fn from_value(value: Value) -> Result<Entity, NotAnEntity> {
         match value {
             Value::Dict(dict) => Entity::from_dict(dict),
-            other => Err(NotAnEntity::NotADict(other.type_name())),
+            other => Err(NotAnEntity::NotADict(other.described())),
         }
     }
 

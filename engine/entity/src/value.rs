@@ -152,6 +152,26 @@ impl Value {
             Value::Bytes(_) => "bytes",
         }
     }
+
+    /// The same in a sentence: `an integer`, `null`.
+    pub fn described(&self) -> &'static str {
+        match self {
+            Value::Null => "null",
+            Value::Bool(_) => "a boolean",
+            Value::Int(_) | Value::BigInt(_) => "an integer",
+            Value::Float(_) => "a float",
+            Value::Decimal(_) => "a decimal",
+            Value::DateTime(_) => "a datetime",
+            Value::Uuid(_) => "a UUID",
+            Value::Ni(_) => "a namespaced identifier",
+            Value::Uri(_) => "a URI",
+            Value::String(_) => "a string",
+            Value::Dict(_) => "a dict",
+            Value::List(_) => "a list",
+            Value::Tuple(_) => "a tuple",
+            Value::Bytes(_) => "bytes",
+        }
+    }
 }
 
 impl PartialEq for Value {

@@ -3,7 +3,7 @@
 
 pub(crate) mod arithmetic;
 pub(crate) mod date_pattern;
-#[cfg(feature = "encryption")]
+#[cfg(any(feature = "encryption", feature = "openpgp"))]
 pub(crate) mod encryption;
 pub(crate) mod json_text;
 pub(crate) mod murmur3;

@@ -7,7 +7,7 @@ use pipewright_entity::{DateTime, Value};
 
 use super::args::{first, integer, spread, string};
 use super::casts::cast;
-use super::{Body, Function, Kind, PLAIN, Param, Purity, example, one, optional};
+use super::{Body, Feature, Function, Kind, PLAIN, Param, Purity, example, one, optional};
 use crate::Fault;
 use crate::compute::date_pattern::{self, DatePattern};
 use crate::compute::times::{self, DatePart};
@@ -97,16 +97,16 @@ pub(super) const FUNCTIONS: &[Function] = &[
                 r#"["datetime-format", "%Y-%m-%d %H:%M:%S", ["datetime-parse", "%Y-%m-%dT%H:%M:%S", "2018-08-18T12:39:01"]]"#,
                 r#""2018-08-18 12:39:01""#,
             ),
-            #[cfg(feature = "timezones")]
             example(
                 r#"["datetime-format", "Europe/Oslo", "%Y-%m-%d %H:%M:%S", ["datetime-parse", "%Y-%m-%dT%H:%M:%S", "2018-08-18T12:39:01"]]"#,
                 r#""2018-08-18 14:39:01""#,
-            ),
-            #[cfg(feature = "timezones")]
+            )
+            .needs(Feature::TimeZones),
             example(
                 r#"["datetime-format", "Europe/Oslo", "%Y-%m-%d %H:%M:%S", ["datetime-parse", "Europe/Oslo", "%Y-%m-%dT%H:%M:%S", "2018-08-18T12:39:01"]]"#,
                 r#""2018-08-18 12:39:01""#,
-            ),
+            )
+            .needs(Feature::TimeZones),
         ],
         body: Body::Eager(|_, args| {
             let (zone, pattern, values) = pattern(args)?;
@@ -142,11 +142,11 @@ pub(super) const FUNCTIONS: &[Function] = &[
                 r#"["datetime-parse", "%d.%m.%Y", ["list", "28.07.2015", "01.01.1970"]]"#,
                 r#"["~t2015-07-28T00:00:00Z", "~t1970-01-01T00:00:00Z"]"#,
             ),
-            #[cfg(feature = "timezones")]
             example(
                 r#"["datetime-parse", "Europe/Oslo", "%Y-%m-%dT%H:%M:%S", "2018-08-18T12:39:01"]"#,
                 r#""~t2018-08-18T10:39:01Z""#,
-            ),
+            )
+            .needs(Feature::TimeZones),
         ],
         body: Body::Eager(|_, args| {
             let (zone, pattern, values) = pattern(args)?;
@@ -199,9 +199,7 @@ pub(super) const FUNCTIONS: &[Function] = &[
         ],
         summary: "Datetimes that were read on a clock in FROM_TIMEZONE as if it were UTC, as a \
                   clock in TO_TIMEZONE shows them. Everything else is left out.",
-        #[cfg(not(feature = "timezones"))]
-        examples: &[],
-        #[cfg(feature = "timezones")]
+        feature: Some(Feature::TimeZones),
         examples: &[
             example(
                 r#"["datetime-shift", "Europe/Oslo", "UTC", ["datetime-parse", "%Y/%m/%d %H:%M", "2015/07/28 09:46"]]"#,
@@ -257,7 +255,7 @@ fn spread_times(values: &Value, function: impl Fn(DateTime) -> Option<DateTime>)
 fn date_part(value: &Value) -> Result<DatePart, Fault> {
     string(value).and_then(DatePart::named).ok_or_else(|| {
         let found =
-            string(value).map_or_else(|| value.type_name().to_owned(), |name| format!("{name:?}"));
+            string(value).map_or_else(|| value.described().to_owned(), |name| format!("{name:?}"));
         Fault::failed(format!(
             "{found} is no part of a date; known are {}",
             DatePart::NAMES.join(", ")
@@ -267,7 +265,7 @@ fn date_part(value: &Value) -> Result<DatePart, Fault> {
 
 fn zone(value: &Value) -> Result<TimeZone, Fault> {
     let name = string(value)
-        .ok_or_else(|| Fault::failed(format!("a {} is no time zone", value.type_name())))?;
+        .ok_or_else(|| Fault::failed(format!("{} is no time zone", value.described())))?;
     times::zone(name).ok_or_else(|| {
         Fault::failed(format!("there is no time zone {name:?}; names are like \"Europe/Oslo\""))
     })
@@ -281,7 +279,7 @@ fn pattern(args: &[Value]) -> Result<(TimeZone, Rc<DatePattern>, &Value), Fault>
         _ => return Err(Fault::failed("expected a format string and values")),
     };
     let text = string(pattern)
-        .ok_or_else(|| Fault::failed(format!("the format string is a {}", pattern.type_name())))?;
+        .ok_or_else(|| Fault::failed(format!("the format string is {}", pattern.described())))?;
     let pattern = date_pattern::cached(text).map_err(|error| Fault::failed(error.to_string()))?;
     Ok((zone, pattern, values))
 }

@@ -10,7 +10,7 @@ use std::sync::{Mutex, PoisonError};
 use pipewright_entity::{Text, Value};
 
 use super::args::{string, try_spread};
-use super::{Body, CallNode, Example, Function, Kind, PLAIN, Param, Purity, example, one};
+use super::{Body, CallNode, Feature, Function, Kind, PLAIN, Param, Purity, example, one};
 use crate::Fault;
 use crate::compile::Compiler;
 use crate::eval::Eval;
@@ -20,41 +20,39 @@ const AREA: &str = "encryption";
 
 const VALUES: Param = one("VALUES", Kind::Value);
 
-/// Examples that need the algorithms.
-const fn with_algorithms(examples: &'static [Example]) -> &'static [Example] {
-    if cfg!(feature = "encryption") { examples } else { &[] }
-}
-
 pub(super) const FUNCTIONS: &[Function] = &[
     Function {
         name: "decrypt",
         area: AREA,
+        feature: Some(Feature::Encryption),
         params: &[one("KEY", Kind::String), VALUES],
         summary: "The value that \"encrypt\" made bytes of with the same KEY. What is not bytes is \
                   left out; the wrong key is an error.",
-        examples: with_algorithms(&[
+        examples: &[
             example(
                 r#"["decrypt", "secret", ["encrypt", "secret", ["list", "a", "b", "c"]]]"#,
                 r#"["a", "b", "c"]"#,
             ),
             example(r#"["decrypt", "secret", "no bytes"]"#, "null"),
-        ]),
+        ],
         body: Body::Special(call::<ciphers::Decrypt>),
         ..PLAIN
     },
     Function {
         name: "decrypt-pgp",
         area: AREA,
+        feature: Some(Feature::OpenPgp),
         params: &[one("PRIVATE_KEY", Kind::String), one("PASSPHRASE", Kind::String), VALUES],
         summary: "The strings in OpenPGP messages that were encrypted for PRIVATE_KEY, which \
                   PASSPHRASE unlocks. What is no string is left out; a message that cannot be \
                   decrypted is an error.",
-        body: Body::Special(call::<ciphers::DecryptPgp>),
+        body: Body::Special(call::<openpgp_ciphers::DecryptPgp>),
         ..PLAIN
     },
     Function {
         name: "decrypt-pki",
         area: AREA,
+        feature: Some(Feature::Encryption),
         params: &[one("PRIVATE_KEY", Kind::String), VALUES],
         summary: "The strings that \"encrypt-pki\" made bytes of with the public half of the RSA \
                   key PRIVATE_KEY (in PEM form). What is not bytes is left out; bytes that cannot \
@@ -65,13 +63,14 @@ pub(super) const FUNCTIONS: &[Function] = &[
     Function {
         name: "encrypt",
         area: AREA,
+        feature: Some(Feature::Encryption),
         params: &[one("KEY", Kind::String), VALUES],
         summary: "Values of any type, lists as a whole, as encrypted bytes (Fernet). KEY is a \
                   password or a Fernet key. Null stays null.",
-        examples: with_algorithms(&[
+        examples: &[
             example(r#"["is-bytes", ["encrypt", "secret", ["list", "a", "b", "c"]]]"#, "true"),
             example(r#"["encrypt", "secret", null]"#, "null"),
-        ]),
+        ],
         purity: Purity::Random,
         body: Body::Special(call::<ciphers::Encrypt>),
         ..PLAIN
@@ -79,16 +78,18 @@ pub(super) const FUNCTIONS: &[Function] = &[
     Function {
         name: "encrypt-pgp",
         area: AREA,
+        feature: Some(Feature::OpenPgp),
         params: &[one("PUBLIC_KEY", Kind::String), VALUES],
         summary: "Strings as OpenPGP messages (text that begins with -----BEGIN PGP MESSAGE) for \
                   the owner of PUBLIC_KEY. What is no string is left out.",
         purity: Purity::Random,
-        body: Body::Special(call::<ciphers::EncryptPgp>),
+        body: Body::Special(call::<openpgp_ciphers::EncryptPgp>),
         ..PLAIN
     },
     Function {
         name: "encrypt-pki",
         area: AREA,
+        feature: Some(Feature::Encryption),
         params: &[one("PUBLIC_KEY", Kind::String), VALUES],
         summary: "Short strings as bytes encrypted with the RSA key PUBLIC_KEY (in PEM form). What \
                   is no string is left out; a string that is too long for the key is an error.",
@@ -152,6 +153,7 @@ impl Secret {
 
 impl Evaluate for Secret {
     fn evaluate(&self, eval: &mut Eval<'_>) -> Result<Value, Fault> {
+        eval.record(|recorder, _| recorder.secret());
         let mut text = String::new();
         for (before, name) in &self.parts {
             text.push_str(before);
@@ -285,9 +287,39 @@ mod ciphers {
             text.map(|text| Some(text.into())).map_err(|_| "what was encrypted is no text")
         }
     }
+}
 
-    pub(super) use super::Missing as EncryptPgp;
-    pub(super) use super::Missing as DecryptPgp;
+#[cfg(feature = "openpgp")]
+mod openpgp_ciphers {
+    use super::{Cipher, Text, Value};
+    use crate::compute::encryption::openpgp;
+
+    pub(super) struct EncryptPgp(openpgp::PublicKey);
+
+    impl Cipher for EncryptPgp {
+        fn new(keys: &[Text]) -> Result<EncryptPgp, &'static str> {
+            openpgp::PublicKey::read(keys.first().map_or("", Text::as_str)).map(EncryptPgp)
+        }
+
+        fn apply(&mut self, value: &Value, seconds: u64) -> Result<Option<Value>, &'static str> {
+            let Value::String(text) = value else { return Ok(None) };
+            self.0.encrypt(text, seconds).map(|message| Some(message.into()))
+        }
+    }
+
+    pub(super) struct DecryptPgp(openpgp::PrivateKey);
+
+    impl Cipher for DecryptPgp {
+        fn new(keys: &[Text]) -> Result<DecryptPgp, &'static str> {
+            let key = |at: usize| keys.get(at).map_or("", Text::as_str);
+            openpgp::PrivateKey::read(key(0), key(1)).map(DecryptPgp)
+        }
+
+        fn apply(&mut self, value: &Value, _: u64) -> Result<Option<Value>, &'static str> {
+            let Value::String(message) = value else { return Ok(None) };
+            self.0.decrypt(message).map(|text| Some(text.into()))
+        }
+    }
 }
 
 #[cfg(not(feature = "encryption"))]
@@ -296,13 +328,19 @@ mod ciphers {
     pub(super) use super::Missing as Decrypt;
     pub(super) use super::Missing as EncryptPki;
     pub(super) use super::Missing as DecryptPki;
+}
+
+#[cfg(not(feature = "openpgp"))]
+mod openpgp_ciphers {
     pub(super) use super::Missing as EncryptPgp;
     pub(super) use super::Missing as DecryptPgp;
 }
 
-/// What this build lacks.
+/// What a build without one of the features lacks.
+#[cfg(not(all(feature = "encryption", feature = "openpgp")))]
 struct Missing;
 
+#[cfg(not(all(feature = "encryption", feature = "openpgp")))]
 impl Cipher for Missing {
     fn new(_: &[Text]) -> Result<Missing, &'static str> {
         Err("this build of Pipewright cannot do it")

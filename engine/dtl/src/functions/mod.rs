@@ -25,6 +25,7 @@ mod nulls;
 mod numbers;
 mod paths;
 mod phonenumbers;
+pub mod reference;
 pub(crate) mod rules;
 mod sets;
 mod strings;
@@ -63,8 +64,45 @@ pub struct Function {
     pub deprecated: Option<&'static str>,
     /// What it depends on besides its arguments.
     pub purity: Purity,
+    /// What the build must have for it to run.
+    pub feature: Option<Feature>,
     /// What it does.
     pub body: Body,
+}
+
+/// What is heavy to carry and left out of some builds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Feature {
+    /// The algorithms of passwords and RSA keys.
+    Encryption,
+    /// OpenPGP messages.
+    OpenPgp,
+    /// The numbering plans of all countries.
+    PhoneNumbers,
+    /// Time zones by name.
+    TimeZones,
+}
+
+impl Feature {
+    /// The feature of this crate.
+    pub fn name(self) -> &'static str {
+        match self {
+            Feature::Encryption => "encryption",
+            Feature::OpenPgp => "openpgp",
+            Feature::PhoneNumbers => "phonenumbers",
+            Feature::TimeZones => "timezones",
+        }
+    }
+
+    /// Whether this build has it.
+    pub fn is_here(self) -> bool {
+        match self {
+            Feature::Encryption => cfg!(feature = "encryption"),
+            Feature::OpenPgp => cfg!(feature = "openpgp"),
+            Feature::PhoneNumbers => cfg!(feature = "phonenumbers"),
+            Feature::TimeZones => cfg!(feature = "timezones"),
+        }
+    }
 }
 
 /// What a description leaves out: an ordinary function without arguments.
@@ -79,6 +117,7 @@ pub(crate) const PLAIN: Function = Function {
     namespaced: false,
     deprecated: None,
     purity: Purity::Pure,
+    feature: None,
     body: Body::Eager(|_, _| Ok(Value::Null)),
 };
 
@@ -141,16 +180,25 @@ pub struct Example {
     pub source: &'static str,
     /// The value, or the target after a transform, as JSON.
     pub result: &'static str,
+    /// What the build must have for this use, where the function itself needs
+    /// less.
+    pub feature: Option<Feature>,
+}
+
+impl Example {
+    const fn needs(self, feature: Feature) -> Example {
+        Example { feature: Some(feature), ..self }
+    }
 }
 
 /// An example without a source entity.
 pub(crate) const fn example(text: &'static str, result: &'static str) -> Example {
-    Example { text, source: "", result }
+    Example { text, source: "", result, feature: None }
 }
 
 /// An example on a source entity.
 pub(crate) const fn on(source: &'static str, text: &'static str, result: &'static str) -> Example {
-    Example { text, source, result }
+    Example { text, source, result, feature: None }
 }
 
 /// A parameter that is given once.
@@ -240,6 +288,13 @@ impl Function {
             Body::Transform(_) => Role::Transform,
             _ => Role::Expression,
         }
+    }
+
+    /// The documented uses that run in this build.
+    pub fn examples_here(&self) -> impl Iterator<Item = &'static Example> {
+        let here = |feature: Option<Feature>| feature.is_none_or(Feature::is_here);
+        let all = here(self.feature);
+        self.examples.iter().filter(move |example| all && here(example.feature))
     }
 
     /// The smallest and largest number of arguments.

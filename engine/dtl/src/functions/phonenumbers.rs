@@ -5,26 +5,22 @@
 
 use pipewright_entity::Value;
 
-use super::{Body, Example, Function, Kind, PLAIN, example, one, optional};
+use super::{Body, Feature, Function, Kind, PLAIN, example, one, optional};
 use crate::Fault;
 
 const AREA: &str = "phonenumbers";
-
-/// Examples that need the numbering plans.
-const fn with_plans(examples: &'static [Example]) -> &'static [Example] {
-    if cfg!(feature = "phonenumbers") { examples } else { &[] }
-}
 
 pub(super) const FUNCTIONS: &[Function] = &[
     Function {
         name: "phonenumber-format",
         area: AREA,
+        feature: Some(Feature::PhoneNumbers),
         params: &[one("FORMAT_STRING", Kind::String), one("VALUES", Kind::Value)],
         summary: "Phone numbers (URIs that begin with tel:) as strings. FORMAT_STRING is e164 \
                   (without plus sign), rfc3966, national, international, national-e164 (only the \
                   digits dialled in the country), isocode (the country) or country-code. What is \
                   no phone number is left out.",
-        examples: with_plans(&[
+        examples: &[
             example(
                 r#"["phonenumber-format", "e164", "~rtel:+47-22-22-22-22"]"#,
                 r#""4722222222""#,
@@ -54,25 +50,26 @@ pub(super) const FUNCTIONS: &[Function] = &[
                 r#"["phonenumber-format", "e164", ["list", "~rtel:+47-22-22-22-22", "~rtel:+47-22-22-55-55"]]"#,
                 r#"["4722222222", "4722225555"]"#,
             ),
-        ]),
+        ],
         body: Body::Eager(|_, args| plans::format(args)),
         ..PLAIN
     },
     Function {
         name: "phonenumber-parse",
         area: AREA,
+        feature: Some(Feature::PhoneNumbers),
         params: &[optional("DEFAULT_REGION", Kind::String), one("VALUES", Kind::Value)],
         summary: "Strings and integers as phone numbers, which are URIs such as \
                   tel:+47-22-22-22-22. A number without country code belongs to DEFAULT_REGION, \
                   such as NO. What is no valid phone number is left out.",
-        examples: with_plans(&[
+        examples: &[
             example(r#"["phonenumber-parse", "+4722222222"]"#, r#""~rtel:+47-22-22-22-22""#),
             example(r#"["phonenumber-parse", "NO", "22225555"]"#, r#""~rtel:+47-22-22-55-55""#),
             example(
                 r#"["phonenumber-parse", "NO", ["list", "22222222", "22225555"]]"#,
                 r#"["~rtel:+47-22-22-22-22", "~rtel:+47-22-22-55-55"]"#,
             ),
-        ]),
+        ],
         body: Body::Eager(|_, args| plans::parse(args)),
         ..PLAIN
     },

@@ -40,14 +40,69 @@ fn run(role: Role, text: &str, source: &str) -> Value {
     }
 }
 
+fn run_steps(steps: &str) -> Value {
+    let document = Document::parse(format!(r#"{{"default": {steps}}}"#));
+    let rules = document.root.clone().unwrap();
+    let compiled = compile(&document, &rules, &Path::root(), &Options::new("test"));
+    let world = World(MemoryDatasets::new());
+    let outcome = compiled.program.unwrap().run_raw(value("{}"), Dict::default(), &world);
+    Value::dict(outcome.unwrap().target)
+}
+
 #[test]
 fn documented_examples() {
     for function in all() {
-        for Example { text, source, result } in function.examples {
+        for Example { text, source, result, .. } in function.examples_here() {
             let found = run(function.role(), text, source);
             assert_eq!(found.to_transit(), value(result).to_transit(), "{text} on {source}");
         }
     }
+}
+
+#[test]
+fn many_children_are_added_at_once() {
+    // Where each looked at all before it, this would take minutes.
+    let text =
+        r#"["create-child", ["map", ["dict", "_id", ["string", "_."]], ["range", 0, 100000]]]"#;
+    let again = format!(r#"[{text}, {text}, ["create-child", ["dict", "_id", "1.0"]]]"#);
+    let target = run_steps(&again);
+    let children = target.as_dict().unwrap()["$children"].as_slice();
+    assert_eq!(children.len(), 100_001);
+}
+
+#[test]
+fn faults_say_what_was_there() {
+    let why = |step: &str| {
+        let document = Document::parse(format!(r#"{{"default": [{step}]}}"#));
+        let rules = document.root.clone().unwrap();
+        let compiled = compile(&document, &rules, &Path::root(), &Options::new("test"));
+        match compiled.program {
+            None => compiled.diagnostics[0].message.clone(),
+            Some(program) => {
+                let world = World(MemoryDatasets::new());
+                let source = value(r#"{"n": 1, "d": {}}"#);
+                program.run_raw(source, Dict::default(), &world).unwrap_err().message
+            }
+        }
+    };
+    let name = "the name of a property must be a string, not";
+    assert_eq!(why(r#"["add", null, 1]"#), format!("{name} null"));
+    assert_eq!(why(r#"["add", "_S.n", 1]"#), format!("{name} an integer"));
+    assert_eq!(why(r#"["add", "_S.d", 1]"#), format!("{name} a dict"));
+    let created = "what is created is not an entity:";
+    assert_eq!(
+        why(r#"["create", "_S.n"]"#),
+        format!("{created} an entity is a dict, not an integer")
+    );
+    assert_eq!(why(r#"["create", "_S.d"]"#), format!("{created} the entity has no \"_id\""));
+    assert_eq!(
+        why(r#"["create", {"_id": 1}]"#),
+        format!("{created} the \"_id\" of an entity must be a string, not an integer")
+    );
+    let zone = r#"["add", "x", ["datetime-format", "_S.n", "%Y", "~t2015-07-28"]]"#;
+    assert_eq!(why(zone), "an integer is no time zone");
+    assert_eq!(why("[1, 2]"), "expected the name of a transform, not a number");
+    assert_eq!(why("null"), "expected a transform, not null");
 }
 
 #[test]

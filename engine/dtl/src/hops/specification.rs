@@ -133,7 +133,7 @@ impl<'n> Specification<'_, '_, 'n> {
     /// next specification or rule.
     fn compile(&mut self, is_last: bool) -> Option<(Spec, Return, Vec<usize>)> {
         if !self.node.is_object() {
-            let message = format!("expected a hops specification, not a {}", self.node.type_name());
+            let message = format!("expected a hops specification, not {}", self.node.described());
             self.compiler.error(code::HOPS, self.node, &self.path, message);
             return None;
         }

@@ -287,6 +287,19 @@ impl Node {
         }
     }
 
+    /// The same in a sentence: `an object`, `null`.
+    pub fn described(&self) -> &'static str {
+        match &self.kind {
+            NodeKind::Null => "null",
+            NodeKind::Bool(_) => "a boolean",
+            NodeKind::Number => "a number",
+            NodeKind::String(_) => "a string",
+            NodeKind::Array(_) => "a list",
+            NodeKind::Object(_) => "an object",
+            NodeKind::Missing => "nothing",
+        }
+    }
+
     /// The value as data: strings with transit marks become typed values, a
     /// missing value becomes null. `document` must be the one the node is of.
     pub fn to_value(&self, document: &Document) -> Value {

@@ -2,6 +2,8 @@
 
 use pipewright_entity::{Dict, Text, Value, format_text};
 
+use super::secret::{SECRET, Secrets};
+
 /// Bytes of one string.
 const TEXT: usize = 300;
 /// Items of one list, members of one dict.
@@ -23,14 +25,20 @@ pub struct Brief {
 }
 
 impl Brief {
-    /// A value cut down to a size that no value exceeds.
-    pub fn of(value: &Value) -> Brief {
-        Brief::with(|cut| cut.value(value, 0))
+    /// A value cut down to a size that no value exceeds, without secrets.
+    pub(super) fn of(value: &Value, secrets: &Secrets) -> Brief {
+        Brief::with(secrets, |cut| cut.value(value, 0))
     }
 
-    /// The properties of a dict, cut down.
-    pub fn of_dict(dict: &Dict) -> Brief {
-        Brief::with(|cut| cut.dict(dict, 0))
+    /// The properties of a dict, cut down. `hidden` says which of them came
+    /// from secrets, besides those whose values show it.
+    pub(super) fn of_dict(dict: &Dict, secrets: &Secrets, hidden: impl Fn(&Text) -> bool) -> Brief {
+        Brief::with(secrets, |cut| cut.dict(dict, 0, hidden))
+    }
+
+    /// In place of a secret value.
+    pub(super) fn secret() -> Brief {
+        Brief { value: Value::String(SECRET), is_cut: false, weight: size_of::<Value>() }
     }
 
     /// In place of a value for which there is no room.
@@ -38,24 +46,26 @@ impl Brief {
         Brief { value: Value::String(Text::new_static("…")), is_cut: true, weight: 0 }
     }
 
-    fn with(value: impl FnOnce(&mut Cut) -> Value) -> Brief {
-        let mut cut = Cut { left: NODES, is_cut: false, weight: 0 };
+    fn with(secrets: &Secrets, value: impl FnOnce(&mut Cut<'_>) -> Value) -> Brief {
+        let mut cut = Cut { secrets, left: NODES, is_cut: false, weight: 0 };
         let value = value(&mut cut);
         Brief { value, is_cut: cut.is_cut, weight: cut.weight }
     }
 }
 
-struct Cut {
+struct Cut<'a> {
+    secrets: &'a Secrets,
     left: usize,
     is_cut: bool,
     weight: usize,
 }
 
-impl Cut {
+impl Cut<'_> {
     fn value(&mut self, value: &Value, depth: usize) -> Value {
         self.left = self.left.saturating_sub(1);
         self.weight += size_of::<Value>();
         match value {
+            value if self.secrets.is_one(value) => Value::String(SECRET),
             Value::String(text) => self.text(text, Value::String),
             Value::Ni(text) => self.text(text, Value::Ni),
             Value::Uri(text) => self.text(text, Value::Uri),
@@ -66,7 +76,7 @@ impl Cut {
             Value::Tuple(items) => self.items(items, depth, Value::Tuple),
             Value::Dict(dict) if !dict.is_empty() => match depth {
                 DEPTH => self.instead(format_text!("… {} properties", dict.len())),
-                _ => self.dict(dict, depth),
+                _ => self.dict(dict, depth, |_| false),
             },
             Value::Bytes(bytes) if bytes.len() > TEXT => {
                 self.instead(format_text!("… {} bytes", bytes.len()))
@@ -113,7 +123,7 @@ impl Cut {
         make(std::sync::Arc::new(brief))
     }
 
-    fn dict(&mut self, dict: &Dict, depth: usize) -> Value {
+    fn dict(&mut self, dict: &Dict, depth: usize, hidden: impl Fn(&Text) -> bool) -> Value {
         let mut brief = Dict::default();
         for (name, value) in dict {
             if brief.len() == ITEMS * 2 || self.left == 0 {
@@ -123,11 +133,14 @@ impl Cut {
                 break;
             }
             self.weight += size_of::<Text>() + name.len().min(TEXT);
+            let value = match hidden(name) {
+                true => Value::String(SECRET),
+                false => self.value(value, depth + 1),
+            };
             let name = match name.len() > TEXT {
                 true => format_text!("{}…", &name[..name.floor_char_boundary(TEXT)]),
-                false => name.clone(),
+                false => self.secrets.shown(name),
             };
-            let value = self.value(value, depth + 1);
             brief.insert(name, value);
         }
         Value::dict(brief)

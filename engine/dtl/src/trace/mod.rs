@@ -8,11 +8,13 @@
 //! knows of them.
 //!
 //! Architecture invariant: a traced program gives the same results as a plain
-//! one. What is written down is bounded ([`limit`]), whatever runs.
+//! one. What is written down is bounded ([`limit`]), whatever runs, and holds no
+//! value that came from a secret: "(secret)" stands in its place.
 
 mod brief;
 mod probe;
 mod record;
+mod secret;
 
 use std::ops::Range;
 

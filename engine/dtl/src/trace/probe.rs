@@ -3,12 +3,14 @@
 use pipewright_entity::{Dict, Text, Value};
 
 use super::Brief;
+use super::secret::Secrets;
 use crate::Fault;
 use crate::compile::Compiler;
 use crate::eval::Eval;
 use crate::functions::{Function, Kind};
 use crate::plan::{Action, Block, Evaluate, Expr, Flow, Root, Step};
 use crate::syntax::{Node, Path};
+use crate::trace::record::Reading;
 
 /// Writes down the value of an expression, see [`crate::trace`].
 pub struct Probe {
@@ -28,19 +30,23 @@ impl Probe {
         eval.record(|recorder, _| recorder.begin_expression(self.at));
         let value = eval.value(&self.inner);
         eval.record(|recorder, eval| {
-            recorder.end_expression();
+            let is_secret = recorder.end_expression(value.as_ref().ok());
             if !recorder.takes_value(self.at) {
                 return;
             }
+            let secrets = recorder.secrets();
             let value = match &value {
-                Ok(value) => Ok(Brief::of(value)),
+                Ok(_) if is_secret => Ok(Brief::secret()),
+                Ok(value) => Ok(Brief::of(value, secrets)),
                 Err(fault) => match recorder.takes_fault() {
                     true => Err(fault.message.clone()),
                     false => return,
                 },
             };
-            let item = self.has_item.then(|| Brief::of(eval.current()));
-            recorder.value(eval.depth(), self.at, row(eval, &self.aliases), item, value);
+            let secrets = recorder.secrets();
+            let item = self.has_item.then(|| Brief::of(eval.current(), secrets));
+            let row = row(eval, &self.aliases, secrets);
+            recorder.value(eval.depth(), self.at, row, item, value);
             if self.is_path {
                 recorder.reads(self.at);
             }
@@ -50,10 +56,10 @@ impl Probe {
 }
 
 /// The entities bound to aliases.
-fn row(eval: &Eval<'_>, aliases: &[(Text, usize)]) -> Vec<(Text, Text)> {
+fn row(eval: &Eval<'_>, aliases: &[(Text, usize)], secrets: &Secrets) -> Vec<(Text, Text)> {
     let bound = aliases.iter().filter_map(|(alias, slot)| {
         let id = eval.bound(*slot).as_dict()?.get("_id")?.as_str()?;
-        Some((alias.clone(), Text::new(id)))
+        Some((alias.clone(), secrets.shown(&Text::new(id))))
     });
     bound.collect()
 }
@@ -84,17 +90,25 @@ impl Action for ActionProbe {
         }
         let before = (!self.runs_others).then(|| eval.target().clone());
         let emitted = eval.emitted_so_far();
-        let reads = eval.recorder().map_or(0, |recorder| recorder.reads_so_far());
+        let reads = eval.recorder().map_or(0, |recorder| recorder.begin_step());
         let flow = self.inner.run(eval);
         eval.record(|recorder, eval| {
-            let changes = before.map(|before| changes(&before, eval.target_of(0)));
+            let is_secret = recorder.end_step();
+            let depth = eval.depth();
+            let changes = before.map(|before| {
+                let hidden = |property: &Text| recorder.is_hidden(depth, property);
+                changes(&before, eval.target_of(0), recorder.secrets(), is_secret, hidden)
+            });
             let flow = match &flow {
                 Ok(flow) => Ok(*flow),
-                Err(fault) if recorder.takes_fault() => Err(fault.message.clone()),
-                Err(_) => Err(String::new()),
+                Err(_) if !recorder.takes_fault() => Err(String::new()),
+                // It may name the value that it could not work with.
+                Err(_) if is_secret => Err("failed on a secret".to_owned()),
+                Err(fault) => Err(fault.message.clone()),
             };
             let emitted = eval.emitted_so_far() - emitted;
-            recorder.step(eval.depth(), self.at, changes.unwrap_or_default(), emitted, flow, reads);
+            let changes = changes.unwrap_or_default();
+            recorder.step(depth, self.at, changes, emitted, flow, Reading { reads, is_secret });
         });
         flow
     }
@@ -103,7 +117,15 @@ impl Action for ActionProbe {
 /// The properties that differ: the name, and the values before and after.
 type Changes<'a> = Vec<(&'a Text, Option<&'a Value>, Option<&'a Value>)>;
 
-fn changes<'a>(before: &'a Dict, after: &'a Dict) -> Vec<super::Change> {
+/// `is_secret` says whether what is new is secret, `hidden` whether a property
+/// was.
+fn changes<'a>(
+    before: &'a Dict,
+    after: &'a Dict,
+    secrets: &Secrets,
+    is_secret: bool,
+    hidden: impl Fn(&Text) -> bool,
+) -> Vec<super::Change> {
     let mut changed: Changes<'a> = Vec::new();
     for (name, value) in after {
         let old = before.get(name);
@@ -113,13 +135,16 @@ fn changes<'a>(before: &'a Dict, after: &'a Dict) -> Vec<super::Change> {
     }
     let removed = before.iter().filter(|(name, _)| !after.contains_key(*name));
     changed.extend(removed.map(|(name, value)| (name, Some(value), None)));
-    let brief = |value: Option<&Value>| value.map(Brief::of);
+    let brief = |value: Option<&Value>, hide: bool| match hide {
+        true => value.map(|_| Brief::secret()),
+        false => value.map(|value| Brief::of(value, secrets)),
+    };
     let changed = changed.into_iter().take(super::limit::CHANGES);
     changed
         .map(|(name, old, new)| super::Change {
-            property: name.clone(),
-            before: brief(old),
-            after: brief(new),
+            before: brief(old, hidden(name)),
+            after: brief(new, is_secret),
+            property: secrets.shown(name),
         })
         .collect()
 }
@@ -133,7 +158,7 @@ pub(crate) struct RuleProbe {
 impl Action for RuleProbe {
     fn run(&self, eval: &mut Eval<'_>) -> Result<Flow, Fault> {
         eval.record(|recorder, eval| {
-            recorder.begin_rule(eval.depth(), self.at, || Brief::of(eval.source()));
+            recorder.begin_rule(eval.depth(), self.at, eval.source());
         });
         let flow = self.inner.run(eval);
         eval.record(|recorder, eval| {

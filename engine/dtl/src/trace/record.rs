@@ -1,8 +1,9 @@
 //! Where probes write.
 
-use pipewright_entity::{Dict, Text};
-use rustc_hash::FxHashMap;
+use pipewright_entity::{Dict, Text, Value};
+use rustc_hash::{FxHashMap, FxHashSet};
 
+use super::secret::Secrets;
 use super::{Brief, Change, Done, Origin, Place, RuleRun, Trace, Valued, limit};
 use crate::Flow;
 use crate::program::Core;
@@ -17,8 +18,9 @@ pub(crate) struct Recorder {
     /// The runs of rules that are going on, the innermost last; `None` for
     /// those that are too many to be written down.
     rules: Vec<Option<Running>>,
-    /// The expressions that are being evaluated, the innermost last.
-    expressions: Vec<u32>,
+    /// The expressions and transforms that are going on, the innermost last.
+    open: Vec<Open>,
+    secrets: Secrets,
     /// Paths in the order in which they were read.
     reads: Vec<u32>,
     changes: usize,
@@ -35,6 +37,24 @@ struct Running {
     number: usize,
     /// Who set each property, and what was read for it.
     origins: FxHashMap<Text, (usize, Vec<usize>)>,
+    /// Properties whose values came from secrets.
+    hidden: FxHashSet<Text>,
+}
+
+/// An expression or transform that is going on.
+struct Open {
+    /// The place of an expression.
+    expression: Option<u32>,
+    /// Whether a secret is among what it works with.
+    is_secret: bool,
+}
+
+/// What a transform read.
+pub(super) struct Reading {
+    /// The number of paths that had been read before.
+    pub(super) reads: usize,
+    /// Whether what it made came from a secret.
+    pub(super) is_secret: bool,
 }
 
 impl Recorder {
@@ -65,12 +85,41 @@ impl Recorder {
     }
 
     pub(crate) fn begin_expression(&mut self, at: u32) {
-        self.expressions.push(at);
+        self.open.push(Open { expression: Some(at), is_secret: false });
         self.has_fault = false;
     }
 
-    pub(crate) fn end_expression(&mut self) {
-        self.expressions.pop();
+    /// Whether the value of the expression is secret.
+    pub(super) fn end_expression(&mut self, value: Option<&Value>) -> bool {
+        let is_secret = self.open.pop().is_some_and(|open| open.is_secret);
+        let value = value.unwrap_or(&Value::Null);
+        if is_secret {
+            self.secrets.add(value);
+        }
+        if let Some(around) = self.open.last_mut() {
+            // Of an expression any part of the value counts. What a transform
+            // makes of a value keeps its secret parts, which are known again.
+            let in_parts = around.expression.is_some() && self.secrets.are_in(value);
+            around.is_secret |= is_secret || in_parts;
+        }
+        is_secret
+    }
+
+    /// Notes that the innermost expression reads a secret.
+    pub(crate) fn secret(&mut self) {
+        if let Some(open) = self.open.last_mut() {
+            open.is_secret = true;
+        }
+    }
+
+    pub(super) fn secrets(&self) -> &Secrets {
+        &self.secrets
+    }
+
+    /// Whether a property of the rule's target came from a secret.
+    pub(super) fn is_hidden(&self, depth: usize, property: &Text) -> bool {
+        let running = self.rules.get(depth - 1).and_then(Option::as_ref);
+        running.is_some_and(|running| running.hidden.contains(property))
     }
 
     /// Counts a value, and says whether it is to be written down.
@@ -108,8 +157,15 @@ impl Recorder {
         self.reads.push(at);
     }
 
-    pub(crate) fn reads_so_far(&self) -> usize {
+    /// The number of paths that have been read so far.
+    pub(super) fn begin_step(&mut self) -> usize {
+        self.open.push(Open { expression: None, is_secret: false });
         self.reads.len()
+    }
+
+    /// Whether what the transform made came from a secret.
+    pub(super) fn end_step(&mut self) -> bool {
+        self.open.pop().is_some_and(|open| open.is_secret)
     }
 
     pub(crate) fn takes_step(&mut self) -> bool {
@@ -120,14 +176,14 @@ impl Recorder {
         takes
     }
 
-    pub(crate) fn step(
+    pub(super) fn step(
         &mut self,
         depth: usize,
         at: u32,
         changes: Vec<Change>,
         emitted: usize,
         flow: Result<Flow, String>,
-        reads: usize,
+        Reading { reads, is_secret }: Reading,
     ) {
         let Some(rule) = self.rule(depth) else { return };
         self.changes += changes.len();
@@ -145,13 +201,17 @@ impl Recorder {
                 for change in changes.iter().filter(|change| change.after.is_some()) {
                     let origin = (at as usize, read.clone());
                     running.origins.insert(change.property.clone(), origin);
+                    match is_secret {
+                        true => running.hidden.insert(change.property.clone()),
+                        false => running.hidden.remove(&change.property),
+                    };
                 }
             }
         }
         self.trace.steps.push(Done { place: at as usize, rule, changes, emitted, flow });
     }
 
-    pub(crate) fn begin_rule(&mut self, depth: usize, at: u32, source: impl FnOnce() -> Brief) {
+    pub(crate) fn begin_rule(&mut self, depth: usize, at: u32, source: &Value) {
         // A rule that failed did not end.
         self.rules.truncate(depth - 1);
         if self.trace.rules.len() == limit::RULES {
@@ -160,13 +220,16 @@ impl Recorder {
             return;
         }
         let parent = self.rules.last().and_then(Option::as_ref).map(|running| running.number);
-        self.rules
-            .push(Some(Running { number: self.trace.rules.len(), origins: FxHashMap::default() }));
-        let source = self.brief(source);
+        self.rules.push(Some(Running {
+            number: self.trace.rules.len(),
+            origins: FxHashMap::default(),
+            hidden: FxHashSet::default(),
+        }));
+        let source = self.brief(|secrets| Brief::of(source, secrets));
         self.trace.rules.push(RuleRun {
             place: at as usize,
             parent,
-            call: self.expressions.last().map(|place| *place as usize),
+            call: self.open.iter().rev().find_map(|open| open.expression).map(|at| at as usize),
             source,
             target: Brief::nothing(),
             flow: None,
@@ -177,7 +240,8 @@ impl Recorder {
     pub(crate) fn end_rule(&mut self, depth: usize, target: &Dict, flow: Option<Flow>) {
         self.rules.truncate(depth);
         let Some(Some(mut running)) = self.rules.pop() else { return };
-        let target_brief = self.brief(|| Brief::of_dict(target));
+        let hidden = |property: &Text| running.hidden.contains(property);
+        let target_brief = self.brief(|secrets| Brief::of_dict(target, secrets, hidden));
         let rule = &mut self.trace.rules[running.number];
         rule.target = target_brief;
         rule.flow = flow;
@@ -185,16 +249,17 @@ impl Recorder {
         self.trace.is_cut |= target.len() > room;
         let origins = target.keys().take(room).map(|property| {
             let (step, reads) = running.origins.remove(property).unzip();
-            Origin { property: property.clone(), step, reads: reads.unwrap_or_default() }
+            let property = self.secrets.shown(property);
+            Origin { property, step, reads: reads.unwrap_or_default() }
         });
         rule.origins = origins.collect();
         self.origins += rule.origins.len();
     }
 
     /// A value cut down, if there is room for it.
-    fn brief(&mut self, make: impl FnOnce() -> Brief) -> Brief {
+    fn brief(&mut self, make: impl FnOnce(&Secrets) -> Brief) -> Brief {
         let brief = match self.weight < limit::BYTES {
-            true => make(),
+            true => make(&self.secrets),
             false => Brief::nothing(),
         };
         self.weight += brief.weight;

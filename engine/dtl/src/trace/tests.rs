@@ -21,6 +21,10 @@ impl Context for World {
         &self.datasets
     }
 
+    fn secret(&self, name: &str) -> Option<Value> {
+        (name == "key").then(|| Value::from("hush"))
+    }
+
     fn traced(&self, trace: Trace) {
         self.traces.borrow_mut().push(trace);
     }
@@ -107,6 +111,47 @@ impl Traced {
             })
             .collect()
     }
+}
+
+#[cfg(feature = "encryption")]
+#[test]
+fn what_comes_from_secrets_is_not_shown() {
+    let traced = trace(
+        r#"{"default": [
+            ["add", "plain", "_S.word"],
+            ["add", "open", ["decrypt", "$SECRET(key)", ["encrypt", "hush", "_S.word"]]],
+            ["add", "same", ["eq", "_T.open", "swordfish"]],
+            ["add", "up", ["upper", "_T.open"]],
+            ["add", "parts", ["list", ["upper", "_T.open"], "plain"]],
+            ["add", "below", ["apply", "below", "_T.up"]],
+            ["add", "other", ["apply", "below", "seen"]],
+            ["if", ["eq", "_T.up", "x"], ["add", "yes", 1], ["add", "no", 2]],
+            ["add", "twice", ["map", ["concat", "_.", "!"], "_T.up"]],
+            ["add", "same", "seen"],
+            ["add", ["concat", "_T.up", "-name"], 1]
+        ], "below": [
+            ["add", "twice", ["concat", "_S.", "-", "_S."]],
+            ["add", "was", ["concat", "_S.", ""]]
+        ]}"#,
+        r#"{"word": "swordfish"}"#,
+    );
+    let outcome = traced.outcome.clone().unwrap();
+    assert!(outcome.contains("SWORDFISH-SWORDFISH") && outcome.contains("SWORDFISH-name"));
+    let shown = format!("{:?}", traced.trace);
+    assert!(!shown.contains("SWORDFISH"), "{shown}");
+    assert!(!shown.contains("hush"), "{shown}");
+    let call = r#"["decrypt", "$SECRET(key)", ["encrypt", "hush", "_S.word"]]"#;
+    assert_eq!(traced.values(call), [r#""(secret)""#]);
+    assert_eq!(traced.values(r#"["eq", "_T.open", "swordfish"]"#), [r#""(secret)""#]);
+    assert_eq!(traced.values(r#""_T.up""#)[0], r#""(secret)""#);
+    let steps = traced.steps();
+    assert!(steps[0].ends_with(r#"plain - > "swordfish""#), "{steps:#?}");
+    assert!(steps[2].ends_with(r#"same - > "(secret)""#), "{steps:#?}");
+    assert!(steps.iter().any(|step| step.ends_with(r#"no - > 2"#)), "{steps:#?}");
+    assert!(steps.iter().any(|step| step.ends_with(r#"same "(secret)" > "seen""#)), "{steps:#?}");
+    let applied = &traced.trace.rules[2];
+    assert_eq!(applied.source.value.to_transit(), r#""seen""#);
+    assert_eq!(applied.target.value.to_transit(), r#"{"twice":"seen-seen","was":"seen"}"#);
 }
 
 #[test]

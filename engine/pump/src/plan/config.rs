@@ -164,7 +164,7 @@ impl Compiler<'_> {
             match item.to_value() {
                 Value::Dict(dict) => entities.push(dict),
                 other => {
-                    let message = format!("an entity is a dict, not a {}", other.type_name());
+                    let message = format!("an entity is a dict, not {}", other.described());
                     self.error("entity-not-a-dict", &item, message);
                 }
             }

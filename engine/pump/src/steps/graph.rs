@@ -34,9 +34,9 @@ impl Step for Graph {
                     }
                     Value::Null => {}
                     other => {
-                        let kind = other.type_name();
+                        let kind = other.described();
                         return Err(format!(
-                            "\"{property}\" holds a {kind}; nodes of a graph are strings or URIs"
+                            "\"{property}\" holds {kind}; nodes of a graph are strings or URIs"
                         ));
                     }
                 }

@@ -375,7 +375,7 @@ impl Entities<'_> {
             let name = &self.shape.fields[*at].name;
             let text = match &row[*at] {
                 Ok(value) => plain(value).ok_or_else(|| {
-                    let kind = value.type_name();
+                    let kind = value.described();
                     format!("the column \"{name}\" of the primary key is {kind}")
                 }),
                 Err(why) => Err(format!("the column \"{name}\" of the primary key {why}")),

@@ -1,6 +1,7 @@
 //! Transforms that make entities, or take over whole ones.
 
-use pipewright_entity::{Entity, Text, Value};
+use pipewright_entity::{Entity, Key, Text, Value};
+use rustc_hash::FxHashSet;
 
 use super::TRANSFORM;
 use crate::Fault;
@@ -44,10 +45,11 @@ pub(super) const FUNCTIONS: &[Function] = &[
             with_values(compiler, call, |eval, values| {
                 let mut children: Vec<Value> =
                     eval.target().get(&CHILDREN).map(|old| items(old).to_vec()).unwrap_or_default();
+                let mut known: FxHashSet<Key> = children.iter().map(Value::key).collect();
                 for value in values {
                     if let Some(entity) = entity(eval, value)? {
                         let child = entity.into_value();
-                        if !children.contains(&child) {
+                        if known.insert(child.key()) {
                             children.push(child);
                         }
                     }

@@ -236,9 +236,8 @@ fn names_of(value: &Value, namespaces: &Namespaces) -> Result<Vec<Text>, Fault> 
     let name = |value: &Value| match value {
         Value::String(name) => Ok(namespaces.writing(name)),
         other => Err(Fault::failed(format!(
-            "the name of a property must be a string, not {} {}",
-            other.type_name(),
-            other.to_transit()
+            "the name of a property must be a string, not {}",
+            other.described()
         ))),
     };
     value.as_slice().iter().map(name).collect()

@@ -168,7 +168,7 @@ pub(super) fn encode(value: &Value) -> Result<Mysql, SqlError> {
         other => match plain(other) {
             Some(text) => Mysql::Bytes(text.into_bytes()),
             None => {
-                let message = format!("a {} cannot be stored", other.type_name());
+                let message = format!("{} cannot be stored", other.described());
                 return Err(SqlError::new(Class::Data, message));
             }
         },

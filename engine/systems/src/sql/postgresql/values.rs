@@ -41,7 +41,7 @@ impl ToSql for Parameter<'_> {
                     return Err("text with a zero character cannot be stored".into());
                 }
                 Some(text) => out.extend_from_slice(text.as_bytes()),
-                None => return Err(format!("a {} cannot be stored", other.type_name()).into()),
+                None => return Err(format!("{} cannot be stored", other.described()).into()),
             },
         }
         Ok(IsNull::No)

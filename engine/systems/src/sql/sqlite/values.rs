@@ -105,7 +105,7 @@ fn encode(value: &Value) -> Result<Sqlite, SqlError> {
         other => match plain(other) {
             Some(text) => Sqlite::Text(text),
             None => {
-                let message = format!("a {} cannot be a parameter", other.type_name());
+                let message = format!("{} cannot be a parameter", other.described());
                 return Err(SqlError::new(Class::Data, message));
             }
         },

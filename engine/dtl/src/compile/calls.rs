@@ -1,0 +1,197 @@
+//! Calls of functions: which one is meant, with which arguments, and what can
+//! be computed at once.
+
+use pipewright_entity::{Text, Value};
+
+use super::{Compiler, code, nearest};
+use crate::analysis::is_blind;
+use crate::eval::Call;
+use crate::functions::{self, Body, CallNode, Function, Kind, Purity, Role};
+use crate::names::{Name, Namespaces};
+use crate::plan::{CallExpr, Expr};
+use crate::syntax::{Diagnostic, Node, NodeKind, Path};
+use crate::{NoContext, limits};
+
+impl Compiler<'_> {
+    pub(super) fn call(&mut self, node: &Node, path: &Path) -> Option<Expr> {
+        let (function, args) = self.callee(node, path, Role::Expression)?;
+        if let Body::Special(build) = function.body {
+            return build(self, &CallNode { function, node, args, path });
+        }
+        let mut compiled = Vec::with_capacity(args.len());
+        let mut whole = true;
+        for (index, arg) in args.iter().enumerate() {
+            let at = path.index(index + 1);
+            let kind = function.param(index, args.len()).map_or(Kind::Value, |param| param.kind);
+            let expr = match kind {
+                Kind::Function => self.function_expr(arg, &at),
+                Kind::Literal => Some(Expr::Const(arg.to_value(self.document))),
+                _ => self.expr(arg, &at),
+            };
+            match expr {
+                Some(expr) => {
+                    self.report_kind(function, index, args.len(), &expr, arg, &at);
+                    compiled.push(expr);
+                }
+                None => whole = false,
+            }
+        }
+        if !whole {
+            return None;
+        }
+        let at = self.place(node, path);
+        let joins_values = limits::joins_values(function);
+        Some(self.fold(CallExpr { function, args: compiled, at, joins_values }))
+    }
+
+    /// Computes calls of pure functions on constants.
+    fn fold(&self, call: CallExpr) -> Expr {
+        if call.function.purity == Purity::Pure
+            && let Body::Eager(body) = call.function.body
+        {
+            let constants: Option<Vec<Value>> = call
+                .args
+                .iter()
+                .map(|arg| match arg {
+                    Expr::Const(value) => Some(value.clone()),
+                    _ => None,
+                })
+                .collect();
+            let context = Call {
+                namespaces: self.namespaces(),
+                pipe: &self.options.pipe_id,
+                context: &NoContext,
+                generated: None,
+            };
+            // A call that fails is kept: it fails when it runs, if it does.
+            if let Some(Ok(value)) = constants.map(|constants| body(&context, &constants))
+                && limits::weigh(&value).is_ok_and(|size| size < limits::CONSTANT)
+            {
+                return Expr::Const(value);
+            }
+        }
+        Expr::Call(Box::new(call))
+    }
+
+    /// The function that a call names and the arguments, checked for number.
+    pub(super) fn callee<'n>(
+        &mut self,
+        node: &'n Node,
+        path: &Path,
+        role: Role,
+    ) -> Option<(&'static Function, &'n [Node])> {
+        let what = match role {
+            Role::Expression => "function",
+            Role::Transform => "transform",
+        };
+        let NodeKind::Array(items) = &node.kind else {
+            if !node.is_missing() {
+                let message = format!("expected a {what}, not {}", node.described());
+                self.error(code::NOT_A_CALL, node, path, message);
+            }
+            return None;
+        };
+        let Some((first, args)) = items.split_first() else {
+            let message = format!("expected a {what}: the list is empty");
+            let suggestion =
+                (role == Role::Expression).then(|| "write [\"list\"] for an empty list".into());
+            self.error_with(code::NOT_A_CALL, node, path, message, suggestion);
+            return None;
+        };
+        let NodeKind::String(name) = &first.kind else {
+            if !first.is_missing() {
+                let message = format!("expected the name of a {what}, not {}", first.described());
+                let suggestion = (role == Role::Expression)
+                    .then(|| "write [\"list\", …] for a list of values".into());
+                self.error_with(code::NOT_A_CALL, first, &path.index(0), message, suggestion);
+            }
+            return None;
+        };
+        let Some(function) = functions::find(role, name) else {
+            self.unknown(role, what, name, first, &path.index(0));
+            return None;
+        };
+        if let Some(instead) = function.deprecated {
+            let found = Diagnostic::warning(
+                code::DEPRECATED,
+                path.index(0),
+                first.span.clone(),
+                format!("the {what} {name:?} is kept for old configurations only"),
+            );
+            self.diagnostics.push(found.suggest(instead));
+        }
+        self.note(function, args);
+        let (least, most) = function.arity();
+        if args.len() < least || most.is_some_and(|most| args.len() > most) {
+            let wanted = match (least, most) {
+                (least, Some(most)) if least == most => format!("{least}"),
+                (least, Some(most)) => format!("{least} to {most}"),
+                (least, None) => format!("{least} or more"),
+            };
+            let message = format!("{name:?} takes {wanted} arguments, not {}", args.len());
+            let suggestion = Some(format!("write {}", function.signature()));
+            self.error_with(code::ARITY, node, path, message, suggestion);
+            return None;
+        }
+        Some((function, args))
+    }
+
+    fn unknown(&mut self, role: Role, what: &str, name: &str, node: &Node, path: &Path) {
+        let other = match role {
+            Role::Expression => Role::Transform,
+            Role::Transform => Role::Expression,
+        };
+        if functions::find(other, name).is_some() {
+            let message = match role {
+                Role::Expression => format!("{name:?} is a transform and has no value"),
+                Role::Transform => format!("{name:?} is a function and changes nothing by itself"),
+            };
+            self.error(code::WRONG_ROLE, node, path, message);
+            return;
+        }
+        let names = functions::all()
+            .filter(|f| f.role() == role)
+            .flat_map(|f| std::iter::once(f.name).chain(f.also.iter().copied()));
+        let message = format!("there is no {what} {name:?}");
+        self.error(code::UNKNOWN_FUNCTION, node, path, message);
+        self.did_you_mean(name, nearest(name, names));
+    }
+
+    /// Adds to the last finding that another word was meant.
+    pub(crate) fn did_you_mean(&mut self, wrong: &str, right: Option<&str>) {
+        let Some(right) = right else { return };
+        if let Some(last) = self.diagnostics.pop() {
+            let last = last.suggest(format!("did you mean {right:?}?"));
+            self.diagnostics.push(last.instead(&self.document.text, wrong, right));
+        }
+    }
+
+    fn note(&mut self, function: &'static Function, args: &[Node]) {
+        if !is_blind(function) {
+            let copied = copied(function, args, self.namespaces());
+            self.analysis.reads.add(copied.as_slice());
+        }
+        let why = match function.purity {
+            Purity::Pure | Purity::Joins => return,
+            Purity::Effect => {
+                self.analysis.effects.insert(function.name);
+                return;
+            }
+            Purity::Time => "depends on the time",
+            Purity::Random => "depends on chance",
+            Purity::Reads => "depends on more than the source entity",
+        };
+        self.analysis.not_deterministic.insert(format!("{:?} {why}", function.name));
+    }
+}
+
+/// The one property that a `copy` is about, if it is so.
+fn copied(function: &Function, args: &[Node], namespaces: &Namespaces) -> Option<Name> {
+    match args {
+        [only] if function.name == "copy" && !namespaces.enabled => {
+            let name = only.as_str().filter(|name| !name.contains(['*', '?']))?;
+            Some(Name::Exact(Text::new(name)))
+        }
+        _ => None,
+    }
+}
