@@ -38,6 +38,7 @@ mod project;
 mod resolve;
 pub mod spec;
 mod system;
+mod unwritten;
 mod validate;
 pub mod variables;
 

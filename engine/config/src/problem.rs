@@ -163,6 +163,8 @@ pub mod code {
     pub const DATASET_MISSING: &str = "config-dataset-missing";
     /// A dataset that another pipe writes too.
     pub const DATASET_SHARED: &str = "config-dataset-shared";
+    /// A property is read that nothing writes.
+    pub const PROPERTY_UNWRITTEN: &str = "config-property-unwritten";
     /// Pipes that read each other's output in a circle.
     pub const CYCLE: &str = "config-cycle";
     /// Two properties that do not go together.

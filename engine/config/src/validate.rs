@@ -15,6 +15,7 @@ use crate::pipe::{Completeness, Fragment, Pipe, Side, SinkKind, SourceKind};
 use crate::problem::{Hint, Origin, Problem, Vocabulary, code, did_you_mean, with_hint};
 use crate::resolve::name_of;
 use crate::spec::Endpoint;
+use crate::unwritten;
 
 /// All that is wrong with a project: what was found when its files were read,
 /// references that lead nowhere, cycles, tests, and DTL. By file, then in the
@@ -38,6 +39,7 @@ fn check(project: &Project, wanted: impl Fn(&str) -> bool) -> Vec<Problem> {
         datasets.check(pipe, &mut problems);
         entities(pipe, &mut problems);
         dtl(pipe, &mut problems);
+        unwritten::check(project, &graph, pipe, &mut problems);
     }
     shared_datasets(project, &graph, &mut problems);
     cycles(project, &graph, &mut problems);
@@ -66,7 +68,7 @@ fn once(project: &Project, problems: &mut Vec<Problem>) {
 }
 
 /// A finding about something that a component names.
-fn finding(
+pub(crate) fn finding(
     origin: &Origin,
     component: Option<&Text>,
     severity: Severity,
