@@ -8,6 +8,7 @@
 
 mod case;
 mod compare;
+mod keys;
 mod pipe;
 mod program;
 mod world;
