@@ -69,6 +69,8 @@ pub(super) const FUNCTIONS: &[Function] = &[
         examples: &[
             example(r#"["all", ["gt", "_.", 2], ["list", 4, 5, 6]]"#, "true"),
             example(r#"["all", ["list", true, false, true]]"#, "false"),
+            example(r#"["all", ["list", 1, 2, 3]]"#, "true"),
+            example(r#"["all", ["lt", "_.", 2], ["list", 1, 3, 5]]"#, "false"),
         ],
         body: Body::Lazy(|eval, args| quantify(eval, args, false)),
         ..PLAIN
@@ -81,6 +83,7 @@ pub(super) const FUNCTIONS: &[Function] = &[
         examples: &[
             example(r#"["any", ["gt", "_.", 5], ["list", 4, 6, 8]]"#, "true"),
             example(r#"["any", ["lt", "_.", 2], ["list", 6, 7, 8]]"#, "false"),
+            example(r#"["any", ["list", 1, 2, 3]]"#, "true"),
         ],
         body: Body::Lazy(|eval, args| quantify(eval, args, true)),
         ..PLAIN

@@ -48,6 +48,10 @@ pub(super) const FUNCTIONS: &[Function] = &[
             ),
             example(r#"["json-parse", "no-value", "hello"]"#, r#""no-value""#),
             example(r#"["json-parse", "no-value", "null"]"#, "null"),
+            example(
+                r#"["json-parse", ["list", "hello", "123", "null", "\"abc\"", "\"~rhttp://example.org/\""]]"#,
+                r#"[123, null, "abc", "~rhttp://example.org/"]"#,
+            ),
         ],
         body: Body::Lazy(|eval, args| {
             cast(eval, args, |value| read(value, Value::from_plain_json))

@@ -1,29 +1,21 @@
 //! Lists (`hub/dtl/dtl-functions-lists`).
 
-use std::cmp::Ordering;
+use pipewright_entity::{Key, Value};
+use rustc_hash::FxHashSet;
 
-use pipewright_entity::{Dict, Key, Text, Value};
-use rustc_hash::{FxHashMap, FxHashSet};
-
-use super::args::{self, integer, items};
+use super::args::{integer, items};
 use super::{
     Body, Example, Function, Kind, Many, PLAIN, Param, any, example, on, one, optional, some,
 };
 use crate::Fault;
 use crate::compile::dict_of;
 use crate::compute::arithmetic::{Operation, calculate};
-use crate::compute::json_text::{Marks, json};
-use crate::eval::Eval;
-use crate::plan::Expr;
 
 const VALUES: &[Param] = &[one("VALUES", Kind::Value)];
-const MAYBE_FUNCTION: &[Param] =
-    &[optional("FUNCTION", Kind::Function), one("VALUES", Kind::Value)];
-const FUNCTION: &[Param] = &[one("FUNCTION", Kind::Function), one("VALUES", Kind::Value)];
 /// The longest list that `range` makes.
 const LONGEST_RANGE: u64 = 1_000_000;
 
-const fn list(
+pub(super) const fn list(
     name: &'static str,
     params: &'static [Param],
     summary: &'static str,
@@ -38,7 +30,11 @@ pub(super) const FUNCTIONS: &[Function] = &[
         "list",
         &[any("VALUES", Kind::Value)],
         "A list of the values.",
-        &[example(r#"["list", "a", ["list", "b"], "c"]"#, r#"["a",["b"],"c"]"#)],
+        &[
+            example(r#"["list", "a", ["list", "b"], "c"]"#, r#"["a",["b"],"c"]"#),
+            example(r#"["list"]"#, "[]"),
+            example(r#"["list", "a", "b", "c"]"#, r#"["a", "b", "c"]"#),
+        ],
         Body::Eager(|_, args| Ok(Value::list(args.iter().cloned()))),
     ),
     list(
@@ -55,7 +51,11 @@ pub(super) const FUNCTIONS: &[Function] = &[
         "count",
         VALUES,
         "The number of values: 0 for null, 1 for a scalar.",
-        &[example(r#"["count", ["list", 2, 4, 6]]"#, "3"), example(r#"["count", null]"#, "0")],
+        &[
+            example(r#"["count", ["list", 2, 4, 6]]"#, "3"),
+            example(r#"["count", null]"#, "0"),
+            example(r#"["count", 123]"#, "1"),
+        ],
         Body::Eager(|_, args| Ok(Value::Int(items(&args[0]).len() as i64))),
     ),
     list(
@@ -79,6 +79,11 @@ pub(super) const FUNCTIONS: &[Function] = &[
         &[
             example(r#"["is-list", ["list", "a"]]"#, "true"),
             example(r#"["is-list", "a"]"#, "false"),
+            example(r#"["is-list", ["list", "foo:bar"]]"#, "true"),
+            example(r#"["is-list", "foo:bar"]"#, "false"),
+            example(r#"["is-list", ["list", ["uri", "foo:bar"], 12345]]"#, "true"),
+            example(r#"["is-list", ["dict", "1", 2]]"#, "false"),
+            example(r#"["is-list", ["items", ["dict", "1", 2]]]"#, "true"),
         ],
         Body::Eager(|_, args| Ok(Value::Bool(matches!(args[0], Value::List(_))))),
     ),
@@ -89,6 +94,7 @@ pub(super) const FUNCTIONS: &[Function] = &[
         &[
             example(r#"["first", ["list", "a", "b"]]"#, r#""a""#),
             example(r#"["first", 123]"#, "123"),
+            example(r#"["first", ["list", "a", "b", "c"]]"#, r#""a""#),
         ],
         Body::Eager(|_, args| Ok(items(&args[0]).first().cloned().unwrap_or(Value::Null))),
     ),
@@ -96,7 +102,10 @@ pub(super) const FUNCTIONS: &[Function] = &[
         "last",
         VALUES,
         "The last value; null if there is none.",
-        &[example(r#"["last", ["list", "a", "b"]]"#, r#""b""#)],
+        &[
+            example(r#"["last", ["list", "a", "b"]]"#, r#""b""#),
+            example(r#"["last", ["list", "a", "b", "c"]]"#, r#""c""#),
+        ],
         Body::Eager(|_, args| Ok(items(&args[0]).last().cloned().unwrap_or(Value::Null))),
     ),
     list(
@@ -170,10 +179,13 @@ pub(super) const FUNCTIONS: &[Function] = &[
         "flatten",
         VALUES,
         "One list of all values; lists among them are taken apart, one level deep.",
-        &[example(
-            r#"["flatten", ["list", ["list", 1, 2], ["list", 3, ["list", 4], 5]]]"#,
-            "[1,2,3,[4],5]",
-        )],
+        &[
+            example(
+                r#"["flatten", ["list", ["list", 1, 2], ["list", 3, ["list", 4], 5]]]"#,
+                "[1,2,3,[4],5]",
+            ),
+            example(r#"["flatten", ["list", 1, 2, ["list", 3, 4]]]"#, "[1, 2, 3, 4]"),
+        ],
         Body::Eager(|_, args| {
             Ok(Value::list(items(&args[0]).iter().flat_map(Value::as_slice).cloned()))
         }),
@@ -187,6 +199,10 @@ pub(super) const FUNCTIONS: &[Function] = &[
             example(r#"["in", ["list"], 10]"#, "false"),
             example(r#"["in", null, ["list", null]]"#, "false"),
             example(r#"["in", ["list", null], ["list", 1, null, 2]]"#, "true"),
+            example(r#"["in", "d", ["list", "a", "b", "c"]]"#, "false"),
+            example(r#"["in", ["list", 10], 10]"#, "true"),
+            example(r#"["in", ["list", "a", "c"], ["list", "a", "b", "c"]]"#, "true"),
+            example(r#"["in", ["list", "a", "c", "d"], ["list", "a", "b", "c"]]"#, "false"),
         ],
         Body::Eager(|_, args| {
             let values = items(&args[0]);
@@ -203,6 +219,15 @@ pub(super) const FUNCTIONS: &[Function] = &[
             example(
                 r#"["enumerate", 2, ["list", 17, 32]]"#,
                 r#"[{"key":2,"value":17},{"key":3,"value":32}]"#,
+            ),
+            example(r#"["enumerate", 1, "a"]"#, r#"{"key": 1, "value": "a"}"#),
+            example(
+                r#"["enumerate", ["list", 17, 32, 21]]"#,
+                r#"[{"key": 0, "value": 17}, {"key": 1, "value": 32}, {"key": 2, "value": 21}]"#,
+            ),
+            example(
+                r#"["enumerate", 2, ["list", 17, 32, 21]]"#,
+                r#"[{"key": 2, "value": 17}, {"key": 3, "value": 32}, {"key": 4, "value": 21}]"#,
             ),
         ],
         Body::Eager(|_, args| {
@@ -235,203 +260,6 @@ pub(super) const FUNCTIONS: &[Function] = &[
             Ok(sum)
         }),
     ),
-    list(
-        "map",
-        FUNCTION,
-        "What the function makes of each value.",
-        &[example(r#"["map", ["list", "_."], ["list", "A", "B"]]"#, r#"[["A"],["B"]]"#)],
-        Body::Lazy(|eval, args| match eval.value(&args[1])? {
-            Value::List(items) => {
-                let mapped: Result<Vec<_>, _> =
-                    items.iter().map(|item| eval.each(&args[0], item)).collect();
-                Ok(Value::list(mapped?))
-            }
-            Value::Null => Ok(Value::Null),
-            scalar => eval.each(&args[0], &scalar),
-        }),
-    ),
-    list(
-        "filter",
-        FUNCTION,
-        "The values for which the function is true.",
-        &[on(
-            r#"{"orders":[{"amount":100},{"amount":101}]}"#,
-            r#"["filter", ["gt", "_.amount", 100], "_S.orders"]"#,
-            r#"[{"amount":101}]"#,
-        )],
-        Body::Lazy(|eval, args| match eval.value(&args[1])? {
-            Value::List(items) => {
-                let mut kept = Vec::new();
-                for item in items.iter() {
-                    if args::truth(&eval.each(&args[0], item)?) {
-                        kept.push(item.clone());
-                    }
-                }
-                Ok(Value::list(kept))
-            }
-            Value::Null => Ok(Value::Null),
-            scalar if args::truth(&eval.each(&args[0], &scalar)?) => Ok(scalar),
-            _ => Ok(Value::Null),
-        }),
-    ),
-    list(
-        "distinct",
-        MAYBE_FUNCTION,
-        "The values without duplicates, the first one of each kept. With a function, its result decides.",
-        &[example(r#"["distinct", ["list", 4, 2, 5, 4, 3]]"#, "[4,2,5,3]")],
-        Body::Lazy(|eval, args| {
-            let (Value::List(items), keys) = keyed(eval, args)? else {
-                return eval.value(&args[args.len() - 1]);
-            };
-            let mut seen = FxHashSet::default();
-            let first = items.iter().zip(keys).filter(|(_, key)| seen.insert(key.key()));
-            Ok(Value::list(first.map(|(item, _)| item.clone())))
-        }),
-    ),
-    list(
-        "sorted",
-        MAYBE_FUNCTION,
-        "The values in ascending order. With a function, its result decides.",
-        &[
-            example(r#"["sorted", ["list", 4, 2, 5, 4, 3]]"#, "[2,3,4,4,5]"),
-            example(
-                r#"["sorted", "_.age", ["list", {"age": 30}, {"age": 20}]]"#,
-                r#"[{"age":20},{"age":30}]"#,
-            ),
-        ],
-        Body::Lazy(|eval, args| sorted(eval, args, |a, b| a.compare(b))),
-    ),
-    list(
-        "sorted-descending",
-        MAYBE_FUNCTION,
-        "The values in descending order. With a function, its result decides.",
-        &[example(r#"["sorted-descending", ["list", 4, 2, 5, 4, 3]]"#, "[5,4,4,3,2]")],
-        Body::Lazy(|eval, args| sorted(eval, args, |a, b| b.compare(a))),
-    ),
-    list(
-        "max",
-        MAYBE_FUNCTION,
-        "The greatest value. With a function, its result decides.",
-        &[example(r#"["max", ["list", "b", 2, "a", 3]]"#, r#""b""#)],
-        Body::Lazy(|eval, args| extreme(eval, args, Ordering::is_gt)),
-    ),
-    list(
-        "min",
-        MAYBE_FUNCTION,
-        "The least value. With a function, its result decides.",
-        &[example(r#"["min", ["list", "B", "b", "A", "a"]]"#, r#""A""#)],
-        Body::Lazy(|eval, args| extreme(eval, args, Ordering::is_lt)),
-    ),
-    list(
-        "group",
-        &[
-            one("KEY_FUNCTION", Kind::Function),
-            one("VALUE_FUNCTION", Kind::Function),
-            one("VALUES", Kind::Value),
-        ],
-        "Pairs of a key and the list of what the value function makes of the values with that key.",
-        &[example(
-            r#"["group", ["first", "_."], ["nth", 1, "_."], ["list", ["list", "x", 1], ["list", "y", 2], ["list", "x", 3]]]"#,
-            r#"[["x",[1,3]],["y",[2]]]"#,
-        )],
-        Body::Lazy(|eval, args| {
-            let values = eval.value(&args[2])?;
-            let mut groups = Groups::default();
-            for item in items(&values) {
-                let key = eval.each(&args[0], item)?;
-                let value = eval.each(&args[1], item)?;
-                groups.add(key, value);
-            }
-            let pair = |(key, values)| Value::list([key, Value::list(values)]);
-            Ok(Value::list(groups.0.into_iter().map(pair)))
-        }),
-    ),
-    list(
-        "group-by",
-        &[
-            optional("KEY_FUNCTION", Kind::Function),
-            optional("STRING_FUNCTION", Kind::Function),
-            one("VALUES", Kind::Value),
-        ],
-        "A dict of the values by key. The string function makes names of keys; without it they are transit JSON.",
-        &[
-            example(r#"["group-by", ["count", "_."], ["list", "a", "b"]]"#, r#"{"1":["a","b"]}"#),
-            example(r#"["group-by", ["list", "a"]]"#, r#"{"\"a\"":["a"]}"#),
-        ],
-        Body::Lazy(|eval, args| {
-            let values = eval.value(&args[args.len() - 1])?;
-            let mut groups = Groups::default();
-            for item in items(&values) {
-                let key = match args.len() {
-                    1 => item.clone(),
-                    _ => eval.each(&args[0], item)?,
-                };
-                groups.add(key, item.clone());
-            }
-            let mut dict = Dict::default();
-            for (key, values) in groups.0 {
-                let name = match args {
-                    [_, names, _] => match eval.each(names, &key)? {
-                        Value::String(name) => name,
-                        other => Text::from(json(&other, Marks::Transit)),
-                    },
-                    _ => Text::from(json(&key, Marks::Transit)),
-                };
-                dict.insert(name, Value::list(values));
-            }
-            Ok(Value::dict(dict))
-        }),
-    ),
-    list(
-        "map-dict",
-        &[
-            one("KEY_FUNCTION", Kind::Function),
-            one("VALUE_FUNCTION", Kind::Function),
-            one("VALUES", Kind::Value),
-        ],
-        "Dicts with names and values replaced by what the functions make of them. Names that are no strings, and dicts without any, are left out.",
-        &[example(
-            r#"["map-dict", "_.", ["list", "_."], {"A": 1, "B": 2}]"#,
-            r#"{"A":[1],"B":[2]}"#,
-        )],
-        Body::Lazy(|eval, args| {
-            let values = eval.value(&args[2])?;
-            let mut mapped = Vec::new();
-            for dict in items(&values).iter().filter_map(Value::as_dict) {
-                let mut new = Dict::default();
-                for (name, value) in dict.iter() {
-                    if let Value::String(name) =
-                        eval.each(&args[0], &Value::String(name.clone()))?
-                    {
-                        new.insert(name, eval.each(&args[1], value)?);
-                    }
-                }
-                if !new.is_empty() {
-                    mapped.push(Value::dict(new));
-                }
-            }
-            Ok(match values {
-                Value::List(_) => Value::list(mapped),
-                _ => mapped.pop().unwrap_or(Value::Null),
-            })
-        }),
-    ),
-    list(
-        "map-values",
-        &[one("VALUE_FUNCTION", Kind::Function), one("VALUES", Kind::Value)],
-        "A list of what the function makes of the values of the dicts.",
-        &[example(r#"["map-values", ["list", "_."], {"a": 1, "b": 2}]"#, "[[1],[2]]")],
-        Body::Lazy(|eval, args| {
-            let values = eval.value(&args[1])?;
-            let mut mapped = Vec::new();
-            for dict in items(&values).iter().filter_map(Value::as_dict) {
-                for value in dict.values() {
-                    mapped.push(eval.each(&args[0], value)?);
-                }
-            }
-            Ok(Value::list(mapped))
-        }),
-    ),
     Function {
         name: "tuples",
         area: "misc",
@@ -439,6 +267,11 @@ pub(super) const FUNCTIONS: &[Function] = &[
         summary: "All combinations of the values of each argument, as composite keys for joins. Nulls are left out.",
         examples: &[
             example(r#"["tuples", ["list", 1, 2], 3]"#, "[[1,3],[2,3]]"),
+            example(r#"["tuples", "a", "b", "c"]"#, r#"[["a", "b", "c"]]"#),
+            example(
+                r#"["tuples", ["list", 1, 2], ["list", 3, null, 4, 5]]"#,
+                "[[1, 3], [1, 4], [1, 5], [2, 3], [2, 4], [2, 5]]",
+            ),
             example(r#"["tuples"]"#, "[]"),
         ],
         body: Body::Eager(|_, args| tuples(args)),
@@ -471,62 +304,6 @@ fn tuples(args: &[Value]) -> Result<Value, Fault> {
             .collect();
     }
     Ok(Value::list(rows.into_iter().map(|row| Value::Tuple(row.into()))))
-}
-
-/// Values by key, in the order of the first of each key.
-#[derive(Default)]
-struct Groups(Vec<(Value, Vec<Value>)>, FxHashMap<Key, usize>);
-
-impl Groups {
-    fn add(&mut self, key: Value, value: Value) {
-        let next = self.0.len();
-        let at = *self.1.entry(key.key()).or_insert(next);
-        if at == next {
-            self.0.push((key, Vec::new()));
-        }
-        self.0[at].1.push(value);
-    }
-}
-
-/// The values of `[FUNCTION?, VALUES]` and what the function makes of each.
-fn keyed(eval: &mut Eval<'_>, args: &[Expr]) -> Result<(Value, Vec<Value>), Fault> {
-    let values = eval.value(&args[args.len() - 1])?;
-    let keys = match args {
-        [function, _] => {
-            let keys: Result<Vec<Value>, Fault> =
-                values.as_slice().iter().map(|item| eval.each(function, item)).collect();
-            keys?
-        }
-        _ => values.as_slice().to_vec(),
-    };
-    Ok((values, keys))
-}
-
-fn sorted(
-    eval: &mut Eval<'_>,
-    args: &[Expr],
-    order: fn(&Value, &Value) -> Ordering,
-) -> Result<Value, Fault> {
-    let (values, keys) = keyed(eval, args)?;
-    let Value::List(items) = values else { return Ok(values) };
-    let mut pairs: Vec<(&Value, Value)> = items.iter().zip(keys).collect();
-    pairs.sort_by(|a, b| order(&a.1, &b.1));
-    Ok(Value::list(pairs.into_iter().map(|(item, _)| item.clone())))
-}
-
-fn extreme(
-    eval: &mut Eval<'_>,
-    args: &[Expr],
-    better: fn(Ordering) -> bool,
-) -> Result<Value, Fault> {
-    let (values, keys) = keyed(eval, args)?;
-    let mut best: Option<usize> = None;
-    for (at, key) in keys.iter().enumerate() {
-        if best.is_none_or(|best| better(key.compare(&keys[best]))) {
-            best = Some(at);
-        }
-    }
-    Ok(best.map_or(Value::Null, |best| values.as_slice()[best].clone()))
 }
 
 /// A place that may count from the end, held within the list.

@@ -14,6 +14,7 @@ mod conditionals;
 mod dates;
 mod deprecated;
 mod dictionaries;
+mod each;
 mod encryption;
 mod hops;
 mod identifiers;
@@ -383,6 +384,7 @@ pub(crate) static AREAS: &[&[Function]] = &[
     conditionals::FUNCTIONS,
     hops::FUNCTIONS,
     lists::FUNCTIONS,
+    each::FUNCTIONS,
     paths::FUNCTIONS,
     phonenumbers::FUNCTIONS,
     rules::FUNCTIONS,

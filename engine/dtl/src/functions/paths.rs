@@ -18,6 +18,13 @@ pub(super) const FUNCTIONS: &[Function] = &[Function {
             r#"["nut","bolt","washer"]"#,
         ),
         example(r#"["path", "age", {"age": 24}]"#, "24"),
+        example(r#"["path", ["list", 1], {"age": 24}]"#, r#"{"age": 24}"#),
+        example(r#"["path", ["list"], {"age": 24}]"#, r#"{"age": 24}"#),
+        example(r#"["path", "foo", {"bar": 123}]"#, "null"),
+        example(
+            r#"["path", ["list", "a", "b"], ["list", {"a": {"b": 1}}, {"a": [{"b": 2}, {"b": 3}]}]]"#,
+            "[1, 2, 3]",
+        ),
     ],
     namespaced: true,
     body: Body::Eager(|call, args| {

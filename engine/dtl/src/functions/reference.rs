@@ -52,7 +52,7 @@ pub fn markdown() -> String {
 fn entry(text: &mut String, function: &Function) {
     let _ = write!(text, "\n#### {}\n\n", function.name);
     let _ = write!(text, "```json\n{}\n```\n\n", function.signature());
-    let _ = write!(text, "{}\n", escaped(function.summary));
+    let _ = writeln!(text, "{}", escaped(function.summary));
     if !function.params.is_empty() {
         text.push_str("\n| argument | takes | given |\n| --- | --- | --- |\n");
         for Param { name, kind, many } in function.params {

@@ -181,6 +181,10 @@ pub(super) const FUNCTIONS: &[Function] = &[
                 r#""HELLO WORLD!""#,
             ),
             example(r#"["replace", ["dict", "a", "A", "b", "B"], "abc"]"#, r#""ABc""#),
+            example(
+                r#"["replace", "http://", "https://", "http://www.sesam.io/"]"#,
+                r#""https://www.sesam.io/""#,
+            ),
         ],
         body: Body::Eager(|_, args| replaced(args)),
         ..PLAIN
