@@ -4,9 +4,12 @@
 //! leaves it. It carries no `principals`: the official client would take them
 //! for a subscription of its vendor's cloud.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
+use std::sync::{PoisonError, RwLock};
+use std::time::SystemTime;
 
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
 use pipewright_protocol::studio::Role;
@@ -26,10 +29,15 @@ pub struct Claims {
     pub exp: Option<u64>,
     /// For which kind of service.
     pub aud: String,
+    /// Names the token, to list and revoke it by.
+    #[serde(default)]
+    pub jti: String,
 }
 
 const AUDIENCE: &str = "pipewright";
 const KEY_FILE: &str = "token.key";
+/// The tokens that were given out to keep, and those that count no more.
+const LIST_FILE: &str = "tokens.json";
 
 /// Why a token is not taken.
 #[derive(Debug, thiserror::Error)]
@@ -56,46 +64,186 @@ pub struct KeyError {
     cause: io::Error,
 }
 
+/// A token that was given out to keep.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Issued {
+    /// What it says.
+    #[serde(flatten)]
+    pub claims: Claims,
+    /// Whether it counts no more.
+    #[serde(default)]
+    pub revoked: bool,
+}
+
 /// Makes and checks the tokens of one node.
+///
+/// Key and list lie in files beside the store, which other processes change,
+/// too: they are read again when they have changed.
 pub struct Tokens {
+    store: PathBuf,
+    known: RwLock<Known>,
+}
+
+/// Key and list as they were last read.
+struct Known {
+    stamps: [Stamp; 2],
     sign: EncodingKey,
     check: DecodingKey,
+    revoked: BTreeSet<String>,
 }
+
+/// Tells whether a file has changed; `None` when it is not there.
+type Stamp = Option<(SystemTime, u64)>;
 
 impl Tokens {
     /// Tokens of the node whose store is the folder `store`, whose key is made
     /// at the first time.
     pub fn open(store: &Path) -> Result<Tokens, KeyError> {
-        let path = store.join(KEY_FILE);
-        let key = read_or_make(&path).map_err(|cause| KeyError { path, cause })?;
-        Ok(Tokens { sign: EncodingKey::from_secret(&key), check: DecodingKey::from_secret(&key) })
+        let known = RwLock::new(Known::read(store)?);
+        Ok(Tokens { store: store.to_path_buf(), known })
     }
 
     /// A token for `whom`, made at `now` (seconds since 1970), valid for
-    /// `seconds`, or without end.
+    /// `seconds`, or without end. It is not listed.
     pub fn issue(&self, whom: &str, role: Role, now: u64, seconds: Option<u64>) -> String {
-        let claims = Claims {
-            sub: whom.to_owned(),
-            role,
-            iat: now,
-            exp: seconds.map(|seconds| now.saturating_add(seconds)),
-            aud: AUDIENCE.to_owned(),
-        };
-        jsonwebtoken::encode(&Header::new(Algorithm::HS256), &claims, &self.sign)
-            .expect("claims are plain JSON and HMAC takes any key")
+        self.sign(&claims(whom, role, now, seconds))
+    }
+
+    /// A token as [`Tokens::issue`] makes it that is listed and can be revoked
+    /// by its name.
+    pub fn create(
+        &self,
+        whom: &str,
+        role: Role,
+        now: u64,
+        seconds: Option<u64>,
+    ) -> Result<String, KeyError> {
+        let claims = claims(whom, role, now, seconds);
+        let mut list = self.list()?;
+        // What has ended need not be remembered.
+        list.retain(|issued| issued.claims.exp.is_none_or(|end| end > now));
+        list.push(Issued { claims: claims.clone(), revoked: false });
+        self.write(&list)?;
+        Ok(self.sign(&claims))
+    }
+
+    /// The tokens that were given out to keep, the oldest first.
+    pub fn list(&self) -> Result<Vec<Issued>, KeyError> {
+        read_list(&self.store)
+    }
+
+    /// Makes a token count no more. Whether there is one of this name.
+    pub fn revoke(&self, name: &str) -> Result<bool, KeyError> {
+        let mut list = self.list()?;
+        let mut found = false;
+        for issued in list.iter_mut().filter(|issued| issued.claims.jti == name) {
+            issued.revoked = true;
+            found = true;
+        }
+        if found {
+            self.write(&list)?;
+        }
+        Ok(found)
+    }
+
+    /// Makes every token count no more, listed or not, by a new key.
+    pub fn revoke_all(&self) -> Result<(), KeyError> {
+        self.write(&[])?;
+        let path = self.store.join(KEY_FILE);
+        let renewed = fs::remove_file(&path).and_then(|()| read_or_make(&path));
+        renewed.map(drop).map_err(|cause| KeyError { path, cause })
     }
 
     /// What a token says, if it is one of ours and still valid.
     pub fn check(&self, token: &str) -> Result<Claims, Refused> {
+        self.refresh();
+        let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
         let mut validation = Validation::new(Algorithm::HS256);
         validation.set_audience(&[AUDIENCE]);
         // A token without end has no `exp`; one that has it is held to it.
         validation.required_spec_claims.clear();
         validation.leeway = 0;
-        jsonwebtoken::decode::<Claims>(token, &self.check, &validation)
+        jsonwebtoken::decode::<Claims>(token, &known.check, &validation)
             .map(|data| data.claims)
-            .map_err(|_| Refused::Invalid)
+            .ok()
+            .filter(|claims| !known.revoked.contains(&claims.jti))
+            .ok_or(Refused::Invalid)
     }
+
+    fn sign(&self, claims: &Claims) -> String {
+        self.refresh();
+        let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
+        jsonwebtoken::encode(&Header::new(Algorithm::HS256), claims, &known.sign)
+            .expect("claims are plain JSON and HMAC takes any key")
+    }
+
+    fn refresh(&self) {
+        let stamps = stamps(&self.store);
+        if self.known.read().unwrap_or_else(PoisonError::into_inner).stamps == stamps {
+            return;
+        }
+        match Known::read(&self.store) {
+            Ok(known) => *self.known.write().unwrap_or_else(PoisonError::into_inner) = known,
+            Err(error) => tracing::error!(%error, "the tokens cannot be read again"),
+        }
+    }
+
+    fn write(&self, list: &[Issued]) -> Result<(), KeyError> {
+        let path = self.store.join(LIST_FILE);
+        let partial = path.with_extension("partial");
+        let write = || -> io::Result<()> {
+            let _ = fs::remove_file(&partial);
+            let mut file = private_file(&partial)?;
+            file.write_all(&serde_json::to_vec_pretty(list)?)?;
+            file.sync_all()?;
+            fs::rename(&partial, &path)
+        };
+        write().map_err(|cause| KeyError { path: path.clone(), cause })
+    }
+}
+
+impl Known {
+    fn read(store: &Path) -> Result<Known, KeyError> {
+        let path = store.join(KEY_FILE);
+        let key = read_or_make(&path).map_err(|cause| KeyError { path, cause })?;
+        // Before the list is read: what changes meanwhile is seen next time.
+        let stamps = stamps(store);
+        let revoked = read_list(store)?.into_iter().filter(|issued| issued.revoked);
+        Ok(Known {
+            stamps,
+            sign: EncodingKey::from_secret(&key),
+            check: DecodingKey::from_secret(&key),
+            revoked: revoked.map(|issued| issued.claims.jti).collect(),
+        })
+    }
+}
+
+fn claims(whom: &str, role: Role, now: u64, seconds: Option<u64>) -> Claims {
+    Claims {
+        sub: whom.to_owned(),
+        role,
+        iat: now,
+        exp: seconds.map(|seconds| now.saturating_add(seconds)),
+        aud: AUDIENCE.to_owned(),
+        jti: uuid::Uuid::new_v4().simple().to_string(),
+    }
+}
+
+fn stamps(store: &Path) -> [Stamp; 2] {
+    [KEY_FILE, LIST_FILE].map(|file| {
+        let metadata = fs::metadata(store.join(file)).ok()?;
+        Some((metadata.modified().ok()?, metadata.len()))
+    })
+}
+
+fn read_list(store: &Path) -> Result<Vec<Issued>, KeyError> {
+    let path = store.join(LIST_FILE);
+    let list = match fs::read(&path) {
+        Ok(text) => serde_json::from_slice(&text).map_err(io::Error::from),
+        Err(cause) if cause.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
+        Err(cause) => Err(cause),
+    };
+    list.map_err(|cause| KeyError { path, cause })
 }
 
 /// The key in a file that only its owner may read, which is made at the first
@@ -154,6 +302,30 @@ mod tests {
         assert!(tokens.check(&tokens.issue("me", Role::Admin, 1, Some(60))).is_err());
         assert!(tokens.check(&tokens.issue("me", Role::Admin, 1, None)).is_ok());
         assert!(tokens.check("a.b.c").is_err());
+    }
+
+    #[test]
+    fn a_revoked_token_is_refused_wherever_the_store_is_open() {
+        let here = tempfile::tempdir().unwrap();
+        let (node, line) = (Tokens::open(here.path()).unwrap(), Tokens::open(here.path()).unwrap());
+        let keep = line.create("keep", Role::Reader, 1, None).unwrap();
+        let lose = line.create("lose", Role::Developer, 1, None).unwrap();
+        let unlisted = node.issue("link", Role::Admin, 1, None);
+        let list = line.list().unwrap();
+        assert_eq!(
+            list.iter().map(|one| one.claims.sub.as_str()).collect::<Vec<_>>(),
+            ["keep", "lose"]
+        );
+        assert!(node.check(&lose).is_ok());
+        assert!(line.revoke(&list[1].claims.jti).unwrap());
+        assert!(!line.revoke("nothing").unwrap());
+        assert!(node.check(&lose).is_err() && node.check(&keep).is_ok());
+        assert!(line.list().unwrap()[1].revoked);
+        line.revoke_all().unwrap();
+        for token in [&keep, &unlisted] {
+            assert!(node.check(token).is_err());
+        }
+        assert!(node.check(&line.issue("new", Role::Admin, 1, None)).is_ok());
     }
 
     #[test]

@@ -117,6 +117,26 @@ impl Conductor {
         });
     }
 
+    /// Stops pipes and waits until none of them runs.
+    pub(crate) fn stop_and_wait(&self, pipes: &[String]) {
+        self.stop(pipes);
+        let runs = |state: &mut State| {
+            state.running.as_ref().is_some_and(|(running, _)| {
+                pipes.iter().any(|pipe| pipe.as_str() == running.as_str())
+            })
+        };
+        drop(self.changed.wait_while(self.lock(), runs));
+    }
+
+    /// Keeps everybody else from running pipes for as long as `work` takes;
+    /// waits for what runs now.
+    pub(crate) fn exclusively<T>(&self, work: impl FnOnce(&Turn<'_>) -> T) -> T {
+        let _working = self.working.lock().unwrap_or_else(PoisonError::into_inner);
+        let result = work(&Turn(self));
+        self.changed.notify_all();
+        result
+    }
+
     /// Whether a pipe runs now.
     pub(crate) fn is_running(&self, pipe: &str) -> bool {
         self.lock().running.as_ref().is_some_and(|(running, _)| running == pipe)
@@ -205,7 +225,22 @@ impl Conductor {
         state.running = None;
         state.agenda.finished(&pipe, report.as_ref(), self.clock.now());
         drop(state);
+        self.changed.notify_all();
         runner.ended(&pipe, report.as_ref());
         true
+    }
+}
+
+/// The right to run pipes while nobody else does.
+pub(crate) struct Turn<'c>(&'c Conductor);
+
+impl Turn<'_> {
+    /// Runs a pipe so that everybody sees that it runs, and can stop it.
+    pub(crate) fn run<T>(&self, pipe: &Text, cancel: &Cancel, run: impl FnOnce() -> T) -> T {
+        self.0.lock().running = Some((pipe.clone(), cancel.clone()));
+        let result = run();
+        self.0.lock().running = None;
+        self.0.changed.notify_all();
+        result
     }
 }

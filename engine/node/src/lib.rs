@@ -21,7 +21,9 @@ mod node;
 mod picture;
 mod preview;
 mod pump;
+mod receive;
 mod run;
+mod runner;
 mod secrets;
 mod serve;
 mod settings;
@@ -30,6 +32,7 @@ mod status;
 mod systems;
 mod time;
 mod trace;
+mod upload;
 mod watch;
 mod wire;
 
@@ -37,14 +40,14 @@ pub use pipewright_component::{Cancel, Clock, FixedClock, Permission};
 pub use pipewright_pump::{Counts, Ending, Observer, Phase, Progress, Report};
 pub use pipewright_store::{Select, Store, StoreError};
 
-pub use access::{Claims, KeyError, Refused, Tokens};
+pub use access::{Claims, Issued, KeyError, Refused, Tokens};
 pub use api::router;
 pub use evaluate::Stage;
 pub use loaded::Unrunnable;
 pub use node::{Node, NodeError, OWN_FOLDER, Options, store_of};
 pub use run::{SECRET_VARIABLE, Settled};
 pub use secrets::{SECRETS_KEY_VARIABLE, Secrets, SecretsError};
-pub use serve::{STUDIO_VARIABLE, listen, serve, studio_folder, with_studio};
+pub use serve::{STUDIO_VARIABLE, listen, listen_at, serve, studio_folder, with_studio};
 pub use settings::{HOME_VARIABLE, Settings, SettingsError};
 pub use watch::Watch;
 

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use pipewright_component::{Access, Clock, Permission, SystemClock};
@@ -19,12 +19,18 @@ use crate::conductor::Conductor;
 use crate::events::Hub;
 use crate::folder::{Folder, text_hash};
 use crate::loaded::{Loaded, load, load_changed};
+use crate::receive::Receivers;
+use crate::runner::Jobs;
 use crate::secrets::{Secrets, SecretsError};
 use crate::settings::{Settings, SettingsError};
+use crate::upload::Scope;
 
 /// The folder below a project that is the program's own: the store, and what
 /// else is not config.
 pub const OWN_FOLDER: &str = ".pipewright";
+
+/// What node metadata is called in the history of config.
+pub(crate) static METADATA_ID: Text = Text::new_static("node");
 
 /// How to open a node.
 #[derive(Clone, Debug)]
@@ -120,6 +126,12 @@ pub struct Node {
     changing: Mutex<()>,
     trusted: AtomicBool,
     live: AtomicBool,
+    /// Running everything until nothing changes.
+    pub(crate) jobs: Jobs,
+    /// What was posted to pipes so far.
+    pub(crate) receivers: Receivers,
+    /// When the node was started, in microseconds since 1970.
+    started: AtomicI64,
 }
 
 impl Node {
@@ -146,6 +158,9 @@ impl Node {
             systems: Systems::new(),
             changing: Mutex::default(),
             trusted: AtomicBool::new(trusted),
+            jobs: Jobs::default(),
+            receivers: Receivers::default(),
+            started: AtomicI64::new(options.clock.now()),
             hub,
             settings,
             secrets,
@@ -153,7 +168,7 @@ impl Node {
             store,
             options,
         });
-        node.remember_config(&node.loaded(), "the folder was opened")?;
+        node.remember_config(&node.loaded(), "the folder was opened", None)?;
         node.plan_runs()?;
         if trusted {
             node.conductor.open();
@@ -217,6 +232,59 @@ impl Node {
     /// Whether pipes of the folder may run.
     pub fn is_trusted(&self) -> bool {
         self.trusted.load(Ordering::Acquire)
+    }
+
+    /// When the node was started, in microseconds since 1970.
+    pub(crate) fn started(&self) -> i64 {
+        self.started.load(Ordering::Acquire)
+    }
+
+    /// Begins anew as if the process had been started again: what runs is
+    /// stopped, and the folder is read from scratch.
+    pub(crate) fn restart(&self) -> Result<(), Failed> {
+        let internal = |error: &dyn std::fmt::Display| Failed::internal(error.to_string());
+        if let Some(job) = self.jobs.find(None) {
+            job.stop();
+        }
+        self.conductor.stop(&[]);
+        self.conductor.exclusively(|_| {
+            let project = {
+                let _changing = self.changing.lock().unwrap_or_else(PoisonError::into_inner);
+                let project = Project::open(&self.options.folder, self.options.profile.as_deref());
+                let loaded = Arc::new(load(project.map_err(|error| internal(&error))?));
+                *self.loaded.write().unwrap_or_else(PoisonError::into_inner) = loaded.clone();
+                loaded
+            };
+            self.receivers.clear();
+            self.remember_config(&project, "the node was restarted", None)
+                .map_err(|error| internal(&error))?;
+            self.plan_runs()?;
+            // Never the same time twice: clients see by it that it happened.
+            let before = self.started();
+            self.started.store(self.now().max(before + 1), Ordering::Release);
+            self.publish();
+            Ok(())
+        })
+    }
+
+    /// Removes all data and all config, of which the history stays, and begins
+    /// anew.
+    pub(crate) fn reset(&self, by: &Claims) -> Result<(), Failed> {
+        if let Some(job) = self.jobs.find(None) {
+            job.stop();
+        }
+        self.conductor.stop(&[]);
+        self.replace_config(&Scope::All, Vec::new(), true, "Reset the node", by)?;
+        self.replace_env("{}", by)?;
+        self.conductor.exclusively(|_| -> Result<(), Failed> {
+            for dataset in self.store.reader()?.datasets()? {
+                if dataset.id != pipewright_store::names::CONFIG {
+                    self.store.drop_dataset(&dataset.id)?;
+                }
+            }
+            Ok(())
+        })?;
+        self.restart()
     }
 
     /// Lets pipes of the folder run, or stops them; remembered for the user.
@@ -313,14 +381,18 @@ impl Node {
             let _changing = self.changing.lock().unwrap_or_else(PoisonError::into_inner);
             self.folder.apply(edits)?
         };
-        let why = format!("{} ({})", edits.label, by.sub);
-        self.reload(&why).map_err(|error| Failed::internal(error.to_string()))?;
+        self.take_up(&edits.label, Some(by))
+            .map_err(|error| Failed::internal(error.to_string()))?;
         Ok(edited)
     }
 
     /// Reads the folder again and takes up what changed: only files whose text
     /// is another are parsed, only pipes whose config is another are compiled.
     pub fn reload(&self, why: &str) -> Result<(), NodeError> {
+        self.take_up(why, None)
+    }
+
+    fn take_up(&self, why: &str, by: Option<&Claims>) -> Result<(), NodeError> {
         let _changing = self.changing.lock().unwrap_or_else(PoisonError::into_inner);
         let before = self.loaded();
         let files = config::read_folder(&self.options.folder)?;
@@ -348,7 +420,7 @@ impl Node {
         }
         let loaded = Arc::new(load_changed(before.project.with(changes), &before));
         *self.loaded.write().unwrap_or_else(PoisonError::into_inner) = loaded.clone();
-        self.remember_config(&loaded, why)?;
+        self.remember_config(&loaded, why, by)?;
         self.plan_runs()?;
         self.hub.config(told);
         self.publish();
@@ -356,32 +428,53 @@ impl Node {
     }
 
     /// Keeps every version of every component in the dataset `system:config`:
-    /// the text as it is written, the file it stands in, and why it changed.
-    fn remember_config(&self, loaded: &Loaded, why: &str) -> Result<(), NodeError> {
-        use pipewright_entity::Entity;
-        use pipewright_store::{Write, names};
+    /// the text as it is written, the file it stands in, why it changed, and
+    /// through whom.
+    fn remember_config(
+        &self,
+        loaded: &Loaded,
+        why: &str,
+        by: Option<&Claims>,
+    ) -> Result<(), NodeError> {
+        use pipewright_entity::{Entity, Value};
+        use pipewright_store::names;
+        let mut known: BTreeMap<Text, Entity> = BTreeMap::new();
+        let reader = self.store.reader()?;
+        if reader.dataset(names::CONFIG)?.is_some() {
+            for version in reader.current(names::CONFIG)? {
+                let entity = version?.entity;
+                known.insert(entity.id().clone(), entity);
+            }
+        }
+        let changed = |entity: Entity| match by {
+            None => entity.with("change", why),
+            Some(by) => entity.with("change", why).with("changed_by", by.sub.as_str()),
+        };
         let mut batch = self.store.batch(self.now());
         batch.set_run(why);
         let pipes = loaded.project.pipes().map(|pipe| (&pipe.id, &pipe.origin));
         let systems = loaded.project.systems().map(|system| (&system.id, &system.origin));
-        let mut present = std::collections::BTreeSet::new();
-        for (id, origin) in pipes.chain(systems) {
+        let metadata = loaded.project.metadata().origin.as_ref();
+        let metadata = metadata.map(|origin| (&METADATA_ID, origin)).filter(|(id, _)| {
+            loaded.project.pipe(id).is_none() && loaded.project.system(id).is_none()
+        });
+        for (id, origin) in pipes.chain(systems).chain(metadata) {
             let text = origin.file.document.text.get(origin.span.clone()).unwrap_or_default();
-            let entity =
-                Entity::new(id.clone()).with("file", origin.file.path.as_str()).with("text", text);
-            present.insert(id.clone());
-            batch.append(names::CONFIG, entity);
-        }
-        batch.create(names::CONFIG);
-        let reader = self.store.reader()?;
-        if reader.dataset(names::CONFIG)?.is_some() {
-            for version in reader.current(names::CONFIG)? {
-                let id = version?.entity.id().clone();
-                if !present.contains(&id) {
-                    batch.append(names::CONFIG, Write::delete(id));
-                }
+            let file = origin.file.path.as_str();
+            let is = |entity: &Entity, name: &str, is: &str| {
+                entity.get(name).and_then(Value::as_str) == Some(is)
+            };
+            let before = known.remove(id);
+            if before.is_none_or(|before| !is(&before, "text", text) || !is(&before, "file", file))
+            {
+                let entity = Entity::new(id.clone()).with("file", file).with("text", text);
+                batch.append(names::CONFIG, changed(entity));
             }
         }
+        for (_, entity) in known {
+            batch.append(names::CONFIG, changed(entity).with("_deleted", true));
+        }
+        batch.create(names::CONFIG);
         self.store.commit(batch)?;
         Ok(())
     }
@@ -409,7 +502,8 @@ impl Node {
         let mut pipes = Vec::with_capacity(loaded.plans.len());
         for plan in loaded.plans.values().flatten() {
             let mut pipe = plan.flow_pipe();
-            if pipe.mode == Mode::Scheduled && disabled.contains(plan.id()) {
+            let quiet = !loaded.project.metadata().runs_pipes() || disabled.contains(plan.id());
+            if pipe.mode == Mode::Scheduled && quiet {
                 pipe.mode = Mode::Manual;
             }
             pipes.push((pipe, plan.timing(), plan.remembered(&reader)?));

@@ -66,7 +66,7 @@ impl Runner for Runs {
 }
 
 /// Tells listeners how runs go on.
-struct Told<'n>(&'n Node);
+pub(crate) struct Told<'n>(&'n Node);
 
 impl Observer for Told<'_> {
     fn progress(&self, progress: &Progress<'_>) {
@@ -122,6 +122,11 @@ impl Node {
         })
     }
 
+    /// An observer that tells listeners how runs go on.
+    pub(crate) fn told(&self) -> Told<'_> {
+        Told(self)
+    }
+
     /// Starts the thread that runs what is marked. Call once.
     pub fn start_running(self: &Arc<Node>) -> std::io::Result<()> {
         self.conductor.start(Box::new(Runs(Arc::downgrade(self))))
@@ -150,7 +155,7 @@ impl Node {
         let plan = loaded.plan(pipe).ok()?;
         let surroundings = self.surroundings(&loaded, cancel);
         let report = self.with_resources(&loaded, &surroundings, |resources| {
-            pipewright_pump::run(&plan, resources, request, &Told(self))
+            pipewright_pump::run(&plan, resources, request, &self.told())
         });
         tracing::info!(pipe = %pipe, "{}", status::message(&report));
         self.compact(&loaded, &plan, &report, &surroundings);
@@ -158,7 +163,13 @@ impl Node {
     }
 
     /// Removes what the datasets are not to keep, after a run.
-    fn compact(&self, loaded: &Loaded, plan: &Plan, report: &Report, surroundings: &Surroundings) {
+    pub(crate) fn compact(
+        &self,
+        loaded: &Loaded,
+        plan: &Plan,
+        report: &Report,
+        surroundings: &Surroundings,
+    ) {
         let plans = || loaded.plans.values().flatten().map(|plan| &**plan);
         let is_pipe = |pipe: &str| loaded.plans.contains_key(pipe);
         let done = self.with_resources(loaded, surroundings, |resources| {

@@ -69,7 +69,13 @@ async fn harden(mut response: axum::response::Response) -> axum::response::Respo
 
 /// A socket on this machine only; `port` 0 takes a free one.
 pub async fn listen(port: u16) -> io::Result<TcpListener> {
-    TcpListener::bind(SocketAddr::from((IpAddr::from([127, 0, 0, 1]), port))).await
+    listen_at(IpAddr::from([127, 0, 0, 1]), port).await
+}
+
+/// A socket at an address. What others can reach carries tokens and data as
+/// they are: something in front of it must add TLS.
+pub async fn listen_at(address: IpAddr, port: u16) -> io::Result<TcpListener> {
+    TcpListener::bind(SocketAddr::from((address, port))).await
 }
 
 /// Serves until `stop` comes.

@@ -37,3 +37,12 @@ pub(crate) fn problem(found: &Problem) -> studio::Problem {
         diagnostic: diagnostic(&found.diagnostic),
     }
 }
+
+/// A finding as the service API has it among the errors of a config.
+pub(crate) fn config_error(found: &Problem) -> serde_json::Value {
+    serde_json::json!({
+        "elements": found.diagnostic.path.bracketed(),
+        "level": if found.is_error() { "error" } else { "warning" },
+        "msg": found.diagnostic.message,
+    })
+}

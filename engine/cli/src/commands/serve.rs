@@ -1,10 +1,11 @@
 //! `pipewright serve`
 
+use std::net::IpAddr;
 use std::process::ExitCode;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use clap::Args;
-use pipewright_node::{Node, Permission};
+use pipewright_node::{Node, Permission, listen_at};
 use pipewright_protocol::studio::Role;
 use tokio::net::TcpListener;
 
@@ -21,6 +22,14 @@ pub(crate) struct Serve {
     /// one when that is taken]
     #[arg(long)]
     port: Option<u16>,
+    /// The address to serve at. Others can reach every one but those of this
+    /// machine alone, such as the default: see --without-tls.
+    #[arg(long, value_name = "IP", default_value = "127.0.0.1")]
+    address: IpAddr,
+    /// Serve at an address that others can reach although nothing is encrypted
+    /// here: for nodes behind a proxy that adds TLS.
+    #[arg(long)]
+    without_tls: bool,
     /// Trust the folder: let its pipes run. Remembered.
     #[arg(long)]
     trust: bool,
@@ -31,6 +40,13 @@ pub(crate) struct Serve {
 
 impl Serve {
     pub(crate) fn execute(self) -> Result<ExitCode> {
+        if !self.address.is_loopback() && !self.without_tls {
+            bail!(
+                "others can reach {}, and tokens and data would go there unencrypted: put a proxy \
+                 that adds TLS before the node and add --without-tls",
+                self.address
+            );
+        }
         // An empty folder is a new project.
         std::fs::create_dir_all(&self.project.folder)
             .with_context(|| self.project.folder.display().to_string())?;
@@ -78,12 +94,12 @@ impl Serve {
 
     async fn listen(&self) -> Result<TcpListener> {
         let Some(port) = self.port else {
-            return match pipewright_node::listen(USUAL_PORT).await {
+            return match listen_at(self.address, USUAL_PORT).await {
                 Ok(listener) => Ok(listener),
-                Err(_) => pipewright_node::listen(0).await.context("no port can be used"),
+                Err(_) => listen_at(self.address, 0).await.context("no port can be used"),
             };
         };
-        let listener = pipewright_node::listen(port).await;
+        let listener = listen_at(self.address, port).await;
         listener.with_context(|| format!("port {port} cannot be used"))
     }
 }

@@ -241,3 +241,33 @@ fn a_system_is_tested_and_listed_without_running_a_pipe() {
     assert_eq!(found.code, Some(2), "{found:?}");
     assert!(found.err.contains("\"nobody\""), "{found:?}");
 }
+
+#[test]
+fn tokens_are_listed_and_revoked_by_name() {
+    let place = Place::empty();
+    place.write("pipes/.keep", "");
+    let call =
+        |words: &[&str], more: &[&str]| Called::of(place.command(words, more).output().unwrap());
+    let token =
+        call(&["token", "create"], &["--role", "Developer", "--name", "pipeline"]).well().out;
+    let listed = call(&["token", "list"], &["--json"]).well();
+    let listed: Vec<Value> = serde_json::from_str(&listed.out).unwrap();
+    let [one] = listed.as_slice() else { panic!("{listed:?}") };
+    assert_eq!((&one["name"], &one["state"]), (&json!("pipeline"), &json!("valid")));
+    assert!(!one.to_string().contains(token.trim()));
+    let id = one["id"].as_str().unwrap();
+    call(&["token", "revoke"], &["--id", id]).well();
+    assert!(call(&["token", "list"], &[]).well().out.contains("revoked"));
+    let unknown = call(&["token", "revoke"], &["--id", "nothing"]);
+    assert_eq!(unknown.code, Some(2));
+}
+
+#[test]
+fn an_address_that_others_can_reach_is_refused_without_tls() {
+    let place = Place::empty();
+    let refused = Called::of(
+        place.command(&["serve"], &["--address", "0.0.0.0", "--port", "0"]).output().unwrap(),
+    );
+    assert_eq!(refused.code, Some(2));
+    assert!(refused.err.contains("--without-tls"), "{refused:?}");
+}

@@ -34,6 +34,7 @@ mod print;
 mod settle;
 #[cfg(test)]
 mod tests;
+mod text;
 mod update;
 
 pub use diagnostic::{Diagnostic, Fix, Severity, code};

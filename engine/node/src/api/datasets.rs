@@ -1,21 +1,22 @@
 //! Datasets: what is in them, version by version.
 
-use std::collections::HashMap;
 use std::io::Write;
 use std::sync::Arc;
 
 use axum::body::{Body, Bytes};
-use axum::extract::{Path, Query, State};
+use axum::extract::{Path, State};
 use axum::http::{StatusCode, header};
 use axum::response::Response;
 use axum::routing::get;
 use axum::{Extension, Json, Router};
+use pipewright_dtl::{Document, Index, Options, Path as DtlPath};
 use pipewright_entity::Version;
-use pipewright_store::{Dataset, Past, Reader, Select};
+use pipewright_store::{Dataset, Past, Reader, Select, Subset, names};
+use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::pipes::form;
-use super::{Failed, blocking, flag};
+use super::query::{Asked, Operation, flag, number};
+use super::{Failed, blocking};
 use crate::pump::Breaker;
 use crate::{Claims, Node};
 
@@ -25,17 +26,24 @@ const PIECE: usize = 512 << 10;
 pub(super) fn routes() -> Router<Arc<Node>> {
     Router::new()
         .route("/datasets", get(list))
-        .route("/datasets/{id}", get(one).post(operate))
-        .route("/datasets/{id}/entities", get(entities))
+        .route("/datasets/{id}", get(one).post(operate).delete(remove))
+        .route("/datasets/{id}/entities", get(entities).post(write))
         .route("/datasets/{id}/entity", get(entity))
         .route("/datasets/{id}/indexes", get(indexes))
 }
 
+#[derive(Deserialize)]
+struct Listed {
+    /// The node's own, too.
+    #[serde(default, rename = "include-internal-datasets", deserialize_with = "flag")]
+    internal: Option<bool>,
+}
+
 async fn list(
     State(node): State<Arc<Node>>,
-    Query(query): Query<HashMap<String, String>>,
+    Asked(asked): Asked<Listed>,
 ) -> Result<Json<Vec<Value>>, Failed> {
-    let internal = flag(query.get("include-internal-datasets"), true);
+    let internal = asked.internal.unwrap_or(true);
     blocking(node, move |node| {
         let datasets = node.store().reader()?.datasets()?;
         let shown = datasets.iter().filter(|dataset| internal || !dataset.is_internal());
@@ -78,27 +86,49 @@ fn show(node: &Node, reader: &Reader, dataset: &Dataset) -> Result<Value, Failed
     }))
 }
 
-/// Resets a circuit breaker that has tripped: `operation` in a form or in the
-/// query.
+/// Drops a dataset.
+async fn remove(
+    State(node): State<Arc<Node>>,
+    Path(id): Path<String>,
+) -> Result<Json<Value>, Failed> {
+    blocking(node, move |node| {
+        let dataset = known(&node.store().reader()?, &id)?;
+        users(&dataset)?;
+        node.store().drop_dataset(&id)?;
+        node.conductor.changed(&id);
+        node.publish();
+        Ok(Json(json!({ "_id": id })))
+    })
+    .await
+}
+
+/// The node writes its own datasets, and nobody else.
+fn users(dataset: &Dataset) -> Result<(), Failed> {
+    match dataset.is_internal() {
+        false => Ok(()),
+        true => Err(Failed::new(
+            StatusCode::FORBIDDEN,
+            "internal",
+            format!("the dataset {:?} is the node's own", dataset.id.as_str()),
+        )),
+    }
+}
+
+/// Resets a circuit breaker that has tripped.
 async fn operate(
     State(node): State<Arc<Node>>,
     Extension(claims): Extension<Claims>,
     Path(id): Path<String>,
-    Query(mut fields): Query<HashMap<String, String>>,
-    body: Bytes,
+    asked: Operation,
 ) -> Result<Json<Value>, Failed> {
-    fields.extend(form(&body));
     let path = id.clone();
     blocking(node.clone(), move |node| {
         known(&node.store().reader()?, &id)?;
-        let what = match fields.get("operation").map_or("", String::as_str) {
+        let what = match asked.name.as_str() {
             "commit-circuit-breaker" => Breaker::Commit,
             "rollback-circuit-breaker" => Breaker::RollBack,
-            other => {
-                return Err(Failed::bad_request(format!(
-                    "the operation {other:?} is not known here: commit-circuit-breaker, \
-                     rollback-circuit-breaker"
-                )));
+            _ => {
+                return Err(asked.unknown(&["commit-circuit-breaker", "rollback-circuit-breaker"]));
             }
         };
         if !node.is_trusted() {
@@ -110,48 +140,135 @@ async fn operate(
     one(State(node), Path(path)).await
 }
 
+#[derive(Deserialize)]
+struct Force {
+    #[serde(default, deserialize_with = "flag")]
+    force: Option<bool>,
+}
+
+/// Writes entities as they are. With `force` those that differ in nothing get
+/// a new version, too, and so go on to whoever reads the dataset.
+async fn write(
+    State(node): State<Arc<Node>>,
+    Extension(claims): Extension<Claims>,
+    Path(id): Path<String>,
+    Asked(asked): Asked<Force>,
+    body: Bytes,
+) -> Result<Json<Value>, Failed> {
+    blocking(node, move |node| {
+        let dataset = known(&node.store().reader()?, &id)?;
+        users(&dataset)?;
+        let mut batch = node.store().batch(node.now());
+        batch.set_run(format!("written by {}", claims.sub));
+        for entity in super::receivers::entities(&body)? {
+            let write = pipewright_store::Write::new(entity);
+            batch.append(&id, if asked.force == Some(true) { write.forced() } else { write });
+        }
+        let committed = node.store().commit(batch)?;
+        let written = committed.dataset(&id).map_or(0, |written| written.written);
+        let unchanged = committed.dataset(&id).map_or(0, |written| written.unchanged);
+        if written > 0 {
+            node.dataset_changed(&id)?;
+        }
+        Ok(Json(json!({ "written": written, "unchanged": unchanged })))
+    })
+    .await
+}
+
+/// The parameters of the JSON pull protocol.
+#[derive(Deserialize)]
+struct Pull {
+    #[serde(default, deserialize_with = "number")]
+    since: Option<u64>,
+    #[serde(default, deserialize_with = "number")]
+    limit: Option<u64>,
+    /// Leaves out so many first.
+    #[serde(default, deserialize_with = "number")]
+    start: Option<u64>,
+    #[serde(default, deserialize_with = "flag")]
+    history: Option<bool>,
+    #[serde(default, deserialize_with = "flag")]
+    deleted: Option<bool>,
+    #[serde(default, deserialize_with = "flag")]
+    reverse: Option<bool>,
+    #[serde(default, deserialize_with = "flag")]
+    populated: Option<bool>,
+    #[serde(default, deserialize_with = "flag")]
+    uncommitted: Option<bool>,
+    subset: Option<String>,
+}
+
+/// `["eq", expression, value]` as what an index is asked for.
+fn subset(text: &str, dataset: &str) -> Result<Subset, Failed> {
+    let shape = || Failed::bad_request("\"subset\" is JSON: [\"eq\", expression, value]");
+    let document = Document::parse(text);
+    let root = document.root.as_ref().filter(|_| !document.is_broken()).ok_or_else(shape)?;
+    let [eq, expression, value] = root.items() else { return Err(shape()) };
+    if eq.as_str() != Some("eq") {
+        return Err(shape());
+    }
+    let at = DtlPath::root().index(1);
+    let index = Index::compile(&document, expression, &at, "_S", dataset, &Options::new(""));
+    let index = index.map_err(|found| match found.first() {
+        Some(found) => Failed::bad_request(format!("\"subset\": {found}")),
+        None => shape(),
+    })?;
+    Ok(Subset { expression: index.expression, key: value.to_value(&document).key() })
+}
+
 /// The entities of a dataset with the headers of the pull protocol.
 async fn entities(
     State(node): State<Arc<Node>>,
     Path(id): Path<String>,
-    Query(query): Query<HashMap<String, String>>,
+    Asked(pull): Asked<Pull>,
 ) -> Result<Response, Failed> {
-    let number = |name: &str| -> Result<Option<u64>, Failed> {
-        match query.get(name).map(|text| text.trim_matches('"')).filter(|text| !text.is_empty()) {
-            None => Ok(None),
-            Some(text) => text.parse().map(Some).map_err(|_| {
-                Failed::bad_request(format!("{name:?} must be a whole number, not {text:?}"))
-            }),
-        }
+    let subset = match pull.subset.as_deref().filter(|text| !text.is_empty()) {
+        Some(text) => Some(subset(text, &id)?),
+        None => None,
     };
-    let since = number("since")?;
-    let limit = number("limit")?;
-    let history = flag(query.get("history"), true);
-    let reverse = flag(query.get("reverse"), false);
+    // A subset is what is in it now: versions that were in it are not indexed.
+    let history = pull.history.unwrap_or(true) && subset.is_none();
+    let reverse = pull.reverse.unwrap_or(false);
     let select = Select {
         history,
-        deleted: history || flag(query.get("deleted"), true),
+        deleted: history || pull.deleted.unwrap_or(true),
         reverse,
         // The page after this one of a reversed log.
-        before: if reverse { since } else { None },
-        subset: None,
+        before: if reverse { pull.since } else { None },
+        subset,
     };
-    let since = if reverse { None } else { since };
-    let only_populated = flag(query.get("populated"), false);
-    let (head, reader) = blocking(node, move |node| {
+    let since = if reverse { None } else { pull.since };
+    let (limit, skip) = (pull.limit, pull.start.unwrap_or(0));
+    if skip > 0 && pull.since.is_some() {
+        return Err(Failed::bad_request("either \"since\" or \"start\" says where to begin"));
+    }
+    let (only_populated, uncommitted) =
+        (pull.populated == Some(true), pull.uncommitted == Some(true));
+    let (head, reader, select) = blocking(node, move |node| {
         let reader = node.store().reader()?;
         let dataset = known(&reader, &id)?;
         if only_populated && !dataset.is_populated() {
             return Err(Failed::not_found(format!("the dataset {id:?} is not populated yet")));
         }
-        Ok((dataset, reader))
+        if uncommitted && reader.dataset(&names::uncommitted(&id))?.is_some() {
+            return Err(Failed::new(
+                StatusCode::NOT_IMPLEMENTED,
+                "not-supported",
+                "what a circuit breaker holds back cannot be read with the rest of its dataset",
+            ));
+        }
+        // Before the status is sent.
+        if select.subset.is_some() {
+            reader.changes(&id, since, Some(0), select.clone())?;
+        }
+        Ok((dataset, reader, select))
     })
     .await?;
     let (send, receive) = tokio::sync::mpsc::channel(4);
     let id = head.id.clone();
     tokio::task::spawn_blocking(move || {
         let mut to = Pieces { send, piece: Vec::with_capacity(PIECE) };
-        if let Err(error) = write_entities(&reader, &id, since, limit, select, &mut to)
+        if let Err(error) = write_entities(&reader, &id, (since, skip), limit, select, &mut to)
             && error.kind() != std::io::ErrorKind::BrokenPipe
         {
             // The status is sent already: a cut body says that it is not whole.
@@ -178,13 +295,17 @@ async fn entities(
 fn write_entities(
     reader: &Reader,
     id: &str,
-    since: Option<u64>,
+    (since, skip): (Option<u64>, u64),
     limit: Option<u64>,
     select: Select,
     to: &mut Pieces,
 ) -> std::io::Result<()> {
     to.write_all(b"[")?;
-    let versions = reader.changes(id, since, limit, select).map_err(std::io::Error::other)?;
+    let versions = match skip {
+        0 => reader.changes(id, since, limit, select),
+        skip => reader.page(id, skip, limit.unwrap_or(u64::MAX), select),
+    };
+    let versions = versions.map_err(std::io::Error::other)?;
     for (index, version) in versions.enumerate() {
         match version {
             Ok(version) => {
@@ -247,15 +368,19 @@ impl futures_core::Stream for Received {
     }
 }
 
+#[derive(Deserialize)]
+struct Which {
+    entity_id: String,
+    /// As it was when the log ended there.
+    #[serde(default, deserialize_with = "number")]
+    offset: Option<u64>,
+}
+
 async fn entity(
     State(node): State<Arc<Node>>,
     Path(id): Path<String>,
-    Query(query): Query<HashMap<String, String>>,
+    Asked(Which { entity_id: entity, offset }): Asked<Which>,
 ) -> Result<Json<pipewright_entity::Entity>, Failed> {
-    let Some(entity) = query.get("entity_id").cloned() else {
-        return Err(Failed::bad_request("\"entity_id\" says which entity"));
-    };
-    let offset = query.get("offset").and_then(|text| text.parse::<u64>().ok());
     blocking(node, move |node| {
         let reader = node.store().reader()?;
         known(&reader, &id)?;

@@ -20,6 +20,8 @@ pub(crate) struct Failed {
 enum Body {
     Error(ApiError),
     Conflict(Box<Conflict>),
+    /// Another shape, which the service API documents for this case.
+    Documented(serde_json::Value),
 }
 
 impl Failed {
@@ -36,6 +38,18 @@ impl Failed {
         Failed::new(StatusCode::BAD_REQUEST, "bad-request", message)
     }
 
+    /// What a call is answered with where the service API gives a shape of its
+    /// own.
+    pub(crate) fn documented(status: StatusCode, body: serde_json::Value) -> Failed {
+        Failed { status, body: Body::Documented(body) }
+    }
+
+    /// Posted config has errors; nothing of it is taken.
+    pub(crate) fn invalid_config(reports: Vec<serde_json::Value>) -> Failed {
+        let body = serde_json::json!({ "validation_errors": reports });
+        Failed::documented(StatusCode::BAD_REQUEST, body)
+    }
+
     pub(crate) fn internal(message: impl Into<String>) -> Failed {
         Failed::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", message)
     }
@@ -45,6 +59,7 @@ impl Failed {
         match self.body {
             Body::Error(error) => error.message,
             Body::Conflict(conflict) => format!("{}: the file has changed", conflict.path),
+            Body::Documented(body) => body.to_string(),
         }
     }
 
@@ -76,6 +91,7 @@ impl IntoResponse for Failed {
         match self.body {
             Body::Error(error) => (self.status, Json(error)).into_response(),
             Body::Conflict(conflict) => (self.status, Json(conflict)).into_response(),
+            Body::Documented(body) => (self.status, Json(body)).into_response(),
         }
     }
 }

@@ -8,7 +8,14 @@
 mod config;
 mod datasets;
 mod error;
+mod metrics;
+mod node;
 mod pipes;
+mod publishers;
+mod query;
+mod receivers;
+mod runner;
+mod secrets;
 mod studio;
 
 use std::sync::Arc;
@@ -16,10 +23,10 @@ use std::sync::Arc;
 use axum::extract::{DefaultBodyLimit, OriginalUri, Request, State};
 use axum::http::{Method, header};
 use axum::middleware::{self, Next};
-use axum::response::{IntoResponse, Response};
+use axum::response::Response;
 use axum::routing::get;
 use axum::{Json, Router};
-use pipewright_protocol::studio::{CHECK, PREVIEW};
+use pipewright_protocol::studio::{CHECK, PREVIEW, Role};
 use serde_json::json;
 
 pub(crate) use error::Failed;
@@ -32,18 +39,25 @@ const LARGEST_BODY: usize = 256 << 20;
 /// The API of a node.
 pub fn router(node: Arc<Node>) -> Router {
     let protected = Router::new()
-        .route("/", get(info))
-        .route("/health", get(health))
+        .merge(node::routes())
+        .merge(metrics::routes())
         .merge(config::routes())
         .merge(datasets::routes())
+        .merge(runner::routes())
         .merge(pipes::routes())
+        .merge(publishers::routes())
+        .merge(receivers::routes())
+        .merge(secrets::routes())
         .nest("/studio", studio::routes())
         .fallback(|| async { Failed::not_found("there is no such operation") })
         .layer(middleware::from_fn_with_state(node.clone(), authorize));
     Router::new()
         .route("/api/ping", get(|| async { Json(json!({"status": "running"})) }))
         // The official client asks with a slash at the end.
-        .route("/api/", get(info).layer(middleware::from_fn_with_state(node.clone(), authorize)))
+        .route(
+            "/api/",
+            get(node::info).layer(middleware::from_fn_with_state(node.clone(), authorize)),
+        )
         .nest("/api", protected)
         .layer(DefaultBodyLimit::max(LARGEST_BODY))
         .with_state(node)
@@ -69,26 +83,16 @@ async fn authorize(
     let claims = node.tokens().check(token)?;
     let only_asks = matches!(*request.method(), Method::GET | Method::HEAD | Method::OPTIONS)
         || [CHECK, PREVIEW].contains(&address.path());
-    if !only_asks && !claims.role.may_change() {
+    let allowed = match address.path() {
+        // It ends what others do, or takes all there is.
+        "/api/admin" => claims.role == Role::Admin,
+        _ => only_asks || claims.role.may_change(),
+    };
+    if !allowed {
         return Err(Refused::NotAllowed { role: claims.role }.into());
     }
     request.extensions_mut().insert(claims);
     Ok(next.run(request).await)
-}
-
-async fn info(State(node): State<Arc<Node>>) -> impl IntoResponse {
-    Json(json!({
-        "node_id": node.name(),
-        "status": { "developer_mode": true, "version": crate::VERSION },
-    }))
-}
-
-async fn health(State(node): State<Arc<Node>>) -> Result<impl IntoResponse, Failed> {
-    blocking(node, |node| {
-        node.store().reader()?.datasets()?;
-        Ok(Json(json!({"status": "OK"})))
-    })
-    .await
 }
 
 /// Runs what reads the disk where it does not hold up other requests.
@@ -102,14 +106,6 @@ pub(crate) async fn blocking<T: Send + 'static>(
             tracing::error!(%error, "a request ended abnormally");
             Err(Failed::internal("the request ended abnormally; see the log of the node"))
         }
-    }
-}
-
-/// A query flag as clients write it: `true`, `True`, `1`.
-pub(crate) fn flag(text: Option<&String>, default: bool) -> bool {
-    match text {
-        None => default,
-        Some(text) => text.eq_ignore_ascii_case("true") || text == "1",
     }
 }
 

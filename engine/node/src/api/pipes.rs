@@ -3,10 +3,9 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use axum::body::Bytes;
-use axum::extract::{Path, Query, State};
-use axum::http::{HeaderMap, header};
-use axum::response::{IntoResponse, Response};
+use axum::extract::{Path, State};
+use axum::http::StatusCode;
+use axum::response::Response;
 use axum::routing::get;
 use axum::{Extension, Json, Router};
 use pipewright_config::Pipe;
@@ -14,25 +13,25 @@ use pipewright_entity::Entity;
 use pipewright_protocol::studio::PipeState;
 use pipewright_pump::Operation;
 use pipewright_store::{Reader, Select, names};
+use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{Failed, blocking, flag};
+use super::config::{Force, Upload};
+use super::query::{self, Asked, flag, number};
+use super::{Failed, blocking};
 use crate::evaluate::Stage;
 use crate::loaded::Loaded;
+use crate::upload::Posted;
 use crate::{Claims, Node, status};
 
 pub(super) fn routes() -> Router<Arc<Node>> {
     Router::new()
-        .route("/pipes", get(list))
-        .route("/pipes/{id}", get(one))
-        .route("/pipes/{id}/config", get(config))
+        .route("/pipes", get(list).post(add))
+        .route("/pipes/{id}", get(one).delete(remove))
+        .route("/pipes/{id}/config", get(config).put(replace))
         .route("/pipes/{id}/pump", get(pump).post(operate))
         .route("/pipes/{id}/log", get(log))
         .route("/pipes/{id}/entities", get(entities))
-        .route("/publishers/{id}/entities", get(publish_entities))
-        .route("/publishers/{id}/csv", get(publish_csv))
-        .route("/publishers/{id}/xml", get(publish_xml))
-        .route("/publishers/{id}/xml/{file}", get(publish_xml_file))
 }
 
 async fn list(State(node): State<Arc<Node>>) -> Result<Json<Vec<Value>>, Failed> {
@@ -52,15 +51,59 @@ async fn one(State(node): State<Arc<Node>>, Path(id): Path<String>) -> Result<Js
     .await
 }
 
-async fn config(
+async fn add(
     State(node): State<Arc<Node>>,
-    Path(id): Path<String>,
-) -> Result<Json<Value>, Failed> {
-    let loaded = node.loaded();
-    Ok(Json(known(&loaded, &id)?.original()))
+    Extension(claims): Extension<Claims>,
+    Asked(force): Asked<Force>,
+    upload: Upload,
+) -> Result<(StatusCode, Json<Vec<Value>>), Failed> {
+    let posted = upload.only(Posted::is_pipe, "a pipe")?;
+    blocking(node, move |node| {
+        let ids = super::config::add(node, posted, force.get(), &claims)?;
+        let (loaded, reader) = (node.loaded(), node.store().reader()?);
+        let shown = ids.iter().map(|id| show(node, &loaded, &reader, known(&loaded, id)?));
+        Ok((StatusCode::CREATED, Json(shown.collect::<Result<_, _>>()?)))
+    })
+    .await
 }
 
-fn known<'l>(loaded: &'l Loaded, id: &str) -> Result<&'l Pipe, Failed> {
+async fn remove(
+    State(node): State<Arc<Node>>,
+    Extension(claims): Extension<Claims>,
+    Path(id): Path<String>,
+) -> Result<Json<Value>, Failed> {
+    blocking(node, move |node| {
+        let loaded = node.loaded();
+        let shown = show(node, &loaded, &node.store().reader()?, known(&loaded, &id)?)?;
+        super::config::replace(node, &id, Vec::new(), true, &claims)?;
+        Ok(Json(shown))
+    })
+    .await
+}
+
+async fn config(State(node): State<Arc<Node>>, Path(id): Path<String>) -> Result<Response, Failed> {
+    known(&node.loaded(), &id)?;
+    Ok(super::config::component_text(&node, &id))
+}
+
+async fn replace(
+    State(node): State<Arc<Node>>,
+    Extension(claims): Extension<Claims>,
+    Path(id): Path<String>,
+    Asked(force): Asked<Force>,
+    upload: Upload,
+) -> Result<Json<Value>, Failed> {
+    let posted = upload.only(Posted::is_pipe, "a pipe")?;
+    blocking(node, move |node| {
+        known(&node.loaded(), &id)?;
+        super::config::replace(node, &id, posted, force.get(), &claims)?;
+        let loaded = node.loaded();
+        show(node, &loaded, &node.store().reader()?, known(&loaded, &id)?).map(Json)
+    })
+    .await
+}
+
+pub(super) fn known<'l>(loaded: &'l Loaded, id: &str) -> Result<&'l Pipe, Failed> {
     match loaded.project.pipe(id) {
         Some(pipe) => Ok(pipe),
         None => Err(Failed::not_found(format!("there is no pipe {id:?}"))),
@@ -89,13 +132,7 @@ fn runtime(node: &Node, loaded: &Loaded, reader: &Reader, pipe: &Pipe) -> Result
         .problems
         .iter()
         .filter(|problem| problem.component.as_ref() == Some(&pipe.id))
-        .map(|problem| {
-            json!({
-                "elements": problem.diagnostic.path.bracketed(),
-                "level": problem.diagnostic.severity.to_string(),
-                "msg": problem.diagnostic.message,
-            })
-        })
+        .map(crate::wire::config_error)
         .collect();
     let sources: Vec<String> = pipe.source_datasets().iter().map(ToString::to_string).collect();
     let queue = |dataset: &String| status.queues.get(dataset).copied().unwrap_or(0);
@@ -184,21 +221,17 @@ fn offset(text: &str) -> Option<pipewright_entity::Value> {
     }
 }
 
-/// Starts and stops a pipe, and what else is done to it: `operation` in a form
-/// or in the query.
+/// Starts and stops a pipe, and what else is done to it.
 async fn operate(
     State(node): State<Arc<Node>>,
     Extension(claims): Extension<Claims>,
     Path(id): Path<String>,
-    Query(mut fields): Query<HashMap<String, String>>,
-    body: Bytes,
+    asked: query::Operation,
 ) -> Result<Json<Value>, Failed> {
-    fields.extend(form(&body));
-    let operation = fields.remove("operation").unwrap_or_default();
     let path = id.clone();
     blocking(node.clone(), move |node| {
         known(&node.loaded(), &id)?;
-        match operation.as_str() {
+        let operation = match asked.name.as_str() {
             "start" | "start-rescan" => {
                 if !node.is_trusted() {
                     return Err(Failed::not_trusted());
@@ -206,64 +239,59 @@ async fn operate(
                 if node.conductor.is_running(&id) {
                     return Err(Failed::running(&id));
                 }
-                node.start(std::slice::from_ref(&id), operation == "start-rescan")
+                return node.start(std::slice::from_ref(&id), asked.name == "start-rescan");
             }
             "stop" => {
                 node.stop(std::slice::from_ref(&id));
-                Ok(())
+                return Ok(());
             }
             "update-last-seen" => {
-                let last_seen = fields.remove("last-seen").unwrap_or_default();
-                let operation = Operation::SetLastSeen(offset(&last_seen));
-                node.operate(&id, &operation, &claims.sub)
+                Operation::SetLastSeen(offset(asked.field("last-seen").unwrap_or_default()))
             }
-            other => {
-                let comment = fields.remove("comment").filter(|comment| !comment.is_empty());
-                let operation = match other {
-                    "set-last-seen-to-end" => Operation::SetLastSeenToEnd,
-                    "reset-tracking" => Operation::ResetTracking,
-                    "discard-retries" => Operation::DiscardRetries,
-                    "enable" => Operation::Enable,
-                    "disable" => Operation::Disable(comment),
-                    _ => {
-                        return Err(Failed::bad_request(format!(
-                            "the operation {other:?} is not known here: {}",
-                            OPERATIONS.join(", ")
-                        )));
-                    }
-                };
-                node.operate(&id, &operation, &claims.sub)
+            "set-last-seen-to-end" => Operation::SetLastSeenToEnd,
+            "reset-tracking" => Operation::ResetTracking,
+            "discard-retries" => Operation::DiscardRetries,
+            "enable" => Operation::Enable,
+            "disable" => {
+                let comment = asked.field("comment").filter(|comment| !comment.is_empty());
+                Operation::Disable(comment.map(str::to_owned))
             }
-        }
+            _ => return Err(asked.unknown(&OPERATIONS)),
+        };
+        node.operate(&id, &operation, &claims.sub)
     })
     .await?;
     pump(State(node), Path(path)).await
 }
 
-/// The fields of an `application/x-www-form-urlencoded` body.
-pub(super) fn form(body: &[u8]) -> HashMap<String, String> {
-    let text = std::str::from_utf8(body).unwrap_or_default();
-    let decode = |part: &str| {
-        let part = part.replace('+', " ");
-        percent_encoding::percent_decode_str(&part).decode_utf8_lossy().into_owned()
-    };
-    let pairs = text.split('&').filter_map(|pair| pair.split_once('='));
-    pairs.map(|(name, value)| (decode(name), decode(value))).collect()
+#[derive(Deserialize)]
+struct Log {
+    #[serde(default, deserialize_with = "number")]
+    since: Option<u64>,
+    #[serde(default, deserialize_with = "number")]
+    limit: Option<u64>,
+    #[serde(default, deserialize_with = "flag")]
+    history: Option<bool>,
+    #[serde(default, deserialize_with = "flag")]
+    deleted: Option<bool>,
+    #[serde(default, deserialize_with = "flag")]
+    reverse: Option<bool>,
 }
 
 async fn log(
     State(node): State<Arc<Node>>,
     Path(id): Path<String>,
-    Query(query): Query<HashMap<String, String>>,
+    Asked(asked): Asked<Log>,
 ) -> Result<Json<Vec<Entity>>, Failed> {
+    let reverse = asked.reverse.unwrap_or(false);
     let select = Select {
-        history: flag(query.get("history"), true),
-        deleted: flag(query.get("deleted"), true),
-        reverse: flag(query.get("reverse"), false),
+        history: asked.history.unwrap_or(true),
+        deleted: asked.deleted.unwrap_or(true),
+        reverse,
+        before: asked.since.filter(|_| reverse),
         ..Select::default()
     };
-    let number = |name: &str| query.get(name).and_then(|text| text.parse().ok());
-    let (since, limit) = (number("since"), number("limit"));
+    let since = asked.since.filter(|_| !reverse);
     blocking(node, move |node| {
         known(&node.loaded(), &id)?;
         let reader = node.store().reader()?;
@@ -271,19 +299,26 @@ async fn log(
         if reader.dataset(&log)?.is_none() {
             return Ok(Json(Vec::new()));
         }
-        let lines = reader.changes(&log, since, limit, select)?;
+        let lines = reader.changes(&log, since, asked.limit, select)?;
         let lines = lines.map(|version| Ok(version?.with_metadata()));
         lines.collect::<Result<Vec<_>, Failed>>().map(Json)
     })
     .await
 }
 
+#[derive(Deserialize)]
+struct AtStage {
+    stage: Option<String>,
+    #[serde(default, deserialize_with = "number")]
+    limit: Option<usize>,
+}
+
 async fn entities(
     State(node): State<Arc<Node>>,
     Path(id): Path<String>,
-    Query(query): Query<HashMap<String, String>>,
+    Asked(asked): Asked<AtStage>,
 ) -> Result<Json<Vec<Entity>>, Failed> {
-    let stage = match query.get("stage").map(String::as_str) {
+    let stage = match asked.stage.as_deref() {
         None | Some("sink" | "") => Stage::Sink,
         Some("source" | "before-transforms") => Stage::Source,
         Some("after-transforms") => Stage::AfterTransforms,
@@ -293,97 +328,9 @@ async fn entities(
             )));
         }
     };
-    let limit = query.get("limit").and_then(|limit| limit.parse().ok());
     blocking(node, move |node| {
         known(&node.loaded(), &id)?;
-        node.entities(&id, stage, None, limit, HashMap::new()).map(Json)
+        node.entities(&id, stage, None, asked.limit, HashMap::new()).map(Json)
     })
     .await
-}
-
-async fn publish_entities(
-    State(node): State<Arc<Node>>,
-    Path(id): Path<String>,
-    Query(query): Query<HashMap<String, String>>,
-) -> Result<Response, Failed> {
-    blocking(node, move |node| {
-        let entities = published(node, &id, query)?;
-        Ok(Json(entities).into_response())
-    })
-    .await
-}
-
-async fn publish_csv(
-    State(node): State<Arc<Node>>,
-    Path(id): Path<String>,
-    Query(query): Query<HashMap<String, String>>,
-) -> Result<Response, Failed> {
-    blocking(node, move |node| {
-        let entities = published(node, &id, query)?;
-        let (content_type, bytes) = node.csv(&id, &entities)?;
-        let mut headers = HeaderMap::new();
-        if let Ok(value) = content_type.parse() {
-            headers.insert(header::CONTENT_TYPE, value);
-        }
-        Ok((headers, bytes).into_response())
-    })
-    .await
-}
-
-async fn publish_xml(
-    State(node): State<Arc<Node>>,
-    Path(id): Path<String>,
-    Query(query): Query<HashMap<String, String>>,
-) -> Result<Response, Failed> {
-    blocking(node, move |node| xml(node, &id, None, query)).await
-}
-
-async fn publish_xml_file(
-    State(node): State<Arc<Node>>,
-    Path((id, file)): Path<(String, String)>,
-    Query(query): Query<HashMap<String, String>>,
-) -> Result<Response, Failed> {
-    blocking(node, move |node| xml(node, &id, Some(file), query)).await
-}
-
-fn xml(
-    node: &Arc<Node>,
-    id: &str,
-    file: Option<String>,
-    query: HashMap<String, String>,
-) -> Result<Response, Failed> {
-    let entities = published(node, id, query)?;
-    let (content_type, bytes) = node.xml(id, &entities)?;
-    let mut headers = HeaderMap::new();
-    if let Ok(value) = content_type.parse() {
-        headers.insert(header::CONTENT_TYPE, value);
-    }
-    let sink = node.sink_config(id);
-    let given = |name: &str| sink.get(name).and_then(|value| value.as_str()).map(str::to_owned);
-    if let Some(file) = file.or_else(|| given("filename")) {
-        // What would end the quoted name, or the header, is left out.
-        let file: String =
-            file.chars().filter(|c| !c.is_control() && !matches!(c, '"' | '\\' | '/')).collect();
-        let kind = given("content_disposition").unwrap_or_else(|| "attachment".into());
-        if let Ok(value) = format!("{kind}; filename=\"{file}\"").parse() {
-            headers.insert(header::CONTENT_DISPOSITION, value);
-        }
-    }
-    Ok((headers, bytes).into_response())
-}
-
-/// The entities that a published pipe gives; parameters that are not of the
-/// protocol are bound to `_B`.
-fn published(
-    node: &Arc<Node>,
-    id: &str,
-    mut query: HashMap<String, String>,
-) -> Result<Vec<Entity>, Failed> {
-    let loaded = node.loaded();
-    if !known(&loaded, id)?.is_endpoint() {
-        return Err(Failed::not_found(format!("the pipe {id:?} publishes nothing")));
-    }
-    let since = query.remove("since");
-    let limit = query.remove("limit").and_then(|limit| limit.parse().ok());
-    node.entities(id, Stage::Sink, since, limit, query)
 }

@@ -1,0 +1,98 @@
+//! Parameters of requests.
+
+use std::collections::HashMap;
+use std::str::FromStr;
+
+use axum::body::Bytes;
+use axum::extract::{FromRequest, FromRequestParts, Query, Request};
+use axum::http::request::Parts;
+use serde::de::{DeserializeOwned, Error};
+use serde::{Deserialize, Deserializer};
+
+use super::Failed;
+
+/// The parameters in the address of a request, as a type.
+pub(super) struct Asked<T>(pub(super) T);
+
+impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Asked<T> {
+    type Rejection = Failed;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Failed> {
+        match Query::from_request_parts(parts, state).await {
+            Ok(Query(asked)) => Ok(Asked(asked)),
+            Err(why) => Err(Failed::bad_request(why.body_text())),
+        }
+    }
+}
+
+/// A flag as clients write it: `true`, `True`, `1`.
+pub(super) fn flag<'de, D: Deserializer<'de>>(from: D) -> Result<Option<bool>, D::Error> {
+    let text = String::deserialize(from)?;
+    match text.to_ascii_lowercase().as_str() {
+        "" => Ok(None),
+        "true" | "1" => Ok(Some(true)),
+        "false" | "0" => Ok(Some(false)),
+        _ => Err(D::Error::custom(format!("{text:?} is neither true nor false"))),
+    }
+}
+
+/// A number; nothing when the parameter is empty. Offsets may stand in quotes,
+/// as JSON strings do.
+pub(super) fn number<'de, D: Deserializer<'de>, N: FromStr>(
+    from: D,
+) -> Result<Option<N>, D::Error> {
+    let text = String::deserialize(from)?;
+    match text.trim_matches('"') {
+        "" => Ok(None),
+        text => text
+            .parse()
+            .map(Some)
+            .map_err(|_| D::Error::custom(format!("{text:?} is not a whole number"))),
+    }
+}
+
+/// An operation on something: its name and what else it needs, from a form or
+/// from the address.
+pub(super) struct Operation {
+    /// What is to be done.
+    pub(super) name: String,
+    fields: HashMap<String, String>,
+}
+
+impl Operation {
+    /// A field; empty ones are given as such.
+    pub(super) fn field(&self, name: &str) -> Option<&str> {
+        self.fields.get(name).map(String::as_str)
+    }
+
+    /// What to answer when there is no such operation.
+    pub(super) fn unknown(&self, known: &[&str]) -> Failed {
+        let (name, known) = (&self.name, known.join(", "));
+        Failed::bad_request(format!("the operation {name:?} is not known here: {known}"))
+    }
+}
+
+impl<S: Send + Sync> FromRequest<S> for Operation {
+    type Rejection = Failed;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, Failed> {
+        let (mut parts, body) = request.into_parts();
+        let Asked(mut fields) =
+            Asked::<HashMap<String, String>>::from_request_parts(&mut parts, state).await?;
+        let body = Bytes::from_request(Request::from_parts(parts, body), state).await;
+        let body = body.map_err(|why| Failed::bad_request(why.body_text()))?;
+        fields.extend(form(&body));
+        Ok(Operation { name: fields.remove("operation").unwrap_or_default(), fields })
+    }
+}
+
+/// The fields of an `application/x-www-form-urlencoded` body.
+fn form(body: &[u8]) -> HashMap<String, String> {
+    let text = std::str::from_utf8(body).unwrap_or_default();
+    let decode = |part: &str| {
+        let part = part.replace('+', " ");
+        percent_encoding::percent_decode_str(&part).decode_utf8_lossy().into_owned()
+    };
+    let pairs = text.split('&').filter_map(|pair| pair.split_once('='));
+    pairs.map(|(name, value)| (decode(name), decode(value))).collect()
+}
