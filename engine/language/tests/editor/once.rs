@@ -64,10 +64,11 @@ fn planted_mistakes_are_found_where_they_are() {
     let workspace = Workspace::new(texts, None);
     let mut said = String::new();
     for (path, text) in &files {
-        for Finding { range, code, span, .. } in workspace.findings(path) {
+        for Finding { range, code, path: place, span, .. } in workspace.findings(path) {
             let about = text[span].lines().next().unwrap();
             let at = range.start;
-            said.push_str(&format!("{path}:{}:{}: {code} {about}\n", at.line, at.column));
+            let (line, column) = (at.line, at.column);
+            said.push_str(&format!("{path}:{line}:{column}: {code} at {place} {about}\n"));
         }
     }
     let expected = fs::read_to_string(folder.join("expected.txt")).unwrap();
