@@ -465,22 +465,22 @@ impl Driven {
 /// One change in a dataset that another looks up, which a second looks up, and
 /// which is merged.
 fn change(count: usize) {
-    let hop = |id: &str, source: &str, into: &str, property: &str| {
+    let hop = |id: &str, source: &str, into: &str, looked_up: &str| {
         json!({
             "_id": id,
             "source": {"type": "dataset", "dataset": source},
             "transform": {"type": "dtl", "rules": {"default": [
                 ["copy", "*"],
-                ["add", property, ["hops", {
+                ["add", id, ["hops", {
                     "datasets": [format!("{into} h")], "where": [["eq", "_S.ref", "h._id"]],
-                    "return": "h.value",
+                    "return": format!("h.{looked_up}"),
                 }]],
             ]}},
         })
     };
     let node = Driven::new(&[
-        hop("near", "a", "b", "near"),
-        hop("far", "c", "near", "far"),
+        hop("near", "a", "b", "value"),
+        hop("far", "c", "near", "near"),
         json!({"_id": "merged", "source": {
             "type": "merge", "version": 2, "identity": "first", "datasets": ["far f", "a a"],
             "equality": [["eq", "f._id", "a._id"]],
