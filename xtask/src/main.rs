@@ -24,6 +24,8 @@ usage: cargo xtask COMMAND
   test [STAGE...]    installs what is missing and checks everything
   ui [--release]     builds the studio's screens into dist/
   docs               writes the pages of docs/ that follow from the code
+  language           builds the language service alone for a browser and says
+                     what it weighs
   bench dtl          times DTL as a whole process on several kinds of work
   bench engine       times the store and the pipes beside SQLite, counts memory;
                      fails when a target is missed
@@ -66,6 +68,7 @@ fn start(arguments: &[String]) -> Result<()> {
         ["ui"] => ui::build(ui::Profile::Quick),
         ["ui", "--release"] => ui::build(ui::Profile::Shipping),
         ["docs"] => docs::write(),
+        ["language"] => ui::language(),
         ["bench", "dtl"] => bench::dtl(),
         ["bench", "engine"] => bench::engine(),
         ["tidy"] => tidy::check(),

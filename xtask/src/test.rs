@@ -71,6 +71,12 @@ const STAGES: &[Stage] = &[
         run: || ui::build(ui::Profile::Quick).map(no_tests),
     },
     Stage {
+        name: "language",
+        about: "the language service builds for the browser and is small enough",
+        needs: &[],
+        run: || ui::language().map(no_tests),
+    },
+    Stage {
         name: "lint",
         about: "the compiler and clippy have nothing to say",
         needs: &[&product::WINDOW],

@@ -1,7 +1,7 @@
 //! The files of a project as the editor has them.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use pipewright_config::{Change as FileChange, File, Project, SourceFile, flow, validate_file};
 use pipewright_dtl::syntax::Position;
@@ -20,6 +20,10 @@ pub struct Workspace {
     pub(crate) project: Project,
     /// The names of properties seen in data, by dataset.
     pub(crate) seen: BTreeMap<Text, Vec<Text>>,
+    /// The file that was last asked about since something changed, with what
+    /// is wrong with it: the same is asked to list it, to mark it and to mend
+    /// it.
+    found: OnceLock<(String, Vec<Finding>)>,
 }
 
 impl Default for Workspace {
@@ -36,7 +40,14 @@ impl Workspace {
         profile: Option<&str>,
     ) -> Workspace {
         let files = files.into_iter().map(|(path, text)| SourceFile::new(path, text));
-        Workspace { project: Project::load(files, profile), seen: BTreeMap::new() }
+        let project = Project::load(files, profile);
+        Workspace { project, seen: BTreeMap::new(), found: OnceLock::new() }
+    }
+
+    /// The files or their variables are others now.
+    fn become_project(&mut self, project: Project) {
+        self.project = project;
+        self.found = OnceLock::new();
     }
 
     /// A file has this text now. A file that has it already costs nothing.
@@ -44,7 +55,7 @@ impl Workspace {
         let same = self.project.file(path).is_some_and(|file| &*file.document.text == text);
         if !same {
             let file = SourceFile::new(path, text);
-            self.project = self.project.with([FileChange::Put(file)]);
+            self.become_project(self.project.with([FileChange::Put(file)]));
         }
     }
 
@@ -52,17 +63,17 @@ impl Workspace {
     /// they are there need no text.
     pub fn put_all(&mut self, files: impl IntoIterator<Item = (String, String)>) {
         let files = files.into_iter().map(|(path, text)| SourceFile::new(path, text));
-        self.project = self.project.with(files.map(FileChange::Put));
+        self.become_project(self.project.with(files.map(FileChange::Put)));
     }
 
     /// A file is gone.
     pub fn remove(&mut self, path: &str) {
-        self.project = self.project.with([FileChange::Remove(path.to_owned())]);
+        self.become_project(self.project.with([FileChange::Remove(path.to_owned())]));
     }
 
     /// The node uses the variables of another profile.
     pub fn set_profile(&mut self, profile: Option<&str>) {
-        self.project = self.project.with_profile(profile);
+        self.become_project(self.project.with_profile(profile));
     }
 
     /// The properties that the entities of a dataset have, as seen in its data.
@@ -76,6 +87,11 @@ impl Workspace {
     /// All that is wrong with a file, in the order of its text. Nothing for a
     /// file that is not config.
     pub fn findings(&self, path: &str) -> Vec<Finding> {
+        let (of, found) = self.found.get_or_init(|| (path.to_owned(), self.find(path)));
+        if of == path { found.clone() } else { self.find(path) }
+    }
+
+    fn find(&self, path: &str) -> Vec<Finding> {
         let Some(file) = self.file(path) else { return Vec::new() };
         let problems = validate_file(&self.project, path);
         problems.iter().map(|problem| Finding::of(&file.document, problem)).collect()
@@ -144,6 +160,11 @@ impl Workspace {
     /// Bytes of a file as lines and columns.
     pub fn range(&self, path: &str, bytes: std::ops::Range<usize>) -> Option<Range> {
         Some(Range::of(&self.file(path)?.document, bytes))
+    }
+
+    /// A line and column of a file as a byte.
+    pub fn offset(&self, path: &str, at: Position) -> Option<usize> {
+        Some(self.file(path)?.document.offset(at))
     }
 
     /// The text of a file.

@@ -49,7 +49,7 @@ pub struct Scene {
 
 /// Why a story could not be told to its end. A test that ends with it shows the
 /// text as it is.
-pub struct Untold(String);
+pub struct Untold(pub String);
 
 impl std::fmt::Debug for Untold {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -76,6 +76,30 @@ pub async fn tell(
         Ok(()) => Ok(()),
         Err(error) => Err(Untold(scene.report(&error).await)),
     }
+}
+
+/// Opens an address in headless Chromium, without a studio, tells what happens
+/// there, and sees that the console stayed quiet.
+///
+/// # Errors
+/// What went wrong, with what the programs said.
+pub async fn browse(
+    address: &str,
+    story: impl AsyncFnOnce(&mut Window) -> Result<()>,
+) -> Result<(), Untold> {
+    let told = async {
+        let folder = tempfile::tempdir()?;
+        let mut crew = Crew::in_folder(folder.path());
+        let told = async {
+            let mut window = Window::chromium(&mut crew, &folder.path().join("chromium")).await?;
+            window.open(address).await?;
+            tokio::time::timeout(STORY, story(&mut window)).await??;
+            window.quiet().await
+        };
+        let told = told.await;
+        told.map_err(|error| anyhow::anyhow!("{error:#}\n{}", crew.logs()))
+    };
+    told.await.map_err(|error| Untold(format!("{error:#}")))
 }
 
 impl Scene {

@@ -85,6 +85,11 @@ pub(super) const ROOMS: &[Room] = &[
         Uses::Only(&["entity", "language", "protocol"]),
         "the screens know a node by its API alone, and the text in the editor by the language",
     ),
+    room(
+        "page",
+        Uses::Only(&["language"]),
+        "what it weighs and how quick it is are those of the language service",
+    ),
     room("tests", Uses::Everything, "crossing rooms is what they are for"),
     room("xtask", Uses::Nothing, "tools build even when the product does not"),
     room("xtask-bindgen", Uses::Nothing, "tools build even when the product does not"),

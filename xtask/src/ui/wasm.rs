@@ -24,28 +24,40 @@ const DEBIAN: [Need; 4] = [
 
 /// Compiles the screens and returns the folder with the module and its glue.
 pub(super) fn build(profile: Profile) -> Result<PathBuf> {
+    module("the screens", "pipewright-ui", "pipewright-ui.wasm", profile)
+}
+
+/// Compiles the language service alone, as it ships, and returns the folder
+/// with the module and its glue.
+pub(super) fn language() -> Result<PathBuf> {
+    module("the language service", "pipewright-page", "pipewright_page.wasm", Profile::Shipping)
+}
+
+/// Compiles a package to a module that a page can import; `file` is what cargo
+/// calls it.
+fn module(about: &str, package: &str, file: &str, profile: Profile) -> Result<PathBuf> {
     let (cargo_profile, shipping) = match profile {
         Profile::Quick => ("wasm-dev", false),
         Profile::Shipping => ("wasm", true),
     };
     let mut cargo = compiler()?;
-    shell::say(format!("Compiling the screens ({cargo_profile})"));
+    shell::say(format!("Compiling {about} ({cargo_profile})"));
     let target = shell::target().join("wasm");
-    cargo.args(["build", "--package", "pipewright-ui", "--target", TARGET]);
+    cargo.args(["build", "--package", package, "--target", TARGET]);
     cargo.args(["--profile", cargo_profile]).arg("--target-dir").arg(&target);
     if shell::in_ci() {
         cargo.arg("--locked");
     }
     shell::run(&mut cargo)?;
 
-    let module = target.join(TARGET).join(cargo_profile).join("pipewright-ui.wasm");
-    let glue = target.join("glue").join(cargo_profile);
+    let glue = target.join("glue").join(cargo_profile).join(package);
     // A name that is no longer written must not be shipped.
     if glue.exists() {
         fs::remove_dir_all(&glue).with_context(|| format!("cannot empty {}", glue.display()))?;
     }
     let mut bindgen = shell::cargo();
-    bindgen.args(["run", "--quiet", "--package", "xtask-bindgen", "--"]).arg(module).arg(&glue);
+    bindgen.args(["run", "--quiet", "--package", "xtask-bindgen", "--"]);
+    bindgen.arg(target.join(TARGET).join(cargo_profile).join(file)).arg(&glue);
     if shipping {
         bindgen.arg("--shipping");
     }

@@ -74,3 +74,26 @@ fn planted_mistakes_are_found_where_they_are() {
     let expected = fs::read_to_string(folder.join("expected.txt")).unwrap();
     assert_eq!(said, expected, "\n{said}");
 }
+
+#[test]
+fn what_is_wrong_follows_what_changes() {
+    let codes = |workspace: &Workspace, path: &str| -> Vec<&'static str> {
+        workspace.findings(path).iter().map(|finding| finding.code).collect()
+    };
+    let (reader, source) = ("pipes/reader.conf.json", "pipes/source.conf.json");
+    let pipe = r#"{"_id": "reader", "type": "pipe", "source": {"type": "dataset", "dataset": "source"},
+        "transform": {"type": "dtl", "rules": {"default": [["copy", "*"]]}}}"#;
+    let mut workspace = Workspace::new([(reader, pipe)], None);
+    assert_eq!(codes(&workspace, reader), ["config-dataset-missing"]);
+    assert_eq!(codes(&workspace, source), [""; 0]);
+    assert_eq!(codes(&workspace, reader), ["config-dataset-missing"]);
+
+    workspace.put(source, r#"{"_id": "source", "type": "pipe", "source": {"type": "empty"}}"#);
+    assert_eq!(codes(&workspace, reader), [""; 0]);
+    workspace.put(reader, &pipe.replace("copy", "cpy"));
+    assert_eq!(codes(&workspace, reader), ["dtl-unknown-function"]);
+    workspace.put_all([(reader.to_owned(), pipe.to_owned())]);
+    assert_eq!(codes(&workspace, reader), [""; 0]);
+    workspace.remove(source);
+    assert_eq!(codes(&workspace, reader), ["config-dataset-missing"]);
+}
