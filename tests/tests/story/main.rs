@@ -8,6 +8,7 @@ mod command_line;
 mod draw_a_pipe;
 mod palette;
 mod quiet;
+mod trace_a_value;
 mod two_nodes;
 mod write_with_help;
 
@@ -41,6 +42,7 @@ stories! {
     draw_a_pipe: story_draw_a_pipe_in_a_browser, story_draw_a_pipe_in_the_window;
     palette: story_palette_in_a_browser, story_palette_in_the_window;
     quiet: story_quiet_in_a_browser, story_quiet_in_the_window;
+    trace_a_value: story_trace_a_value_in_a_browser;
     two_nodes: story_two_nodes_in_a_browser, story_two_nodes_in_the_window;
     write_with_help: story_write_with_help_in_a_browser;
 }

@@ -7,5 +7,7 @@ mod preview;
 mod runs;
 mod screen;
 mod text;
+mod trace;
+mod trace_pane;
 
 pub use screen::{FileScreen, PipeScreen};

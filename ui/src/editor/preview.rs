@@ -1,5 +1,7 @@
 //! What the pipe makes of a sample, while one types.
 
+use std::ops::Range;
+use std::sync::Arc;
 use std::time::Duration;
 
 use leptos::{leptos_dom::helpers::TimeoutHandle, prelude::*, task::spawn_local};
@@ -7,10 +9,17 @@ use pipewright_protocol::studio::{
     self, Diagnostic, Failure as Stop, Json, Outcome, Preview, PreviewRequest, Produced, Sample,
 };
 
+use super::{
+    trace::{Told, Traced},
+    trace_pane::TracePane,
+};
 use crate::{
     client::{Failure, use_client},
-    components::{Button, Dialog, Empty, Icon, IconButton, Kind, Problem, Sign, Waiting, duration},
+    components::{
+        Button, Dialog, Empty, Icon, IconButton, Kind, Problem, Sign, Waiting, duration, use_toasts,
+    },
     json::{JsonView, Mark, Tree, compare, print},
+    monaco::Note,
     state::{OpenFile, use_live},
 };
 
@@ -20,6 +29,8 @@ const PAUSE: Duration = Duration::from_millis(150);
 /// The preview of one pipe as it stands.
 #[derive(Clone, Copy)]
 pub(super) struct Live {
+    /// The text that it runs.
+    file: Signal<Option<OpenFile>>,
     /// What it runs on.
     sample: RwSignal<Sample>,
     /// What the node answered last.
@@ -28,16 +39,26 @@ pub(super) struct Live {
     sound: RwSignal<Option<Preview>>,
     /// Whether one is on its way.
     busy: RwSignal<bool>,
+    /// Whether it tells what each expression did.
+    pub(super) tracing: RwSignal<bool>,
+    /// What it told last.
+    pub(super) traced: RwSignal<Option<Arc<Traced>>>,
+    /// What the cursor is on in the text, as bytes.
+    pub(super) selected: RwSignal<Range<usize>>,
 }
 
 impl Live {
     /// Runs the preview of `pipe` whenever text, sample or stored output change.
     pub(super) fn start(pipe: Memo<String>, file: Signal<Option<OpenFile>>) -> Self {
         let live = Live {
+            file,
             sample: RwSignal::new(Sample::First),
             outcome: RwSignal::new(None),
             sound: RwSignal::new(None),
             busy: RwSignal::new(false),
+            tracing: RwSignal::new(false),
+            traced: RwSignal::new(None),
+            selected: RwSignal::new(0..0),
         };
         let client = StoredValue::new(use_client());
         let state = use_live();
@@ -56,15 +77,17 @@ impl Live {
             });
             let Some(nth) = nth else { return };
             let sample = live.sample.get_untracked();
+            let text = file.text.get_untracked();
             let request = PreviewRequest {
-                trace: false,
+                trace: live.tracing.get_untracked(),
                 pipe: pipe.get_untracked(),
-                text: Some(file.text.get_untracked()),
+                text: Some(text.clone()),
                 sample: sample.clone(),
             };
             live.busy.set(true);
             spawn_local(async move {
-                let outcome = client.get_value().post::<Preview>(studio::PREVIEW, &request).await;
+                let mut outcome =
+                    client.get_value().post::<Preview>(studio::PREVIEW, &request).await;
                 // An answer that was overtaken is not shown.
                 if newest.try_get_value() != Some(nth) {
                     return;
@@ -75,6 +98,10 @@ impl Live {
                     (&sample, &outcome)
                 {
                     live.sample.update_untracked(|sample| *sample = Sample::Entity(source.clone()));
+                }
+                let trace = outcome.as_mut().ok().and_then(|preview| preview.trace.take());
+                if let Some(trace) = trace {
+                    live.traced.set(Some(Arc::new(Traced::new(trace, text))));
                 }
                 if let Ok(preview) = &outcome
                     && !broken(preview)
@@ -89,19 +116,55 @@ impl Live {
             pipe.with(|_| ());
             live.outcome.set(None);
             live.sound.set(None);
+            live.traced.set(None);
+            live.selected.set(0..0);
             live.sample.set(Sample::First);
         });
         Effect::new(move |before: Option<()>| {
             let Some(file) = file.get() else { return };
             file.text.track();
             live.sample.track();
+            live.tracing.track();
             state.pipe(&pipe.get()).with(|status| (status.last_run, status.state));
             cancel();
             let pause = if before.is_some() { PAUSE } else { Duration::ZERO };
             pending.set_value(set_timeout_with_handle(run, pause).ok());
         });
         on_cleanup(cancel);
+        Effect::new(move || {
+            if !live.tracing.get() {
+                live.traced.set(None);
+            }
+        });
         live
+    }
+
+    /// What is told at the ends of the lines of the open text; `None` while
+    /// what is known is about another one.
+    pub(super) fn notes(self) -> Signal<Option<Vec<Note>>> {
+        Memo::new(move |_| match self.traced.get() {
+            Some(traced) => self.is_about(&traced).then(|| traced.notes()),
+            None => Some(Vec::new()),
+        })
+        .into()
+    }
+
+    /// Everything that is known of what the cursor is on. Stays as it is while
+    /// the text is another one than what was traced.
+    pub(super) fn told(self) -> Memo<Option<Told>> {
+        Memo::new(move |last: Option<&Option<Told>>| {
+            let traced = self.traced.get()?;
+            let selected = self.selected.get();
+            if self.is_about(&traced) { traced.at(&selected) } else { last.cloned().flatten() }
+        })
+    }
+
+    /// Whether a trace is about the text as it is now. Tracked.
+    fn is_about(self, traced: &Traced) -> bool {
+        self.file.with(|file| {
+            let file = file.as_ref().filter(|file| file.path == traced.file());
+            file.is_some_and(|file| file.text.with(|text| text == traced.text()))
+        })
     }
 
     /// Where the last preview stopped, if it did. Tracked.
@@ -253,9 +316,26 @@ fn pretty(tree: &Tree) -> String {
 #[component]
 pub(super) fn ResultPane(
     preview: Live,
-    on_goto: impl Fn(usize) + Copy + Send + Sync + 'static,
+    on_goto: impl Fn(Range<usize>) + Copy + Send + Sync + 'static,
 ) -> impl IntoView {
     let against_stored = RwSignal::new(true);
+    // A property whose origin was asked for before anything was traced.
+    let wanted = RwSignal::new(None::<(Json, Vec<String>)>);
+    let toasts = use_toasts();
+    Effect::new(move || {
+        let (Some(traced), Some((entity, keys))) = (preview.traced.get(), wanted.get()) else {
+            return;
+        };
+        wanted.set(None);
+        match traced.origin(&tree(&entity), &keys) {
+            Some(bytes) => on_goto(bytes),
+            None => toasts.failed(format!("No rule makes {}.", keys.join(" › "))),
+        }
+    });
+    let on_key = move |entity: Json, keys: Vec<String>| {
+        preview.tracing.set(true);
+        wanted.set(Some((entity, keys)));
+    };
     let took = move || {
         preview.outcome.with(|outcome| {
             let preview = outcome.as_ref()?.as_ref().ok()?;
@@ -266,6 +346,16 @@ pub(super) fn ResultPane(
         <div class="pane-head">
             <h2>"Result"</h2>
             <span class="pane-note" class:busy=move || preview.busy.get()>{took}</span>
+            <button
+                type="button"
+                class="toggle"
+                data-testid="trace"
+                data-tip="What each expression gave for this sample"
+                aria-pressed=move || preview.tracing.get().to_string()
+                on:click=move |_| preview.tracing.update(|tracing| *tracing = !*tracing)
+            >
+                "Trace"
+            </button>
             <div class="segments" role="group" aria-label="Show">
                 <button type="button" aria-pressed=move || (!against_stored.get()).to_string() on:click=move |_| against_stored.set(false)>"Whole"</button>
                 <button type="button" aria-pressed=move || against_stored.get().to_string() data-tip="Against what is stored now" on:click=move |_| against_stored.set(true)>"Changes"</button>
@@ -286,24 +376,26 @@ pub(super) fn ResultPane(
                             </p>
                         </Show>
                         <div class="results" class:stale=stale>
-                            {result(sound.as_ref().unwrap_or(now), against_stored.get(), on_goto)}
+                            {result(sound.as_ref().unwrap_or(now), against_stored.get(), on_goto, on_key)}
                         </div>
                     }
                         .into_any()
                 }
             })}
         </div>
+        <TracePane preview />
     }
 }
 
 fn result(
     preview: &Preview,
     against_stored: bool,
-    on_goto: impl Fn(usize) + Copy + Send + Sync + 'static,
+    on_goto: impl Fn(Range<usize>) + Copy + Send + Sync + 'static,
+    on_key: impl Fn(Json, Vec<String>) + Copy + Send + Sync + 'static,
 ) -> impl IntoView {
     let failure = preview.failure.clone().map(|failure| {
         view! {
-            <button type="button" class="notice error" data-testid="preview-failure" on:click=move |_| on_goto(failure.start)>
+            <button type="button" class="notice error" data-testid="preview-failure" on:click=move |_| on_goto(failure.start..failure.start)>
                 <Icon sign=Sign::Error />
                 <span>{failure.message}<code>{failure.path}</code></span>
             </button>
@@ -340,7 +432,7 @@ fn result(
     let produced = preview
         .produced
         .iter()
-        .map(|produced| view_produced(produced, against_stored))
+        .map(|produced| view_produced(produced, against_stored, on_key))
         .collect_view();
     view! {
         {failure}
@@ -351,7 +443,13 @@ fn result(
     }
 }
 
-fn view_produced(produced: &Produced, against_stored: bool) -> impl IntoView {
+fn view_produced(
+    produced: &Produced,
+    against_stored: bool,
+    on_key: impl Fn(Json, Vec<String>) + Copy + Send + Sync + 'static,
+) -> impl IntoView {
+    let entity = produced.entity.clone();
+    let on_key = Callback::new(move |keys| on_key(entity.clone(), keys));
     let (name, class) = match produced.outcome {
         Outcome::Kept => ("Kept", "outcome kept"),
         Outcome::Filtered => ("Filtered", "outcome filtered"),
@@ -374,7 +472,7 @@ fn view_produced(produced: &Produced, against_stored: bool) -> impl IntoView {
                 <span class=class data-testid="outcome">{name}</span>
                 <span class="pane-note">{note}</span>
             </header>
-            <JsonView lines id="result-json" />
+            <JsonView lines on_key id="result-json" />
         </section>
     }
 }

@@ -86,10 +86,10 @@ pub fn PipeScreen() -> impl IntoView {
     let body = move || match tab.get() {
         PipeTab::Config => {
             let panes = vec![
-                view! { <TextPane opening diagnostics goto /> }.into_any(),
-                view! { <SamplePane preview /> }.into_any(),
-                view! { <ResultPane preview on_goto=move |offset| go_to(goto, offset) /> }
+                view! { <TextPane opening diagnostics goto notes=preview.notes() selected=preview.selected /> }
                     .into_any(),
+                view! { <SamplePane preview /> }.into_any(),
+                view! { <ResultPane preview on_goto=move |bytes| go_to(goto, bytes) /> }.into_any(),
             ];
             view! { <Split name="pipe" shares=&[5.0, 3.0, 4.0] panes labels=&["Config", "Sample", "Result"] /> }.into_any()
         }

@@ -1,5 +1,7 @@
 //! The text of one file with what is wrong in it.
 
+use std::ops::Range;
+
 use leptos::{prelude::*, task::spawn_local};
 use pipewright_protocol::studio::{Diagnostic, Severity};
 
@@ -8,7 +10,7 @@ use crate::{
     client::{Failure, use_client},
     commands::{Command, use_commands},
     components::{Button, Icon, Kind, Problem, Sign, use_toasts},
-    monaco::{Code, Goto},
+    monaco::{Code, Goto, Note},
     state::{OpenFile, use_files, use_history, use_live},
 };
 
@@ -103,6 +105,12 @@ pub(super) fn TextPane(
     diagnostics: Signal<Vec<Diagnostic>>,
     /// Where to put the cursor.
     goto: RwSignal<Option<Goto>>,
+    /// What is told at the ends of lines.
+    #[prop(optional, into)]
+    notes: Signal<Option<Vec<Note>>>,
+    /// What the cursor is on or in.
+    #[prop(default = RwSignal::new(0..0))]
+    selected: RwSignal<Range<usize>>,
 ) -> impl IntoView {
     let live = use_live();
     let file = opened(opening);
@@ -119,7 +127,7 @@ pub(super) fn TextPane(
             <ConflictBar file />
             {move || match failure() {
                 Some(failure) => view! { <Problem failure /> }.into_any(),
-                None => view! { <Code file diagnostics goto read_only=Signal::derive(move || !live.may_change()) /> }.into_any(),
+                None => view! { <Code file diagnostics goto notes selected read_only=Signal::derive(move || !live.may_change()) /> }.into_any(),
             }}
             <Show when=move || shown.with(|shown| !shown.is_empty())>
                 <ul class="findings" aria-label="Findings" data-testid="findings">
@@ -132,9 +140,12 @@ pub(super) fn TextPane(
     }
 }
 
-/// Puts the cursor at a byte offset.
-pub(super) fn go_to(goto: RwSignal<Option<Goto>>, offset: usize) {
-    goto.update(|goto| *goto = Some(Goto { offset, nth: goto.map_or(0, |last| last.nth + 1) }));
+/// Selects bytes of the text; none put the cursor there.
+pub(super) fn go_to(goto: RwSignal<Option<Goto>>, bytes: Range<usize>) {
+    goto.update(|goto| {
+        let nth = goto.as_ref().map_or(0, |last| last.nth + 1);
+        *goto = Some(Goto { bytes, nth });
+    });
 }
 
 #[component]
@@ -147,7 +158,7 @@ fn Finding(diagnostic: Diagnostic, goto: RwSignal<Option<Goto>>) -> impl IntoVie
     let start = diagnostic.start;
     view! {
         <li>
-            <button type="button" class=class on:click=move |_| go_to(goto, start)>
+            <button type="button" class=class on:click=move |_| go_to(goto, start..start)>
                 <Icon sign />
                 <span>{diagnostic.message}</span>
                 {diagnostic.suggestion.map(|suggestion| view! { <span class="finding-hint">{suggestion}</span> })}

@@ -39,16 +39,35 @@ pub fn JsonView(
     /// Name for tests and scripts.
     #[prop(default = "json")]
     id: &'static str,
+    /// What a click on a property does: gets the keys that lead to it, lists
+    /// left out.
+    #[prop(optional)]
+    on_key: Option<Callback<Vec<String>>>,
 ) -> impl IntoView {
     let more = lines.len().saturating_sub(MOST);
     lines.truncate(MOST);
     let rest = (more > 0)
         .then(|| view! { <p class="hint">{format!("and {} more lines", count(more as u64))}</p> });
+    let mut around: Vec<(u16, String)> = Vec::new();
     let rows = lines
         .into_iter()
         .map(|line| {
+            around.retain(|(indent, _)| *indent < line.indent);
+            if let Some(key) = &line.key {
+                around.push((line.indent, serde_json::from_str(key).unwrap_or_default()));
+            }
+            let keys = || around.iter().map(|(_, key)| key.clone()).collect::<Vec<String>>();
+            // What is gone was made by nothing.
+            let made = on_key.filter(|_| line.mark != Mark::Removed);
             let style = format!("padding-left:{}ch", 2 + 2 * line.indent);
-            let key = line.key.map(|key| view! { <span class="json-key">{key}</span>": " });
+            let key = line.key.map(|key| match made {
+                Some(on_key) => {
+                    let keys = keys();
+                    view! { <button type="button" class="json-key" data-tip="Where it comes from" on:click=move |_| on_key.run(keys.clone())>{key}</button>": " }
+                        .into_any()
+                }
+                None => view! { <span class="json-key">{key}</span>": " }.into_any(),
+            });
             view! {
                 <div class=line_class(line.mark) style=style>
                     {key}

@@ -121,6 +121,18 @@ extern "C" {
     #[wasm_bindgen(method, js_name = revealPositionInCenterIfOutsideViewport)]
     pub(super) fn reveal_position(this: &Editor, position: &JsValue);
 
+    #[wasm_bindgen(method, js_name = setSelection)]
+    pub(super) fn set_selection(this: &Editor, range: &JsValue);
+
+    #[wasm_bindgen(method, js_name = revealRangeInCenterIfOutsideViewport)]
+    pub(super) fn reveal_range(this: &Editor, range: &JsValue);
+
+    #[wasm_bindgen(method, js_name = onDidChangeCursorSelection)]
+    pub(super) fn on_selection(this: &Editor, read: &js_sys::Function) -> JsValue;
+
+    #[wasm_bindgen(method, js_name = createDecorationsCollection)]
+    pub(super) fn decorations(this: &Editor) -> Decorations;
+
     #[wasm_bindgen(method)]
     pub(super) fn focus(this: &Editor);
 
@@ -132,6 +144,12 @@ extern "C" {
 
     #[wasm_bindgen(method)]
     pub(super) fn dispose(this: &Editor);
+
+    #[derive(Clone)]
+    pub(super) type Decorations;
+
+    #[wasm_bindgen(method)]
+    pub(super) fn set(this: &Decorations, decorations: &JsValue);
 
     #[derive(Clone)]
     pub(super) type DiffEditor;
@@ -183,6 +201,11 @@ extern "C" {
 
     #[wasm_bindgen(method, getter)]
     pub(super) fn column(this: &Position) -> u32;
+
+    pub(super) type Selected;
+
+    #[wasm_bindgen(method, getter)]
+    pub(super) fn selection(this: &Selected) -> Range;
 
     pub(super) type Range;
 

@@ -11,7 +11,7 @@ mod compare;
 mod provide;
 mod theme;
 
-pub use code::{Code, Goto, Models, use_models};
+pub use code::{Code, Goto, Models, Note, use_models};
 pub use compare::Compare;
 
 use leptos::prelude::*;
