@@ -12,6 +12,7 @@ use crate::{
     editor::{FileScreen, PipeScreen},
     graph::{FlowScreen, FlowView},
     monaco::{Models, use_models},
+    monitor::MonitorScreen,
     palette::Palette,
     pipes::{PipesScreen, SystemsScreen},
     place::{Area, Nav, Place, use_nav},
@@ -67,7 +68,10 @@ fn Session(client: Client) -> impl IntoView {
     warn_before_leaving();
     let nav = use_nav();
     // Which screen, whatever it shows: going on inside a screen keeps it.
-    let screen = Memo::new(move |_| std::mem::discriminant(&nav.place()));
+    let screen = Memo::new(move |_| match nav.place() {
+        Place::Failed { .. } => std::mem::discriminant(&Place::Monitor),
+        place => std::mem::discriminant(&place),
+    });
     view! {
         <div class="window">
             <TopBar palette />
@@ -86,6 +90,7 @@ fn Session(client: Client) -> impl IntoView {
                         Place::Datasets => view! { <DatasetsScreen /> }.into_any(),
                         Place::Dataset { .. } => view! { <DatasetScreen /> }.into_any(),
                         Place::Duplicates { .. } => view! { <DuplicatesScreen /> }.into_any(),
+                        Place::Monitor | Place::Failed { .. } => view! { <MonitorScreen /> }.into_any(),
                         Place::Connections => view! { <ConnectionsScreen /> }.into_any(),
                     }
                 }}
@@ -165,6 +170,7 @@ fn command_id(area: Area) -> &'static str {
         Area::Systems => "go-systems",
         Area::Datasets => "go-datasets",
         Area::Duplicates => "go-duplicates",
+        Area::Monitor => "go-monitor",
         Area::Connections => "go-connections",
     }
 }

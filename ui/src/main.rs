@@ -22,6 +22,7 @@ mod editor;
 mod graph;
 mod json;
 mod monaco;
+mod monitor;
 mod palette;
 mod pipes;
 mod place;

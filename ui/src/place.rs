@@ -50,6 +50,13 @@ pub enum Place {
         /// Id of the selected golden record.
         cluster: Option<String>,
     },
+    /// How all pipes fare.
+    Monitor,
+    /// The entities that failed, with one selected.
+    Failed {
+        /// Pipe and `_id` of the selected entity.
+        entity: Option<(String, String)>,
+    },
     /// Project, trust and other nodes.
     Connections,
 }
@@ -60,6 +67,8 @@ pub enum PipeTab {
     /// Config with live preview.
     #[default]
     Config,
+    /// What it would change.
+    Impact,
     /// What it wrote.
     Output,
     /// Its execution log.
@@ -70,6 +79,7 @@ impl PipeTab {
     fn name(self) -> &'static str {
         match self {
             PipeTab::Config => "",
+            PipeTab::Impact => "impact",
             PipeTab::Output => "output",
             PipeTab::Runs => "runs",
         }
@@ -89,6 +99,8 @@ pub enum Area {
     Datasets,
     /// Merged records.
     Duplicates,
+    /// How all fares.
+    Monitor,
     /// Project and nodes.
     Connections,
 }
@@ -100,6 +112,11 @@ impl Place {
     /// A pipe's config.
     pub fn pipe(id: impl Into<String>) -> Self {
         Place::Pipe { id: id.into(), tab: PipeTab::Config }
+    }
+
+    /// A pipe's runs.
+    pub fn runs(id: impl Into<String>) -> Self {
+        Place::Pipe { id: id.into(), tab: PipeTab::Runs }
     }
 
     /// A dataset with nothing selected.
@@ -115,6 +132,7 @@ impl Place {
             Place::Systems | Place::File { .. } => Area::Systems,
             Place::Datasets | Place::Dataset { .. } => Area::Datasets,
             Place::Duplicates { .. } => Area::Duplicates,
+            Place::Monitor | Place::Failed { .. } => Area::Monitor,
             Place::Connections => Area::Connections,
         }
     }
@@ -135,6 +153,7 @@ impl Place {
             ["pipes"] => Place::Pipes,
             ["pipes", id] => {
                 let tab = match field("tab").as_deref() {
+                    Some("impact") => PipeTab::Impact,
                     Some("output") => PipeTab::Output,
                     Some("runs") => PipeTab::Runs,
                     _ => PipeTab::Config,
@@ -149,6 +168,8 @@ impl Place {
             ["duplicates", pipe] => {
                 Place::Duplicates { pipe: Some((*pipe).to_owned()), cluster: field("cluster") }
             }
+            ["monitor"] => Place::Monitor,
+            ["monitor", "failed"] => Place::Failed { entity: field("pipe").zip(field("entity")) },
             ["connections"] => Place::Connections,
             _ => Place::START,
         }
@@ -188,6 +209,11 @@ impl fmt::Display for Place {
             Place::Duplicates { pipe: Some(pipe), cluster } => {
                 write!(f, "/duplicates/{}", encode(pipe))?;
                 query(f, "cluster", cluster)
+            }
+            Place::Monitor => f.write_str("/monitor"),
+            Place::Failed { entity: None } => f.write_str("/monitor/failed"),
+            Place::Failed { entity: Some((pipe, id)) } => {
+                write!(f, "/monitor/failed?pipe={}&entity={}", encode(pipe), encode(id))
             }
             Place::Connections => f.write_str("/connections"),
         }
@@ -300,6 +326,7 @@ mod tests {
             Place::pipe(odd),
             Place::Pipe { id: "a".into(), tab: PipeTab::Runs },
             Place::Pipe { id: "a".into(), tab: PipeTab::Output },
+            Place::Pipe { id: "a".into(), tab: PipeTab::Impact },
             Place::Systems,
             Place::File { path: "pipes/a b.conf.json".into() },
             Place::Datasets,
@@ -307,6 +334,9 @@ mod tests {
             Place::Dataset { id: odd.into(), entity: Some(odd.into()) },
             Place::Duplicates { pipe: None, cluster: None },
             Place::Duplicates { pipe: Some(odd.into()), cluster: Some(odd.into()) },
+            Place::Monitor,
+            Place::Failed { entity: None },
+            Place::Failed { entity: Some((odd.into(), odd.into())) },
             Place::Connections,
         ];
         for place in places {

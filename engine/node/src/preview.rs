@@ -24,6 +24,15 @@ use crate::wire;
 /// asked for one.
 const LOOKED_AT: usize = 1000;
 
+/// A project with the text of an editor in it.
+pub(crate) struct Edited {
+    pub(crate) loaded: Arc<Loaded>,
+    /// The pipe that the text is, if it is one.
+    pub(crate) pipe: Option<Arc<Pipe>>,
+    /// What is wrong with the text.
+    pub(crate) diagnostics: Findings,
+}
+
 impl Node {
     /// What is wrong with a text that would be saved under a path.
     pub(crate) fn check(&self, path: &str, text: String) -> Findings {
@@ -40,11 +49,11 @@ impl Node {
     /// Runs the transforms of a pipe on one sample. Nothing is stored and
     /// nothing outside is called.
     pub(crate) fn preview(&self, request: PreviewRequest) -> Result<Preview, Failed> {
-        let saved = self.loaded();
+        let Edited { loaded, pipe, diagnostics } = self.edited(&request.pipe, request.text);
         let mut preview = Preview {
             source: None,
             produced: Vec::new(),
-            diagnostics: Vec::new(),
+            diagnostics,
             failure: None,
             partial: None,
             no_sample: None,
@@ -52,34 +61,7 @@ impl Node {
             took: 0,
             trace: None,
         };
-        let file = saved.project.pipe(&request.pipe).map(|pipe| pipe.origin.file.path.to_string());
-        let loaded = match request.text {
-            None => saved.clone(),
-            Some(text) => {
-                let path =
-                    file.clone().unwrap_or_else(|| format!("pipes/{}.conf.json", request.pipe));
-                let project = with_text(&saved.project, &path, text);
-                let problems = config::validate(&project);
-                preview.diagnostics = findings(&problems, &path);
-                Arc::new(Loaded {
-                    project,
-                    problems,
-                    plans: saved.plans.clone(),
-                    flow: saved.flow.clone(),
-                    metadata: saved.metadata.clone(),
-                })
-            }
-        };
-        if let Some(path) = &file
-            && preview.diagnostics.is_empty()
-        {
-            preview.diagnostics = findings(&loaded.problems, path);
-        }
-        // The text may call the pipe something else by now.
-        let in_file = |pipe: &&Arc<Pipe>| Some(pipe.origin.file.path.as_str()) == file.as_deref();
-        let pipe =
-            loaded.project.pipe(&request.pipe).or_else(|| loaded.project.pipes().find(in_file));
-        let Some(pipe) = pipe.cloned() else {
+        let Some(pipe) = pipe else {
             preview.no_sample = Some("The text is not a pipe yet.".into());
             return Ok(preview);
         };
@@ -141,6 +123,39 @@ impl Node {
             });
         }
         Ok(preview)
+    }
+
+    /// The project with a pipe as its text is in an editor, if one is given.
+    pub(crate) fn edited(&self, pipe: &str, text: Option<String>) -> Edited {
+        let saved = self.loaded();
+        let file = saved.project.pipe(pipe).map(|pipe| pipe.origin.file.path.to_string());
+        let mut diagnostics = Findings::new();
+        let loaded = match text {
+            None => saved.clone(),
+            Some(text) => {
+                let path = file.clone().unwrap_or_else(|| format!("pipes/{pipe}.conf.json"));
+                let project = with_text(&saved.project, &path, text);
+                let problems = config::validate(&project);
+                diagnostics = findings(&problems, &path);
+                Arc::new(Loaded {
+                    project,
+                    problems,
+                    plans: saved.plans.clone(),
+                    flow: saved.flow.clone(),
+                    metadata: saved.metadata.clone(),
+                })
+            }
+        };
+        if let Some(path) = &file
+            && diagnostics.is_empty()
+        {
+            diagnostics = findings(&loaded.problems, path);
+        }
+        // The text may call the pipe something else by now.
+        let in_file = |pipe: &&Arc<Pipe>| Some(pipe.origin.file.path.as_str()) == file.as_deref();
+        let found = loaded.project.pipe(pipe).or_else(|| loaded.project.pipes().find(in_file));
+        let pipe = found.cloned();
+        Edited { loaded, pipe, diagnostics }
     }
 
     /// A sample of what the source gives, or why there is none.

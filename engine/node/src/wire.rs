@@ -2,7 +2,7 @@
 
 use pipewright_config::Problem;
 use pipewright_dtl::{Diagnostic, Severity};
-use pipewright_entity::Entity;
+use pipewright_entity::{Entity, Value};
 use pipewright_protocol::studio;
 
 use crate::api::Failed;
@@ -11,6 +11,12 @@ use crate::api::Failed;
 pub(crate) fn json(entity: &Entity) -> Result<studio::Json, Failed> {
     serde_json::to_string(entity)
         .and_then(studio::Json::from_text)
+        .map_err(|error| Failed::internal(error.to_string()))
+}
+
+/// A value as the text it travels as.
+pub(crate) fn value(value: &Value) -> Result<studio::Json, Failed> {
+    studio::Json::from_text(value.to_transit().to_string())
         .map_err(|error| Failed::internal(error.to_string()))
 }
 

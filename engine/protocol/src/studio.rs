@@ -9,14 +9,16 @@
 //! - A failed call answers with the status and an [`ApiError`] body, except
 //!   `409` of the file endpoints, whose body is a [`Conflict`].
 //! - Roles: reading needs a role that may read; everything that is `PUT` or
-//!   `POST` here needs one that may change, except [`CHECK`] and [`PREVIEW`],
-//!   which change nothing.
+//!   `POST` here needs one that may change, except [`CHECK`], [`PREVIEW`] and
+//!   [`IMPACT`], which change nothing.
 
 mod clusters;
 mod data;
 mod events;
+mod failed;
 mod files;
 mod graph;
+mod impact;
 mod preview;
 mod project;
 mod systems;
@@ -25,8 +27,10 @@ mod trace;
 pub use clusters::*;
 pub use data::*;
 pub use events::*;
+pub use failed::*;
 pub use files::*;
 pub use graph::*;
+pub use impact::*;
 pub use preview::*;
 pub use project::*;
 pub use systems::*;
@@ -53,12 +57,17 @@ pub const CHECK: &str = "/api/studio/check";
 pub const GRAPH: &str = "/api/studio/graph";
 /// `POST` [`PreviewRequest`] → [`Preview`].
 pub const PREVIEW: &str = "/api/studio/preview";
+/// `POST` [`ImpactRequest`] → [`Impact`].
+pub const IMPACT: &str = "/api/studio/impact";
 /// `POST` [`Run`] → `202`; progress comes as events.
 pub const RUN: &str = "/api/studio/run";
 /// `POST` [`Run`] → `202`: stops what [`RUN`] started, and the pumps named.
 pub const STOP: &str = "/api/studio/stop";
 /// `GET` → `Vec<MergePipe>`; below it [`clusters_path`].
 pub const CLUSTERS: &str = "/api/studio/clusters";
+/// `GET` → [`FailedPage`]; below it [`failed_path`]. `POST` [`SettleFailed`] →
+/// `204`.
+pub const FAILED: &str = "/api/studio/failed";
 /// `GET` → a stream of [`Event`]s, one JSON object a line
 /// (`application/x-ndjson`). Blank lines only keep the connection open.
 pub const EVENTS: &str = "/api/studio/events";
@@ -87,6 +96,11 @@ pub fn clusters_path(pipe: &str, since: Option<&str>, limit: u32, find: &str) ->
 /// `GET` → [`Cluster`]: the one whose golden record has this id.
 pub fn cluster_path(pipe: &str, id: &str) -> String {
     format!("{CLUSTERS}/{}/cluster?entity_id={}", encode(pipe), encode(id))
+}
+
+/// `GET` → [`FailedEntity`].
+pub fn failed_path(pipe: &str, entity: &str) -> String {
+    format!("{FAILED}/{}?entity_id={}", encode(pipe), encode(entity))
 }
 
 /// `GET` → `Vec<EntityVersion>`: every kept version of one entity, newest

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use pipewright_component::{Failure, ReadRequest};
 use pipewright_dtl::{Diagnostic, Trace};
 use pipewright_entity::{Dict, Entity, Text, Value};
+use pipewright_store::StoreError;
 
 use crate::chain::{self, Incoming};
 use crate::feed::Feed;
@@ -74,14 +75,11 @@ fn evaluate_into(
     request: &EvaluateRequest,
     to: &mut Evaluated,
 ) -> Result<(), RunError> {
-    let reader = resources.store.reader().map_err(RunError::from)?;
-    let bound = request.bound.clone().map(Arc::new);
     let limit = request.limit.unwrap_or(usize::MAX);
-    let world = World::new(&reader, resources, bound.clone(), Missing::Scan);
-    let cancel = &resources.surroundings.cancel;
-
-    let mut add = |entities: Vec<Incoming>| -> Result<bool, RunError> {
-        let passed = chain::pass(plan, &entities, &world, cancel)?;
+    if limit == 0 {
+        return Ok(());
+    }
+    to.is_partial = send_through(plan, resources, request, usize::MAX, &mut |entities, passed| {
         for (_, failure) in passed.failed {
             to.failed.push((failure.id.clone(), failure.message));
         }
@@ -99,22 +97,100 @@ fn evaluate_into(
             });
         }
         Ok(to.entities.len() < limit)
+    })?;
+    Ok(())
+}
+
+/// One thing that becomes of a source entity.
+#[derive(Clone, Debug)]
+pub enum Examined {
+    /// It comes out; filtered entities have `_filtered: true`.
+    Made(Entity),
+    /// It could not be transformed.
+    Failed {
+        /// The source entity.
+        id: Option<Text>,
+        /// Why.
+        why: String,
+    },
+}
+
+/// How far an examination went.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Extent {
+    /// Source entities that were looked at.
+    pub read: u64,
+    /// Whether that is all the source has.
+    pub is_all: bool,
+    /// Whether a lookup without an index looked through a part of a dataset
+    /// only.
+    pub is_partial: bool,
+}
+
+/// What a pipe makes of its source entities, of at most
+/// [`EvaluateRequest::limit`] of them, one after the other. As with
+/// [`evaluate`], nothing is stored or written.
+pub fn examine(
+    plan: &Plan,
+    resources: &Resources<'_>,
+    request: &EvaluateRequest,
+    each: &mut dyn FnMut(Examined) -> Result<(), StoreError>,
+) -> Result<Extent, EvaluateError> {
+    let limit = request.limit.unwrap_or(usize::MAX);
+    let mut extent = Extent { is_all: true, ..Extent::default() };
+    // One more than asked for tells whether there are more.
+    let most = limit.saturating_add(1);
+    extent.is_partial = send_through(plan, resources, request, most, &mut |entities, passed| {
+        let wanted = limit - extent.read as usize;
+        extent.is_all = entities.len() <= wanted;
+        extent.read += entities.len().min(wanted) as u64;
+        for (_, failure) in passed.failed.into_iter().filter(|(origin, _)| *origin < wanted) {
+            each(Examined::Failed { id: failure.id, why: failure.message })?;
+        }
+        for out in passed.out.into_iter().filter(|out| out.origin < wanted) {
+            each(Examined::Made(out.entity))?;
+        }
+        Ok(extent.is_all)
+    })?;
+    Ok(extent)
+}
+
+/// Takes what became of a batch of source entities; whether more is wanted.
+type Take<'a> = dyn FnMut(&[Incoming], chain::Passed) -> Result<bool, RunError> + 'a;
+
+/// Sends what the source has, at most so many entities of it, through the
+/// transforms, batch by batch, until `take` does not want any more. Whether a
+/// lookup saw a part of a dataset only.
+fn send_through(
+    plan: &Plan,
+    resources: &Resources<'_>,
+    request: &EvaluateRequest,
+    most: usize,
+    take: &mut Take<'_>,
+) -> Result<bool, RunError> {
+    let reader = resources.store.reader().map_err(RunError::from)?;
+    let bound = request.bound.clone().map(Arc::new);
+    let world = World::new(&reader, resources, bound, Missing::Scan);
+    let cancel = &resources.surroundings.cancel;
+    let mut left = most;
+    let mut add = |mut entities: Vec<Incoming>| -> Result<bool, RunError> {
+        cancel.check()?;
+        entities.truncate(left);
+        left -= entities.len();
+        let passed = chain::pass(plan, &entities, &world, cancel)?;
+        Ok(take(&entities, passed)? && left > 0)
     };
-    if limit > 0 {
-        let until = crate::run::complete_until(plan, &reader, resources)?;
-        match Feed::open_aside(plan, request.since.as_ref(), until) {
-            Some(mut feed) => {
-                while let Some(portion) = feed.next(&reader, plan.batch_size)? {
-                    cancel.check()?;
-                    if !add(portion.entities)? {
-                        break;
-                    }
+    let until = crate::run::complete_until(plan, &reader, resources)?;
+    match Feed::open_aside(plan, request.since.as_ref(), until) {
+        Some(mut feed) => {
+            while let Some(portion) = feed.next(&reader, plan.batch_size)? {
+                if !add(portion.entities)? {
+                    break;
                 }
             }
-            None => {
-                let Some(mut source) = crate::run::outside_source(plan, resources)? else {
-                    return Ok(());
-                };
+        }
+        None => {
+            if let Some(mut source) = crate::run::outside_source(plan, resources)? {
                 let read = ReadRequest {
                     since: request.since.clone(),
                     batch_size: plan.batch_size,
@@ -122,7 +198,6 @@ fn evaluate_into(
                     ..ReadRequest::default()
                 };
                 for batch in source.open(&read)?.batches {
-                    cancel.check()?;
                     if !add(Incoming::batch(&mut batch?))? {
                         break;
                     }
@@ -130,8 +205,7 @@ fn evaluate_into(
             }
         }
     }
-    to.is_partial = world.is_partial();
-    Ok(())
+    Ok(world.is_partial())
 }
 
 /// What becomes of one entity.

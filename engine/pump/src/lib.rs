@@ -28,7 +28,10 @@ mod steps;
 mod world;
 
 pub use agenda::{Agenda, Remembered, Timing};
-pub use evaluate::{EvaluateError, EvaluateRequest, Evaluated, Preview, evaluate, preview};
+pub use evaluate::{
+    EvaluateError, EvaluateRequest, Evaluated, Examined, Extent, Preview, evaluate, examine,
+    preview,
+};
 pub use explain::{cluster_sizes, explain_cluster, merged_into};
 pub use flow::{Flow, FlowPipe, MAX_RUNS, settle};
 pub use keep::{Readers, compact_after, compact_daily};

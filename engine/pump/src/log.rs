@@ -95,6 +95,22 @@ pub(crate) fn resolved(pipe: &str, retry: &Retry, at: i64) -> Entity {
         .with_id(format!("write-error:{}", retry.id))
 }
 
+/// Another end of such an error: someone gave the entity up, and said why.
+pub(crate) fn discarded(pipe: &str, retry: &Retry, by: &str, why: Option<&str>, at: i64) -> Entity {
+    let line = error_line(pipe, retry)
+        .with("event_time", time(at))
+        .with("retryable", false)
+        .with("resolved", true)
+        .with("dead", false)
+        .with("discarded", true)
+        .with("user", dict([("user_id", Value::string(by))]));
+    let line = match why {
+        Some(why) => line.with("comment", why),
+        None => line,
+    };
+    line.entity().with_id(format!("write-error:{}", retry.id))
+}
+
 /// Someone set where the pipe is in its source.
 pub(crate) fn offset_set(
     pipe: &str,

@@ -1,7 +1,7 @@
 //! What people do to a pipe between its runs.
 
 use pipewright_entity::{Text, Value};
-use pipewright_store::{Store, StoreError, names};
+use pipewright_store::{Retry, Store, StoreError, Write, names};
 
 use crate::dependencies;
 use crate::feed;
@@ -19,8 +19,17 @@ pub enum Operation {
     SetLastSeenToEnd,
     /// Takes every change in the datasets that the pipe looks into as followed.
     ResetTracking,
-    /// Gives up what waits to be tried again.
-    DiscardRetries,
+    /// Tries failed entities again in the next run, dead letters among them:
+    /// those with these ids, or all if there are none.
+    TryAgain(Vec<Text>),
+    /// Gives failed entities up for good: those with these ids, or all if
+    /// there are none.
+    DiscardRetries {
+        /// Which.
+        ids: Vec<Text>,
+        /// Why, in the words of whoever does it.
+        why: Option<String>,
+    },
     /// Says that the pipe runs by itself again.
     Enable,
     /// Says that the pipe does not run by itself any more, and why.
@@ -82,9 +91,35 @@ pub fn operate(
             }
             log::event("pump-tracking-reset", pipe, by, now)
         }
-        Operation::DiscardRetries => {
-            batch.clear_retries(pipe);
-            log::event("pump-discard-retries", pipe, by, now)
+        Operation::TryAgain(ids) => {
+            let retries = chosen(pipe, ids, &reader)?;
+            let count = retries.len() as i64;
+            for retry in retries {
+                // What is tried again is no dead letter; if it fails again it
+                // becomes one again.
+                if retry.dead
+                    && plan.pump.track_dead_letters
+                    && let Some(dataset) = &plan.pump.dead_letter_dataset
+                {
+                    batch.append(dataset, Write::delete(retry.id.clone()));
+                }
+                batch.put_retry(pipe, Retry { dead: false, due: now, ..retry });
+            }
+            log::event("pump-try-again", pipe, by, now).with("entities", count)
+        }
+        Operation::DiscardRetries { ids, why } => {
+            let retries = chosen(pipe, ids, &reader)?;
+            let count = retries.len() as i64;
+            for retry in &retries {
+                batch.remove_retry(pipe, &retry.id);
+                let line = log::discarded(pipe, retry, by, why.as_deref(), now);
+                batch.append(&names::execution_log(pipe), line);
+            }
+            let line = log::event("pump-discard-retries", pipe, by, now).with("entities", count);
+            match why {
+                Some(why) => line.with("comment", why.as_str()),
+                None => line,
+            }
         }
         Operation::Enable => log::event("pump-enabled", pipe, by, now),
         Operation::Disable(why) => {
@@ -98,6 +133,31 @@ pub fn operate(
     batch.append(&names::execution_log(pipe), line);
     store.commit(batch)?;
     Ok(())
+}
+
+/// The failed entities with these ids, or all if there are none.
+fn chosen(
+    pipe: &str,
+    ids: &[Text],
+    reader: &pipewright_store::Reader,
+) -> Result<Vec<Retry>, OperateError> {
+    let mut found = Vec::new();
+    for id in ids {
+        found.push(reader.retry(pipe, id)?.ok_or_else(|| {
+            OperateError::Refused(format!("no entity \"{id}\" of pipe \"{pipe}\" has failed"))
+        })?);
+    }
+    if ids.is_empty() {
+        loop {
+            let after = found.last().map(|retry: &Retry| retry.id.clone());
+            let page = reader.retries(pipe, after.as_deref(), 1_000)?;
+            if page.is_empty() {
+                break;
+            }
+            found.extend(page);
+        }
+    }
+    Ok(found)
 }
 
 /// Where the source of a pipe ends now.

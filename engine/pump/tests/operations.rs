@@ -89,8 +89,42 @@ fn discarded_retries_are_not_tried_again() {
     node.put("in", entities(3));
     assert_eq!(node.run("out").counts.failed, 1);
     assert_eq!(node.run("out").counts.failed, 1, "it is tried again");
-    act(&node, Operation::DiscardRetries).unwrap();
+    let why = Some("The record is gone in the source.".to_owned());
+    act(&node, Operation::DiscardRetries { ids: vec!["1".into()], why }).unwrap();
     let report = node.run("out");
     assert_eq!((report.counts.read, report.retries), (0, 0));
-    assert!(node.log("out").contains_key("pump-discard-retries"));
+    let log = node.log("out");
+    assert_eq!(log["pump-discard-retries"]["comment"], "The record is gone in the source.");
+    let error = &log["write-error:1"];
+    assert_eq!((&error["resolved"], &error["discarded"]), (&json!(true), &json!(true)));
+    let unknown = Operation::DiscardRetries { ids: vec!["1".into()], why: None };
+    assert!(matches!(act(&node, unknown), Err(OperateError::Refused(_))));
+}
+
+#[test]
+fn a_dead_letter_is_tried_again_when_someone_says_so() {
+    let fails = json!([["copy", "*"], ["if", ["eq", "_S.n", 1], [["fail!", "no"]]]]);
+    let mut pipe = transform("out", "in", fails);
+    pipe["pump"] = json!({
+        "max_retries_per_entity": 0, "dead_letter_dataset": "dead", "track_dead_letters": true,
+    });
+    let mut node = TestNode::new([pipe.clone()]);
+    node.put("in", [json!({"_id": "a", "n": 1}), json!({"_id": "b", "n": 1})]);
+    node.run("out");
+    node.run("out");
+    let dead = |node: &TestNode| node.store.reader().unwrap().retry_counts("out").unwrap().dead;
+    assert_eq!((dead(&node), node.live("dead").len()), (2, 2));
+    assert_eq!(node.run("out").counts.read, 0, "it is given up");
+
+    act(&node, Operation::TryAgain(vec!["a".into()])).unwrap();
+    assert_eq!(node.live("dead").len(), 1);
+    assert_eq!(node.run("out").counts.failed, 1);
+    assert_eq!((dead(&node), node.live("dead").len()), (2, 2), "once more in vain");
+
+    pipe["transform"]["rules"]["default"] = json!([["copy", "*"]]);
+    node.configure(pipe);
+    act(&node, Operation::SetLastSeenToEnd).unwrap();
+    act(&node, Operation::TryAgain(Vec::new())).unwrap();
+    assert_eq!(node.run("out").counts.written, 2);
+    assert_eq!((dead(&node), node.live("dead").len()), (0, 0));
 }

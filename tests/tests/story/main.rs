@@ -4,6 +4,7 @@
 
 mod change_a_rule;
 mod changed_on_disk;
+mod clear_a_dead_letter;
 mod command_line;
 mod draw_a_pipe;
 mod palette;
@@ -38,6 +39,7 @@ macro_rules! stories {
 stories! {
     change_a_rule: story_change_a_rule_in_a_browser, story_change_a_rule_in_the_window;
     changed_on_disk: story_changed_on_disk_in_a_browser, story_changed_on_disk_in_the_window;
+    clear_a_dead_letter: story_clear_a_dead_letter_in_a_browser, story_clear_a_dead_letter_in_the_window;
     command_line: story_command_line_in_a_browser, story_command_line_in_the_window;
     draw_a_pipe: story_draw_a_pipe_in_a_browser, story_draw_a_pipe_in_the_window;
     palette: story_palette_in_a_browser, story_palette_in_the_window;

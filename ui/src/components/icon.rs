@@ -25,6 +25,8 @@ pub enum Sign {
     Play,
     /// Stop.
     Stop,
+    /// How all fares.
+    Monitor,
     /// Look for.
     Search,
     /// Leave, remove.
@@ -96,6 +98,7 @@ impl Sign {
             Sign::File => "M4 1.750h5L12.500 5.250v9H4zM9 1.750v3.500h3.500",
             Sign::Play => "M4.500 3v10l8-5z",
             Sign::Stop => "M4 4h8v8H4z",
+            Sign::Monitor => "M1.500 8.500h3l2-5 3 9 2-5 1 1h2",
             Sign::Search => {
                 "M7 11.500a4.500 4.500 0 1 0 0-9 4.500 4.500 0 0 0 0 9zM10.300 10.300 14 14"
             }

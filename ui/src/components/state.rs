@@ -17,6 +17,20 @@ pub fn state_name(state: PipeState) -> &'static str {
     }
 }
 
+/// Where a state stands in a list: failing first, then running, then the rest.
+pub fn state_rank(state: PipeState) -> u8 {
+    match state {
+        PipeState::Failed => 0,
+        PipeState::Invalid => 1,
+        PipeState::Running => 2,
+        PipeState::Finished => 3,
+        PipeState::Serving => 4,
+        PipeState::Stopped => 5,
+        PipeState::New => 6,
+        PipeState::Disabled => 7,
+    }
+}
+
 fn class(state: PipeState) -> &'static str {
     match state {
         PipeState::New => "dot new",

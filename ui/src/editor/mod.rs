@@ -3,6 +3,7 @@
 
 mod conflict;
 mod found;
+mod impact;
 mod preview;
 mod runs;
 mod screen;

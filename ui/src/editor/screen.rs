@@ -5,6 +5,7 @@ use pipewright_protocol::studio::{self, Run};
 
 use super::{
     found::found,
+    impact::ImpactPane,
     preview::{Live as Preview, ResultPane, SamplePane},
     runs::Runs,
     text::{SaveButton, TextPane, go_to, offer_save, open_file, opened},
@@ -72,7 +73,7 @@ pub fn PipeScreen() -> impl IntoView {
         Memo::new(move |_| node.with(|node| node.as_ref().and_then(|node| node.dataset.clone())));
     let tabs = Signal::derive(move || {
         let at = |tab| Place::Pipe { id: pipe.get(), tab };
-        let mut tabs = vec![("Config", at(PipeTab::Config))];
+        let mut tabs = vec![("Config", at(PipeTab::Config)), ("Impact", at(PipeTab::Impact))];
         if dataset.with(Option::is_some) {
             tabs.push(("Output", at(PipeTab::Output)));
         }
@@ -93,6 +94,7 @@ pub fn PipeScreen() -> impl IntoView {
             ];
             view! { <Split name="pipe" shares=&[5.0, 3.0, 4.0] panes labels=&["Config", "Sample", "Result"] /> }.into_any()
         }
+        PipeTab::Impact => view! { <ImpactPane pipe file /> }.into_any(),
         PipeTab::Output => {
             view! { {move || dataset.get().map(|dataset| view! { <Browser dataset /> })} }
                 .into_any()

@@ -3,11 +3,12 @@
 use std::{cmp::Ordering, collections::HashMap};
 
 use leptos::prelude::*;
-use pipewright_protocol::studio::{GraphNode, NodeKind, PipeState, PipeStatus};
+use pipewright_protocol::studio::{GraphNode, NodeKind, PipeStatus};
 
 use crate::{
     components::{
         Column, Empty, Icon, Search, Sign, StateDot, Table, clock, count, duration, state_name,
+        state_rank,
     },
     place::{Place, use_nav},
     state::use_live,
@@ -51,7 +52,7 @@ fn columns() -> Vec<Column<Row>> {
             width: "92px",
             number: false,
             cell: |row| text(state_name(row.status.state)),
-            order: |a, b| by(|row| rank(row.status.state))(a, b),
+            order: |a, b| by(|row| state_rank(row.status.state))(a, b),
         },
         Column {
             title: "Reads",
@@ -108,20 +109,6 @@ fn columns() -> Vec<Column<Row>> {
             order: |a, b| by(|row| row.status.last_run)(a, b),
         },
     ]
-}
-
-/// Failing first, then running, then the rest.
-fn rank(state: PipeState) -> u8 {
-    match state {
-        PipeState::Failed => 0,
-        PipeState::Invalid => 1,
-        PipeState::Running => 2,
-        PipeState::Finished => 3,
-        PipeState::Serving => 4,
-        PipeState::Stopped => 5,
-        PipeState::New => 6,
-        PipeState::Disabled => 7,
-    }
 }
 
 /// The Pipes screen.

@@ -8,13 +8,14 @@ use crate::{
 };
 
 /// The screens of the rail, with the key that leads to each.
-pub const AREAS: [(Area, &str, Sign, &str); 6] = [
+pub const AREAS: [(Area, &str, Sign, &str); 7] = [
     (Area::Flow, "Flow", Sign::Flow, "Ctrl+1"),
     (Area::Pipes, "Pipes", Sign::Pipe, "Ctrl+2"),
     (Area::Datasets, "Datasets", Sign::Dataset, "Ctrl+3"),
     (Area::Systems, "Systems", Sign::System, "Ctrl+4"),
     (Area::Duplicates, "Duplicates", Sign::Merge, "Ctrl+5"),
-    (Area::Connections, "Connections", Sign::Connection, "Ctrl+6"),
+    (Area::Monitor, "Monitor", Sign::Monitor, "Ctrl+6"),
+    (Area::Connections, "Connections", Sign::Connection, "Ctrl+7"),
 ];
 
 /// Where an area begins.
@@ -25,6 +26,7 @@ pub fn start_of(area: Area) -> Place {
         Area::Systems => Place::Systems,
         Area::Datasets => Place::Datasets,
         Area::Duplicates => Place::Duplicates { pipe: None, cluster: None },
+        Area::Monitor => Place::Monitor,
         Area::Connections => Place::Connections,
     }
 }

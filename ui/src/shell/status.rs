@@ -43,7 +43,7 @@ pub fn StatusBar() -> impl IntoView {
                 .filter(|pipe| matches!(pipe.state, PipeState::Failed | PipeState::Invalid));
             match (failing.next(), failing.next()) {
                 (Some(one), None) => Place::pipe(&one.id),
-                _ => Place::Pipes,
+                _ => Place::Monitor,
             }
         })
     });

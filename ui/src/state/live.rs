@@ -42,6 +42,10 @@ pub struct Totals {
     pub failing: usize,
     /// All that waits.
     pub queue: u64,
+    /// Failed entities that wait for another try.
+    pub retries: u64,
+    /// Failed entities given up.
+    pub dead: u64,
 }
 
 /// The live state. Copies are the same state.
@@ -237,6 +241,8 @@ fn totals<'a>(pipes: impl Iterator<Item = &'a PipeStatus>) -> Totals {
         failing: sum.failing
             + usize::from(matches!(pipe.state, PipeState::Failed | PipeState::Invalid)),
         queue: sum.queue + pipe.queue(),
+        retries: sum.retries + pipe.retries,
+        dead: sum.dead + pipe.dead,
     })
 }
 
@@ -323,6 +329,8 @@ mod tests {
         let pipe = |state, queue: u64| PipeStatus {
             state,
             queues: BTreeMap::from([("d".to_owned(), queue)]),
+            retries: 1,
+            dead: queue,
             ..PipeStatus::default()
         };
         let pipes = [
@@ -331,6 +339,7 @@ mod tests {
             pipe(PipeState::Invalid, 0),
             pipe(PipeState::Finished, 0),
         ];
-        assert_eq!(totals(pipes.iter()), Totals { pipes: 4, running: 1, failing: 2, queue: 7 });
+        let expected = Totals { pipes: 4, running: 1, failing: 2, queue: 7, retries: 4, dead: 7 };
+        assert_eq!(totals(pipes.iter()), expected);
     }
 }

@@ -26,7 +26,7 @@ use axum::middleware::{self, Next};
 use axum::response::Response;
 use axum::routing::get;
 use axum::{Json, Router};
-use pipewright_protocol::studio::{CHECK, PREVIEW, Role};
+use pipewright_protocol::studio::{CHECK, IMPACT, PREVIEW, Role};
 use serde_json::json;
 
 pub(crate) use error::Failed;
@@ -82,7 +82,7 @@ async fn authorize(
         .ok_or(Refused::Missing)?;
     let claims = node.tokens().check(token)?;
     let only_asks = matches!(*request.method(), Method::GET | Method::HEAD | Method::OPTIONS)
-        || [CHECK, PREVIEW].contains(&address.path());
+        || [CHECK, IMPACT, PREVIEW].contains(&address.path());
     let allowed = match address.path() {
         // It ends what others do, or takes all there is.
         "/api/admin" => claims.role == Role::Admin,

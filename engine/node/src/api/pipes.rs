@@ -250,12 +250,11 @@ async fn operate(
             }
             "set-last-seen-to-end" => Operation::SetLastSeenToEnd,
             "reset-tracking" => Operation::ResetTracking,
-            "discard-retries" => Operation::DiscardRetries,
-            "enable" => Operation::Enable,
-            "disable" => {
-                let comment = asked.field("comment").filter(|comment| !comment.is_empty());
-                Operation::Disable(comment.map(str::to_owned))
+            "discard-retries" => {
+                Operation::DiscardRetries { ids: Vec::new(), why: asked.comment() }
             }
+            "enable" => Operation::Enable,
+            "disable" => Operation::Disable(asked.comment()),
             _ => return Err(asked.unknown(&OPERATIONS)),
         };
         node.operate(&id, &operation, &claims.sub)

@@ -65,6 +65,11 @@ impl Operation {
         self.fields.get(name).map(String::as_str)
     }
 
+    /// Why someone does it, if they say so.
+    pub(super) fn comment(&self) -> Option<String> {
+        self.field("comment").filter(|comment| !comment.is_empty()).map(str::to_owned)
+    }
+
     /// What to answer when there is no such operation.
     pub(super) fn unknown(&self, known: &[&str]) -> Failed {
         let (name, known) = (&self.name, known.join(", "));

@@ -10,9 +10,10 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Extension, Json, Router};
 use pipewright_protocol::studio::{
-    self, Change, Check, Cluster, ClusterPage, Edited, Edits, EntityVersion, FileEdit, FileInfo,
-    FileText, Findings, Graph, Live, MergePipe, Preview, PreviewRequest, Project, Run, Save,
-    SystemOffer, SystemTest, Texts, Trust,
+    self, Change, Check, Cluster, ClusterPage, Edited, Edits, EntityVersion, FailedEntity,
+    FailedPage, FileEdit, FileInfo, FileText, Findings, Graph, Impact, ImpactRequest, Live,
+    MergePipe, Preview, PreviewRequest, Project, Run, Save, SettleFailed, SystemOffer, SystemTest,
+    Texts, Trust,
 };
 
 use super::{Failed, blocking};
@@ -34,11 +35,14 @@ pub(super) fn routes() -> Router<Arc<Node>> {
         .route("/check", post(check))
         .route("/graph", get(graph))
         .route("/preview", post(preview))
+        .route("/impact", post(impact))
         .route("/run", post(run))
         .route("/stop", post(stop))
         .route("/clusters", get(merges))
         .route("/clusters/{pipe}", get(clusters))
         .route("/clusters/{pipe}/cluster", get(cluster))
+        .route("/failed", get(failed).post(settle_failed))
+        .route("/failed/{pipe}", get(failed_entity))
         .route("/versions/{dataset}", get(versions))
         .route("/systems/{system}/test", get(system_test))
         .route("/systems/{system}/offers", get(system_offers))
@@ -142,6 +146,13 @@ async fn preview(
     blocking(node, move |node| Ok(Json(node.preview(request)?))).await
 }
 
+async fn impact(
+    State(node): State<Arc<Node>>,
+    Json(request): Json<ImpactRequest>,
+) -> Result<Json<Impact>> {
+    blocking(node, move |node| Ok(Json(node.impact(request)?))).await
+}
+
 async fn run(State(node): State<Arc<Node>>, Json(run): Json<Run>) -> Result<StatusCode> {
     if !node.is_trusted() {
         return Err(Failed::not_trusted());
@@ -184,6 +195,34 @@ async fn cluster(
     blocking(node, move |node| {
         let id = query.get("entity_id").map_or("", String::as_str);
         Ok(Json(crate::clusters::one(node, &pipe, id)?))
+    })
+    .await
+}
+
+async fn failed(State(node): State<Arc<Node>>) -> Result<Json<FailedPage>> {
+    blocking(node, |node| Ok(Json(crate::failed::all(node)?))).await
+}
+
+async fn failed_entity(
+    State(node): State<Arc<Node>>,
+    Path(pipe): Path<String>,
+    Query(query): Query<HashMap<String, String>>,
+) -> Result<Json<FailedEntity>> {
+    blocking(node, move |node| {
+        let id = query.get("entity_id").map_or("", String::as_str);
+        Ok(Json(crate::failed::one(node, &pipe, id)?))
+    })
+    .await
+}
+
+async fn settle_failed(
+    State(node): State<Arc<Node>>,
+    Extension(claims): Extension<Claims>,
+    Json(settle): Json<SettleFailed>,
+) -> Result<StatusCode> {
+    blocking(node, move |node| {
+        crate::failed::settle(node, settle, &claims.sub)?;
+        Ok(StatusCode::NO_CONTENT)
     })
     .await
 }

@@ -1,0 +1,8 @@
+//! How everything fares: the pipes, and the entities that failed.
+
+mod inbox;
+mod pipes;
+mod screen;
+mod settle;
+
+pub use screen::MonitorScreen;
