@@ -5,6 +5,7 @@ mod client;
 mod config;
 mod datasets;
 mod events;
+mod failed;
 mod files;
 mod flow;
 mod place;
