@@ -20,7 +20,7 @@ fuzz_target!(|data: &[u8]| {
         }
         // Some bytes of it changed.
         let length = bytes.len();
-        for _ in 0..u.int_in_range(0..=4).unwrap_or(0).saturating_sub(2) {
+        for _ in 0..u.int_in_range(0_usize..=4).unwrap_or(0).saturating_sub(2) {
             let at = u.int_in_range(0..=length - 1).unwrap_or(0);
             bytes[at] = u.arbitrary().unwrap_or(0);
         }
