@@ -69,21 +69,21 @@ fn columns() -> Vec<Column<FailedInfo>> {
     vec![
         Column {
             title: "Entity",
-            width: "minmax(110px,1fr)",
+            width: "minmax(88px,1fr)",
             number: false,
             cell: |row| view! { <b>{row.id.clone()}</b> }.into_any(),
             order: |a, b| a.id.cmp(&b.id),
         },
         Column {
             title: "Pipe",
-            width: "minmax(100px,1fr)",
+            width: "minmax(80px,1fr)",
             number: false,
             cell: |row| row.pipe.clone().into_any(),
             order: |a, b| a.pipe.cmp(&b.pipe),
         },
         Column {
             title: "Why",
-            width: "minmax(140px,2fr)",
+            width: "minmax(120px,2fr)",
             number: false,
             cell: |row| {
                 let reason = row.reason.clone();
@@ -273,8 +273,14 @@ fn One(selected: Memo<Option<(String, String)>>, all: Memo<Vec<FailedInfo>>) -> 
         let info = entity.info.clone();
         let detail = (entity.detail.text() != "null").then(|| {
             let lines = lines(entity.detail.text());
+            // Of an expression that failed, its place.
+            let title = if entity.detail.text().starts_with("\"$") {
+                "Where in the config"
+            } else {
+                "What the other side said"
+            };
             view! {
-                <h3 class="pane-title">"What the other side said"</h3>
+                <h3 class="pane-title">{title}</h3>
                 <JsonView lines id="failed-detail" />
             }
         });
