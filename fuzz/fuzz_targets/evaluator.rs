@@ -52,7 +52,7 @@ fuzz_target!(|data: &[u8]| {
     match (&plain, traced) {
         // Names that are made up for URIs, and folded faults, may differ in
         // their words; what comes out may not.
-        (Ok(plain), Some(Ok(traced))) => assert_eq!(*plain, traced),
+        (Ok(plain), Some(Ok(traced))) => assert_eq!(*plain, traced, "{}", case.rules),
         (Err(_), Some(Err(_))) => {}
         (plain, traced) => panic!("plain {plain:?}, traced {traced:?}"),
     }
@@ -63,7 +63,7 @@ fuzz_target!(|data: &[u8]| {
         if let Ok(reduced) = Objects::default().read(text.as_bytes(), &program.analysis().reads) {
             let other = program.run_raw(reduced, Dict::default(), world());
             match (&plain, &other) {
-                (Ok(plain), Ok(other)) => assert_eq!(plain, other),
+                (Ok(plain), Ok(other)) => assert_eq!(plain, other, "{} of {text}", case.rules),
                 (Err(_), Err(_)) => {}
                 (plain, other) => panic!("whole {plain:?}, reduced {other:?}"),
             }

@@ -79,6 +79,7 @@ fn what_looks_at_the_whole_source_reads_all_of_it() {
     for rules in [
         r#"{"default": [["copy", "*"]]}"#,
         r#"{"default": [["copy", "a", "b"]]}"#,
+        r#"{"default": [["copy", "_S.n"]]}"#,
         r#"{"default": [["rename", "n", "m"]]}"#,
         r#"{"default": [["add", "x", ["keys", "_S."]]]}"#,
         r#"{"default": [["add", "x", ["apply", "r", 1]]], "r": [["add", "y", "_P."]]}"#,

@@ -57,14 +57,30 @@ impl std::fmt::Debug for Untold {
     }
 }
 
-/// Sets the scene, tells the story, and sees that the console stayed quiet.
+/// What WebKit says when its page process ends because its drawing library
+/// could not compile one of its own shaders. It happens now and then, with the
+/// same shader that compiles in all other runs.
+const DRAWING_FAILED: &str = "SkSLModuleLoader";
+
+/// Sets the scene, tells the story, and sees that the console stayed quiet. A
+/// story that WebKit's drawing library cut short is told once more.
 ///
 /// # Errors
 /// What the story ran into, with what the programs said and the place of a
 /// picture of the window.
-pub async fn tell(
+pub async fn tell(host: Host, story: impl AsyncFn(&mut Scene) -> Result<()>) -> Result<(), Untold> {
+    match tell_once(host, &story).await {
+        Err(Untold(why)) if host == Host::Desktop && why.contains(DRAWING_FAILED) => {
+            eprintln!("told once more, because:\n{why}");
+            tell_once(host, &story).await
+        }
+        told => told,
+    }
+}
+
+async fn tell_once(
     host: Host,
-    story: impl AsyncFnOnce(&mut Scene) -> Result<()>,
+    story: &impl AsyncFn(&mut Scene) -> Result<()>,
 ) -> Result<(), Untold> {
     let mut scene = Scene::set(host).await.map_err(|error| Untold(format!("{error:#}")))?;
     let told = match tokio::time::timeout(STORY, story(&mut scene)).await {

@@ -276,7 +276,7 @@ mod tests {
         let impact = Impact { read: 10, all: true, took: 1_000, ..Impact::default() };
         assert_eq!(
             note(Some(&impact)),
-            "10 read, all of the source, 1 ms; what the outside has now is not known"
+            "10 read, all of the source, 1.0 ms; what the outside has now is not known"
         );
         assert_eq!(note(Some(&Impact { held: Some("no".into()), ..impact })), "");
     }

@@ -7,7 +7,7 @@ use super::{Compiler, code, nearest};
 use crate::analysis::is_blind;
 use crate::eval::Call;
 use crate::functions::{self, Body, CallNode, Function, Kind, Purity, Role};
-use crate::names::{Name, Namespaces};
+use crate::names::Name;
 use crate::plan::{CallExpr, Expr};
 use crate::syntax::{Diagnostic, Node, NodeKind, Path};
 use crate::{NoContext, limits};
@@ -168,7 +168,7 @@ impl Compiler<'_> {
 
     fn note(&mut self, function: &'static Function, args: &[Node]) {
         if !is_blind(function) {
-            let copied = copied(function, args, self.namespaces());
+            let copied = self.copied(function, args);
             self.analysis.reads.add(copied.as_slice());
         }
         let why = match function.purity {
@@ -183,15 +183,20 @@ impl Compiler<'_> {
         };
         self.analysis.not_deterministic.insert(format!("{:?} {why}", function.name));
     }
-}
 
-/// The one property that a `copy` is about, if it is so.
-fn copied(function: &Function, args: &[Node], namespaces: &Namespaces) -> Option<Name> {
-    match args {
-        [only] if function.name == "copy" && !namespaces.enabled => {
-            let name = only.as_str().filter(|name| !name.contains(['*', '?']))?;
-            Some(Name::Exact(Text::new(name)))
+    /// The one property that a `copy` is about, if the text says which.
+    fn copied(&self, function: &Function, args: &[Node]) -> Option<Name> {
+        let [only] = args else { return None };
+        if function.name != "copy" || self.namespaces().enabled {
+            return None;
         }
-        _ => None,
+        // What a path leads to, an escaped or a typed string is another name
+        // than the text.
+        let plain = |name: &&str| {
+            !name.contains(['*', '?', '\\'])
+                && !name.starts_with('~')
+                && self.variable(name).is_none()
+        };
+        only.as_str().filter(plain).map(|name| Name::Exact(Text::new(name)))
     }
 }

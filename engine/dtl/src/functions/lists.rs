@@ -345,5 +345,7 @@ fn range(args: &[Value]) -> Result<Value, Fault> {
     if count > LONGEST_RANGE {
         return Err(Fault::limit(format!("\"range\" would make {count} integers")));
     }
-    Ok(Value::list((0..count as i64).map(|n| Value::Int(start + n * step))))
+    // What is in the range fits, whatever the steps on the way to it do.
+    let at = |n: i64| start.wrapping_add(n.wrapping_mul(step));
+    Ok(Value::list((0..count as i64).map(|n| Value::Int(at(n)))))
 }

@@ -60,6 +60,18 @@ fn documented_examples() {
 }
 
 #[test]
+fn a_range_reaches_from_one_end_of_the_integers_to_the_other() {
+    let ends = r#"[["add", "up", ["range", -9223372036854775807, 9223372036854775807, 9223372036854775807]],
+                   ["add", "down", ["range", 9223372036854775807, -9223372036854775807, -9223372036854775807]]]"#;
+    let target = run_steps(ends);
+    assert_eq!(
+        target.to_transit(),
+        value(r#"{"up": [-9223372036854775807, 0], "down": [9223372036854775807, 0]}"#)
+            .to_transit()
+    );
+}
+
+#[test]
 fn many_children_are_added_at_once() {
     // Where each looked at all before it, this would take minutes.
     let text =
