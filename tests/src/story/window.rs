@@ -184,12 +184,18 @@ impl Window {
     /// The element that a CSS selector names, once it is there.
     pub async fn find(&self, css: &str) -> Result<Element> {
         self.step(format!("find {css}"));
-        let found = self.client.wait().at_most(PATIENCE).for_element(Locator::Css(css)).await;
-        match found {
-            Ok(element) => Ok(element),
-            Err(error) => {
-                let text = self.text("body").await.unwrap_or_default();
-                Err(error).with_context(|| format!("no {css:?} in the window, which says:\n{text}"))
+        let begin = Instant::now();
+        loop {
+            let found = self.client.wait().at_most(PATIENCE).for_element(Locator::Css(css)).await;
+            match found {
+                Ok(element) => return Ok(element),
+                // It was drawn anew while the driver made a handle of it.
+                Err(error) if error.is_stale_element_reference() && begin.elapsed() < PATIENCE => {}
+                Err(error) => {
+                    let text = self.text("body").await.unwrap_or_default();
+                    return Err(error)
+                        .with_context(|| format!("no {css:?} in the window, which says:\n{text}"));
+                }
             }
         }
     }
@@ -253,7 +259,8 @@ impl Window {
         const PLACE: &str = "return [...document.querySelectorAll(arguments[0])]\
             .findIndex(element => element.innerText.trim() === arguments[1])";
         let place = self.script(PLACE, vec![css.into(), text.into()]).await?.as_u64();
-        let found = self.client.find_all(Locator::Css(css)).await?;
+        // What is drawn anew while the driver makes handles is found again.
+        let found = self.client.find_all(Locator::Css(css)).await.unwrap_or_default();
         Ok(place.and_then(|place| found.into_iter().nth(place as usize)))
     }
 
@@ -338,7 +345,9 @@ impl Window {
     pub async fn gone(&self, css: &str) -> Result<()> {
         self.step(format!("wait until {css} is gone"));
         let begin = Instant::now();
-        while !self.client.find_all(Locator::Css(css)).await?.is_empty() {
+        // Not by handles: WebKit's driver fails to make one of what goes away.
+        const THERE: &str = "return document.querySelector(arguments[0]) !== null";
+        while self.script(THERE, vec![css.into()]).await? != Value::Bool(false) {
             if begin.elapsed() > PATIENCE {
                 bail!("{css:?} is still there");
             }
