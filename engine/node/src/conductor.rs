@@ -237,10 +237,43 @@ pub(crate) struct Turn<'c>(&'c Conductor);
 impl Turn<'_> {
     /// Runs a pipe so that everybody sees that it runs, and can stop it.
     pub(crate) fn run<T>(&self, pipe: &Text, cancel: &Cancel, run: impl FnOnce() -> T) -> T {
+        /// However the run ends, it is over.
+        struct Over<'c>(&'c Conductor);
+        impl Drop for Over<'_> {
+            fn drop(&mut self) {
+                self.0.lock().running = None;
+                self.0.changed.notify_all();
+            }
+        }
         self.0.lock().running = Some((pipe.clone(), cancel.clone()));
-        let result = run();
-        self.0.lock().running = None;
-        self.0.changed.notify_all();
-        result
+        let _over = Over(self.0);
+        run()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use std::panic::{AssertUnwindSafe, catch_unwind};
+
+    use pipewright_component::FixedClock;
+
+    use super::*;
+
+    #[test]
+    fn a_run_that_ends_abnormally_is_over() {
+        let conductor = Conductor::new(Arc::new(FixedClock::at(0)));
+        let (pipe, cancel) = (Text::from("a"), Cancel::new());
+        let ended = catch_unwind(AssertUnwindSafe(|| {
+            conductor.exclusively(|turn| {
+                turn.run(&pipe, &cancel, || {
+                    assert!(conductor.is_running("a"));
+                    panic!("on purpose")
+                })
+            })
+        }));
+        assert!(ended.is_err());
+        assert!(!conductor.is_running("a"));
+        assert_eq!(conductor.exclusively(|turn| turn.run(&pipe, &cancel, || 1)), 1);
     }
 }

@@ -14,7 +14,7 @@ use pipewright_store::{Reader, StoreError};
 use crate::Node;
 use crate::api::Failed;
 use crate::loaded::plan_of;
-use crate::preview::Edited;
+use crate::preview::{Edited, PARTIAL};
 use crate::wire;
 
 impl Node {
@@ -55,10 +55,7 @@ impl Node {
         let mut impact = comparison.ended()?;
         impact.read = extent.read;
         impact.all = extent.is_all && !skips;
-        if extent.is_partial {
-            let why = "A lookup has no index yet and looked through a part of its dataset only.";
-            impact.partial = Some(why.into());
-        }
+        impact.partial = extent.is_partial.then(|| PARTIAL.to_owned());
         impact.took = u64::try_from(begin.elapsed().as_micros()).unwrap_or(u64::MAX);
         Ok(impact)
     }
@@ -158,10 +155,10 @@ impl<'a> Comparison<'a> {
     /// Counts which properties differ, and gives their names.
     fn properties(&mut self, before: &Entity, after: &Entity) -> Vec<Text> {
         let mut differ = Vec::new();
-        let names = before.dict().keys().chain(after.dict().keys());
-        for name in names {
+        let new_ones = after.dict().keys().filter(|name| before.get(name).is_none());
+        for name in before.dict().keys().chain(new_ones) {
             let (old, new) = (before.get(name), after.get(name));
-            if old == new || differ.contains(name) {
+            if old == new {
                 continue;
             }
             differ.push(name.clone());

@@ -20,6 +20,10 @@ use crate::node::NodeError;
 use crate::trace::traces;
 use crate::wire;
 
+/// What is said when a lookup without an index was cut short.
+pub(crate) const PARTIAL: &str =
+    "A lookup has no index yet and looked through a part of its dataset only.";
+
 /// How many entities a sample is looked for among, where the source cannot be
 /// asked for one.
 const LOOKED_AT: usize = 1000;
@@ -92,10 +96,7 @@ impl Node {
         });
         preview.took = u64::try_from(begin.elapsed().as_micros()).unwrap_or(u64::MAX);
         let result = result.map_err(|error| Failed::bad_request(error.to_string()))?;
-        if result.is_partial {
-            let why = "A lookup has no index yet and looked through a part of its dataset only.";
-            preview.partial = Some(why.into());
-        }
+        preview.partial = result.is_partial.then(|| PARTIAL.to_owned());
         preview.failure = result.failure.map(|(message, path)| located(&pipe, message, path));
         if request.trace {
             preview.trace = Some(traces(&pipe, &result.traces)?);

@@ -2,6 +2,7 @@
 //! who waits for it or asks later how it went.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -195,8 +196,13 @@ impl Node {
             let begun = node.now();
             // What runs by itself makes way.
             node.conductor.stop(&[]);
-            let result =
-                node.conductor.exclusively(|turn| node.work(turn, &own, &everything, begun));
+            // Whoever waits for the job must be told, whatever becomes of it.
+            let result = catch_unwind(AssertUnwindSafe(|| {
+                node.conductor.exclusively(|turn| node.work(turn, &own, &everything, begun))
+            }));
+            let result = result.unwrap_or_else(|_| {
+                Err(Failed::internal("the run ended abnormally; see the log of the node"))
+            });
             let (state, info) = result
                 .unwrap_or_else(|failed| (JobState::Failed, json!({ "reason": failed.message() })));
             own.say(node.now(), "INFO", format!("ended: {}", state.name()));

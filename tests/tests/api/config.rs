@@ -42,6 +42,17 @@ async fn a_group_is_replaced_alone() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_cannot_become_part_of_a_group_is_refused() {
+    let place = Place::with_files(&[("pipes/a.conf.json", pipe("a", None))]);
+    let mut odd = pipe("b", None);
+    odd["metadata"] = json!("not an object");
+    let answer = place.put("/api/config/crm", &json!([pipe("c", None), odd])).await;
+    assert_eq!(answer.status, StatusCode::BAD_REQUEST);
+    assert!(String::from_utf8(answer.body).unwrap().contains("config group"));
+    assert_eq!(ids(&place.ask("/api/config-all").await), ["a"]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn components_in_one_file_change_alone() {
     let place = Place::of(|folder| {
         let text = format!("[\n  // both\n  {},\n  {}\n]\n", pipe("a", None), pipe("b", None));

@@ -100,16 +100,34 @@ pub fn VirtualList(
 /// One column of a [`Table`].
 #[derive(Clone)]
 pub struct Column<T: 'static> {
-    /// What is in it.
-    pub title: &'static str,
-    /// Its width as CSS grid tracks know it, such as `2fr` or `96px`.
-    pub width: &'static str,
-    /// Whether it holds numbers.
-    pub number: bool,
-    /// What a row shows in it.
-    pub cell: fn(&T) -> AnyView,
-    /// How rows stand by this column.
-    pub order: fn(&T, &T) -> Ordering,
+    title: &'static str,
+    width: &'static str,
+    number: bool,
+    cell: fn(&T) -> AnyView,
+    order: fn(&T, &T) -> Ordering,
+}
+
+impl<T> Column<T> {
+    /// A column of words: its title, its width as CSS grid tracks know it, such
+    /// as `2fr` or `96px`, what a row shows in it, and how rows stand by it.
+    pub fn text(
+        title: &'static str,
+        width: &'static str,
+        cell: fn(&T) -> AnyView,
+        order: fn(&T, &T) -> Ordering,
+    ) -> Self {
+        Column { title, width, number: false, cell, order }
+    }
+
+    /// A column of numbers, which stand at its right side.
+    pub fn number(
+        title: &'static str,
+        width: &'static str,
+        cell: fn(&T) -> AnyView,
+        order: fn(&T, &T) -> Ordering,
+    ) -> Self {
+        Column { number: true, ..Column::text(title, width, cell, order) }
+    }
 }
 
 /// A table that can be sorted by a click on a column's name and walked with the

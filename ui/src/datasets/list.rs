@@ -68,74 +68,66 @@ fn names(names: &[String]) -> AnyView {
 
 fn columns() -> Vec<Column<Row>> {
     vec![
-        Column {
-            title: "Dataset",
-            width: "minmax(200px,2fr)",
-            number: false,
-            cell: |row| {
+        Column::text(
+            "Dataset",
+            "minmax(200px,2fr)",
+            |row| {
                 view! {
                     <Icon sign=Sign::Dataset />
                     <b>{row.status.id.clone()}</b>
                 }
                 .into_any()
             },
-            order: |a, b| a.status.id.cmp(&b.status.id),
-        },
-        Column {
-            title: "Entities",
-            width: "96px",
-            number: true,
-            cell: |row| count(row.status.entities).into_any(),
-            order: |a, b| a.status.entities.cmp(&b.status.entities),
-        },
-        Column {
-            title: "Deleted",
-            width: "84px",
-            number: true,
-            cell: |row| {
+            |a, b| a.status.id.cmp(&b.status.id),
+        ),
+        Column::number(
+            "Entities",
+            "96px",
+            |row| count(row.status.entities).into_any(),
+            |a, b| a.status.entities.cmp(&b.status.entities),
+        ),
+        Column::number(
+            "Deleted",
+            "84px",
+            |row| {
                 if row.status.deleted > 0 { count(row.status.deleted) } else { String::new() }
                     .into_any()
             },
-            order: |a, b| a.status.deleted.cmp(&b.status.deleted),
-        },
-        Column {
-            title: "Versions",
-            width: "96px",
-            number: true,
-            cell: |row| count(row.status.versions).into_any(),
-            order: |a, b| a.status.versions.cmp(&b.status.versions),
-        },
-        Column {
-            title: "Size",
-            width: "80px",
-            number: true,
-            cell: |row| {
+            |a, b| a.status.deleted.cmp(&b.status.deleted),
+        ),
+        Column::number(
+            "Versions",
+            "96px",
+            |row| count(row.status.versions).into_any(),
+            |a, b| a.status.versions.cmp(&b.status.versions),
+        ),
+        Column::number(
+            "Size",
+            "80px",
+            |row| {
                 if row.status.bytes > 0 { bytes(row.status.bytes) } else { String::new() }
                     .into_any()
             },
-            order: |a, b| a.status.bytes.cmp(&b.status.bytes),
-        },
-        Column {
-            title: "Written by",
-            width: "minmax(110px,1fr)",
-            number: false,
-            cell: |row| names(&row.writers),
-            order: |a, b| a.writers.cmp(&b.writers),
-        },
-        Column {
-            title: "Read by",
-            width: "minmax(110px,1fr)",
-            number: false,
-            cell: |row| names(&row.readers),
-            order: |a, b| a.readers.cmp(&b.readers),
-        },
-        Column {
-            title: "Changed",
-            width: "136px",
-            number: false,
-            cell: |row| row.status.modified.map(clock).unwrap_or_default().into_any(),
-            order: |a, b| a.status.modified.cmp(&b.status.modified),
-        },
+            |a, b| a.status.bytes.cmp(&b.status.bytes),
+        ),
+        Column::text(
+            "Written by",
+            "minmax(110px,1fr)",
+            |row| names(&row.writers),
+            |a, b| a.writers.cmp(&b.writers),
+        ),
+        Column::text(
+            "Read by",
+            "minmax(110px,1fr)",
+            |row| names(&row.readers),
+            |a, b| a.readers.cmp(&b.readers),
+        ),
+        Column::text(
+            "Changed",
+            "136px",
+            |row| row.status.modified.map(clock).unwrap_or_default().into_any(),
+            |a, b| a.status.modified.cmp(&b.status.modified),
+        ),
     ]
 }
 

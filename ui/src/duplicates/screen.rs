@@ -13,61 +13,54 @@ use crate::{
 
 fn columns() -> Vec<Column<MergePipe>> {
     vec![
-        Column {
-            title: "Merge pipe",
-            width: "minmax(200px,2fr)",
-            number: false,
-            cell: |row| {
+        Column::text(
+            "Merge pipe",
+            "minmax(200px,2fr)",
+            |row| {
                 view! {
                     <Icon sign=Sign::Merge />
                     <b>{row.pipe.clone()}</b>
                 }
                 .into_any()
             },
-            order: |a, b| a.pipe.cmp(&b.pipe),
-        },
-        Column {
-            title: "Merges",
-            width: "minmax(200px,2fr)",
-            number: false,
-            cell: |row| row.sources.join(", ").into_any(),
-            order: |a, b| a.sources.cmp(&b.sources),
-        },
-        Column {
-            title: "Rules",
-            width: "72px",
-            number: true,
-            cell: |row| row.rules.len().to_string().into_any(),
-            order: |a, b| a.rules.len().cmp(&b.rules.len()),
-        },
-        Column {
-            title: "Records",
-            width: "92px",
-            number: true,
-            cell: |row| count(row.members).into_any(),
-            order: |a, b| a.members.cmp(&b.members),
-        },
-        Column {
-            title: "Clusters",
-            width: "92px",
-            number: true,
-            cell: |row| count(row.clusters).into_any(),
-            order: |a, b| a.clusters.cmp(&b.clusters),
-        },
-        Column {
-            title: "Of two and more",
-            width: "130px",
-            number: true,
-            cell: |row| count(row.merged).into_any(),
-            order: |a, b| a.merged.cmp(&b.merged),
-        },
-        Column {
-            title: "Largest",
-            width: "84px",
-            number: true,
-            cell: |row| count(row.largest).into_any(),
-            order: |a, b| a.largest.cmp(&b.largest),
-        },
+            |a, b| a.pipe.cmp(&b.pipe),
+        ),
+        Column::text(
+            "Merges",
+            "minmax(200px,2fr)",
+            |row| row.sources.join(", ").into_any(),
+            |a, b| a.sources.cmp(&b.sources),
+        ),
+        Column::number(
+            "Rules",
+            "72px",
+            |row| row.rules.len().to_string().into_any(),
+            |a, b| a.rules.len().cmp(&b.rules.len()),
+        ),
+        Column::number(
+            "Records",
+            "92px",
+            |row| count(row.members).into_any(),
+            |a, b| a.members.cmp(&b.members),
+        ),
+        Column::number(
+            "Clusters",
+            "92px",
+            |row| count(row.clusters).into_any(),
+            |a, b| a.clusters.cmp(&b.clusters),
+        ),
+        Column::number(
+            "Of two and more",
+            "130px",
+            |row| count(row.merged).into_any(),
+            |a, b| a.merged.cmp(&b.merged),
+        ),
+        Column::number(
+            "Largest",
+            "84px",
+            |row| count(row.largest).into_any(),
+            |a, b| a.largest.cmp(&b.largest),
+        ),
     ]
 }
 

@@ -3,7 +3,7 @@
 
 use leptos::{prelude::*, task::spawn_local};
 use pipewright_protocol::studio::{
-    EntityImpact, IMPACT, Impact, ImpactKind, ImpactRequest, Json, PropertyImpact,
+    EntityImpact, IMPACT, Impact, ImpactKind, ImpactRequest, PropertyImpact,
 };
 
 use crate::{
@@ -30,41 +30,33 @@ fn name(kind: ImpactKind) -> &'static str {
 
 fn columns() -> Vec<Column<EntityImpact>> {
     vec![
-        Column {
-            title: "Entity",
-            width: "minmax(120px,2fr)",
-            number: false,
-            cell: |row| view! { <b>{row.id.clone()}</b> }.into_any(),
-            order: |a, b| a.id.cmp(&b.id),
-        },
-        Column {
-            title: "Becomes",
-            width: "84px",
-            number: false,
-            cell: |row| {
+        Column::text(
+            "Entity",
+            "minmax(120px,2fr)",
+            |row| view! { <b>{row.id.clone()}</b> }.into_any(),
+            |a, b| a.id.cmp(&b.id),
+        ),
+        Column::text(
+            "Becomes",
+            "84px",
+            |row| {
                 let bad = matches!(row.kind, ImpactKind::Failed | ImpactKind::Deleted);
                 view! { <span class:bad-text=bad>{name(row.kind)}</span> }.into_any()
             },
-            order: |a, b| a.kind.cmp(&b.kind),
-        },
-        Column {
-            title: "What",
-            width: "minmax(140px,3fr)",
-            number: false,
-            cell: |row| what(row).into_any(),
-            order: |a, b| a.properties.cmp(&b.properties),
-        },
+            |a, b| a.kind.cmp(&b.kind),
+        ),
+        Column::text(
+            "What",
+            "minmax(140px,3fr)",
+            |row| what(row).into_any(),
+            |a, b| a.properties.cmp(&b.properties),
+        ),
     ]
 }
 
 /// What changes in an entity, in a line.
 fn what(row: &EntityImpact) -> String {
     row.why.clone().unwrap_or_else(|| row.properties.join(", "))
-}
-
-fn tree(json: &Json) -> Tree {
-    // The node sends valid JSON; anything else is shown as it came.
-    Tree::parse(json.text()).unwrap_or_else(|_| Tree::String(json.text().to_owned()))
 }
 
 /// The Impact side of a pipe.
@@ -217,8 +209,8 @@ fn Outcome(impact: Impact) -> impl IntoView {
                 </p>
             });
             let lines = match (&row.before, &row.after) {
-                (Some(before), Some(after)) => compare(&tree(before), &tree(after)),
-                (Some(only), None) | (None, Some(only)) => print(&tree(only)),
+                (Some(before), Some(after)) => compare(&Tree::of(before), &Tree::of(after)),
+                (Some(only), None) | (None, Some(only)) => print(&Tree::of(only)),
                 (None, None) => Vec::new(),
             };
             view! {

@@ -195,11 +195,6 @@ fn stopped(failure: &Stop) -> Diagnostic {
     }
 }
 
-fn tree(json: &Json) -> Tree {
-    // The node sends valid JSON; anything else is shown as it came.
-    Tree::parse(json.text()).unwrap_or_else(|_| Tree::String(json.text().to_owned()))
-}
-
 /// The sample that goes in.
 #[component]
 pub(super) fn SamplePane(preview: Live) -> impl IntoView {
@@ -219,7 +214,9 @@ pub(super) fn SamplePane(preview: Live) -> impl IntoView {
     // What was found is what can be looked for next.
     Effect::new(move || {
         if let Some(found) = source.with(|source| {
-            source.as_ref().and_then(|source| Some(tree(source).get("_id")?.as_str()?.to_owned()))
+            source
+                .as_ref()
+                .and_then(|source| Some(Tree::of(source).get("_id")?.as_str()?.to_owned()))
         }) {
             id.set(found);
         }
@@ -245,7 +242,7 @@ pub(super) fn SamplePane(preview: Live) -> impl IntoView {
         </div>
         <div class="pane-body" data-testid="sample">
             {move || match (source.get(), why_none.get()) {
-                (Some(source), _) => view! { <JsonView lines=print(&tree(&source)) id="sample-json" /> }.into_any(),
+                (Some(source), _) => view! { <JsonView lines=print(&Tree::of(&source)) id="sample-json" /> }.into_any(),
                 (None, Some(why)) => {
                     view! {
                         <Empty sign=Sign::Dataset title="No sample" hint=why>
@@ -266,7 +263,8 @@ pub(super) fn SamplePane(preview: Live) -> impl IntoView {
 /// Takes an entity as text.
 #[component]
 fn Paste(preview: Live, source: Memo<Option<Json>>, pasting: RwSignal<bool>) -> impl IntoView {
-    let start = source.with_untracked(|source| source.as_ref().map(|source| pretty(&tree(source))));
+    let start =
+        source.with_untracked(|source| source.as_ref().map(|source| pretty(&Tree::of(source))));
     let text = RwSignal::new(start.unwrap_or_else(|| "{\n  \"_id\": \"1\"\n}".into()));
     let parsed = Memo::new(move |_| {
         text.with(|text| match Tree::parse(text) {
@@ -327,7 +325,7 @@ pub(super) fn ResultPane(
             return;
         };
         wanted.set(None);
-        match traced.origin(&tree(&entity), &keys) {
+        match traced.origin(&Tree::of(&entity), &keys) {
             Some(bytes) => on_goto(bytes),
             None => toasts.failed(format!("No rule makes {}.", keys.join(" › "))),
         }
@@ -456,10 +454,10 @@ fn view_produced(
         Outcome::Discarded => ("Discarded", "outcome discarded"),
         Outcome::Emitted => ("Emitted", "outcome kept"),
     };
-    let new = tree(&produced.entity);
+    let new = Tree::of(&produced.entity);
     let (lines, note) = match (&produced.stored, against_stored) {
         (Some(stored), true) => {
-            let lines = compare(&tree(stored).content(), &new.content());
+            let lines = compare(&Tree::of(stored).content(), &new.content());
             let changed = lines.iter().filter(|line| line.mark != Mark::Same).count();
             (lines, if changed == 0 { "as stored" } else { "differs from what is stored" })
         }

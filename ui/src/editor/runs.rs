@@ -80,37 +80,28 @@ fn row(json: &Json) -> Option<Row> {
 
 fn columns() -> Vec<Column<Row>> {
     vec![
-        Column {
-            title: "When",
-            width: "136px",
-            number: false,
-            cell: |row| clock(row.ts).into_any(),
-            order: |a, b| a.ts.cmp(&b.ts),
-        },
-        Column {
-            title: "Event",
-            width: "140px",
-            number: false,
-            cell: |row| {
+        Column::text("When", "136px", |row| clock(row.ts).into_any(), |a, b| a.ts.cmp(&b.ts)),
+        Column::text(
+            "Event",
+            "140px",
+            |row| {
                 let event = row.event.split(':').next().unwrap_or_default().to_owned();
                 view! { <span class:bad-text=row.bad>{event}</span> }.into_any()
             },
-            order: |a, b| a.event.cmp(&b.event),
-        },
-        Column {
-            title: "Took",
-            width: "80px",
-            number: true,
-            cell: |row| row.took.map(duration).unwrap_or_default().into_any(),
-            order: |a, b| a.took.cmp(&b.took),
-        },
-        Column {
-            title: "What",
-            width: "minmax(200px,1fr)",
-            number: false,
-            cell: |row| row.summary.clone().into_any(),
-            order: |a, b| a.summary.cmp(&b.summary),
-        },
+            |a, b| a.event.cmp(&b.event),
+        ),
+        Column::number(
+            "Took",
+            "80px",
+            |row| row.took.map(duration).unwrap_or_default().into_any(),
+            |a, b| a.took.cmp(&b.took),
+        ),
+        Column::text(
+            "What",
+            "minmax(200px,1fr)",
+            |row| row.summary.clone().into_any(),
+            |a, b| a.summary.cmp(&b.summary),
+        ),
     ]
 }
 

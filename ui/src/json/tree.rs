@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use pipewright_protocol::studio::Json;
 use serde::de::{self, Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 
@@ -47,6 +48,11 @@ impl Tree {
             _ => serde_json::from_str::<Option<bool>>(text)
                 .map(|value| value.map_or(Tree::Null, Tree::Bool)),
         }
+    }
+
+    /// What the node sent. That is valid JSON; anything else is shown as it came.
+    pub fn of(json: &Json) -> Self {
+        Tree::parse(json.text()).unwrap_or_else(|_| Tree::String(json.text().to_owned()))
     }
 
     /// The value of a property, if this is an object that has it.

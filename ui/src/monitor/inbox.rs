@@ -67,57 +67,51 @@ fn key(entity: &FailedInfo) -> String {
 
 fn columns() -> Vec<Column<FailedInfo>> {
     vec![
-        Column {
-            title: "Entity",
-            width: "minmax(88px,1fr)",
-            number: false,
-            cell: |row| view! { <b>{row.id.clone()}</b> }.into_any(),
-            order: |a, b| a.id.cmp(&b.id),
-        },
-        Column {
-            title: "Pipe",
-            width: "minmax(80px,1fr)",
-            number: false,
-            cell: |row| row.pipe.clone().into_any(),
-            order: |a, b| a.pipe.cmp(&b.pipe),
-        },
-        Column {
-            title: "Why",
-            width: "minmax(120px,2fr)",
-            number: false,
-            cell: |row| {
+        Column::text(
+            "Entity",
+            "minmax(88px,1fr)",
+            |row| view! { <b>{row.id.clone()}</b> }.into_any(),
+            |a, b| a.id.cmp(&b.id),
+        ),
+        Column::text(
+            "Pipe",
+            "minmax(80px,1fr)",
+            |row| row.pipe.clone().into_any(),
+            |a, b| a.pipe.cmp(&b.pipe),
+        ),
+        Column::text(
+            "Why",
+            "minmax(120px,2fr)",
+            |row| {
                 let reason = row.reason.clone();
                 view! { <span data-tip=reason.clone()>{reason.clone()}</span> }.into_any()
             },
-            order: |a, b| a.reason.cmp(&b.reason),
-        },
-        Column {
-            title: "Tries",
-            width: "58px",
-            number: true,
-            cell: |row| (row.attempts + 1).to_string().into_any(),
-            order: |a, b| a.attempts.cmp(&b.attempts),
-        },
-        Column {
-            title: "Next",
-            width: "84px",
-            number: false,
-            cell: |row| {
+            |a, b| a.reason.cmp(&b.reason),
+        ),
+        Column::number(
+            "Tries",
+            "58px",
+            |row| (row.attempts + 1).to_string().into_any(),
+            |a, b| a.attempts.cmp(&b.attempts),
+        ),
+        Column::text(
+            "Next",
+            "84px",
+            |row| {
                 if row.dead {
                     view! { <span class="bad-text">"given up"</span> }.into_any()
                 } else {
                     "next run".into_any()
                 }
             },
-            order: |a, b| a.dead.cmp(&b.dead),
-        },
-        Column {
-            title: "Failed",
-            width: "128px",
-            number: false,
-            cell: |row| clock(row.failed).into_any(),
-            order: |a, b| a.failed.cmp(&b.failed),
-        },
+            |a, b| a.dead.cmp(&b.dead),
+        ),
+        Column::text(
+            "Failed",
+            "128px",
+            |row| clock(row.failed).into_any(),
+            |a, b| a.failed.cmp(&b.failed),
+        ),
     ]
 }
 
@@ -268,11 +262,10 @@ fn One(selected: Memo<Option<(String, String)>>, all: Memo<Vec<FailedInfo>>) -> 
             }
         });
     });
-    let lines = |text: &str| Tree::parse(text).map(|tree| print(&tree)).unwrap_or_default();
     let shown = move |entity: &FailedEntity| {
         let info = entity.info.clone();
         let detail = (entity.detail.text() != "null").then(|| {
-            let lines = lines(entity.detail.text());
+            let lines = print(&Tree::of(&entity.detail));
             // Of an expression that failed, its place.
             let title = if entity.detail.text().starts_with("\"$") {
                 "Where in the config"
@@ -284,7 +277,7 @@ fn One(selected: Memo<Option<(String, String)>>, all: Memo<Vec<FailedInfo>>) -> 
                 <JsonView lines id="failed-detail" />
             }
         });
-        let lines = lines(entity.entity.text());
+        let lines = print(&Tree::of(&entity.entity));
         view! {
             <p class="notice error" data-testid="failed-reason">
                 <Icon sign=Sign::Error />

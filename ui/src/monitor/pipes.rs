@@ -27,11 +27,10 @@ fn columns() -> Vec<Column<PipeStatus>> {
         if number == 0 { ().into_any() } else { count(number).into_any() }
     }
     vec![
-        Column {
-            title: "Pipe",
-            width: "minmax(180px,2fr)",
-            number: false,
-            cell: |row| {
+        Column::text(
+            "Pipe",
+            "minmax(180px,2fr)",
+            |row| {
                 let state = row.state;
                 view! {
                     <StateDot state />
@@ -39,69 +38,61 @@ fn columns() -> Vec<Column<PipeStatus>> {
                 }
                 .into_any()
             },
-            order: |a, b| a.id.cmp(&b.id),
-        },
-        Column {
-            title: "State",
-            width: "86px",
-            number: false,
-            cell: |row| state_name(row.state).into_any(),
-            order: |a, b| state_rank(a.state).cmp(&state_rank(b.state)),
-        },
-        Column {
-            title: "What happened",
-            width: "minmax(160px,3fr)",
-            number: false,
-            cell: |row| {
+            |a, b| a.id.cmp(&b.id),
+        ),
+        Column::text(
+            "State",
+            "86px",
+            |row| state_name(row.state).into_any(),
+            |a, b| state_rank(a.state).cmp(&state_rank(b.state)),
+        ),
+        Column::text(
+            "What happened",
+            "minmax(160px,3fr)",
+            |row| {
                 let bad = matches!(row.state, PipeState::Failed | PipeState::Invalid);
                 let message = row.message.clone().unwrap_or_default();
                 view! { <span class:bad-text=bad data-tip=message.clone()>{message.clone()}</span> }
                     .into_any()
             },
-            order: |a, b| a.message.cmp(&b.message),
-        },
-        Column {
-            title: "Waiting",
-            width: "80px",
-            number: true,
-            cell: |row| figure(row.queue()),
-            order: |a, b| a.queue().cmp(&b.queue()),
-        },
-        Column {
-            title: "Failed",
-            width: "72px",
-            number: true,
-            cell: |row| figure(failed(row)),
-            order: |a, b| failed(a).cmp(&failed(b)),
-        },
-        Column {
-            title: "Per second",
-            width: "92px",
-            number: true,
-            cell: |row| rate(row).map(count).unwrap_or_default().into_any(),
-            order: |a, b| rate(a).cmp(&rate(b)),
-        },
-        Column {
-            title: "Took",
-            width: "76px",
-            number: true,
-            cell: |row| row.took.map(duration).unwrap_or_default().into_any(),
-            order: |a, b| a.took.cmp(&b.took),
-        },
-        Column {
-            title: "Last run",
-            width: "128px",
-            number: false,
-            cell: |row| row.last_run.map(clock).unwrap_or_default().into_any(),
-            order: |a, b| a.last_run.cmp(&b.last_run),
-        },
-        Column {
-            title: "Next run",
-            width: "128px",
-            number: false,
-            cell: |row| row.next_run.map(clock).unwrap_or_default().into_any(),
-            order: |a, b| a.next_run.cmp(&b.next_run),
-        },
+            |a, b| a.message.cmp(&b.message),
+        ),
+        Column::number(
+            "Waiting",
+            "80px",
+            |row| figure(row.queue()),
+            |a, b| a.queue().cmp(&b.queue()),
+        ),
+        Column::number(
+            "Failed",
+            "72px",
+            |row| figure(failed(row)),
+            |a, b| failed(a).cmp(&failed(b)),
+        ),
+        Column::number(
+            "Per second",
+            "92px",
+            |row| rate(row).map(count).unwrap_or_default().into_any(),
+            |a, b| rate(a).cmp(&rate(b)),
+        ),
+        Column::number(
+            "Took",
+            "76px",
+            |row| row.took.map(duration).unwrap_or_default().into_any(),
+            |a, b| a.took.cmp(&b.took),
+        ),
+        Column::text(
+            "Last run",
+            "128px",
+            |row| row.last_run.map(clock).unwrap_or_default().into_any(),
+            |a, b| a.last_run.cmp(&b.last_run),
+        ),
+        Column::text(
+            "Next run",
+            "128px",
+            |row| row.next_run.map(clock).unwrap_or_default().into_any(),
+            |a, b| a.next_run.cmp(&b.next_run),
+        ),
     ]
 }
 

@@ -31,11 +31,10 @@ fn columns() -> Vec<Column<Row>> {
         move |a, b| key(a).cmp(&key(b))
     }
     vec![
-        Column {
-            title: "Pipe",
-            width: "minmax(200px,2fr)",
-            number: false,
-            cell: |row| {
+        Column::text(
+            "Pipe",
+            "minmax(200px,2fr)",
+            |row| {
                 let state = row.status.state;
                 let sign = if row.merges { Sign::Merge } else { Sign::Pipe };
                 view! {
@@ -45,69 +44,62 @@ fn columns() -> Vec<Column<Row>> {
                 }
                 .into_any()
             },
-            order: |a, b| a.status.id.cmp(&b.status.id),
-        },
-        Column {
-            title: "State",
-            width: "92px",
-            number: false,
-            cell: |row| text(state_name(row.status.state)),
-            order: |a, b| by(|row| state_rank(row.status.state))(a, b),
-        },
-        Column {
-            title: "Reads",
-            width: "100px",
-            number: false,
-            cell: |row| text(row.flavour.clone()),
-            order: |a, b| a.flavour.cmp(&b.flavour),
-        },
-        Column {
-            title: "Writes",
-            width: "minmax(120px,1fr)",
-            number: false,
-            cell: |row| text(row.target.clone()),
-            order: |a, b| a.target.cmp(&b.target),
-        },
-        Column {
-            title: "Waiting",
-            width: "88px",
-            number: true,
-            cell: |row| {
+            |a, b| a.status.id.cmp(&b.status.id),
+        ),
+        Column::text(
+            "State",
+            "92px",
+            |row| text(state_name(row.status.state)),
+            |a, b| by(|row| state_rank(row.status.state))(a, b),
+        ),
+        Column::text(
+            "Reads",
+            "100px",
+            |row| text(row.flavour.clone()),
+            |a, b| a.flavour.cmp(&b.flavour),
+        ),
+        Column::text(
+            "Writes",
+            "minmax(120px,1fr)",
+            |row| text(row.target.clone()),
+            |a, b| a.target.cmp(&b.target),
+        ),
+        Column::number(
+            "Waiting",
+            "88px",
+            |row| {
                 text(if row.status.queues.is_empty() {
                     String::new()
                 } else {
                     count(row.status.queue())
                 })
             },
-            order: |a, b| by(|row| row.status.queue())(a, b),
-        },
-        Column {
-            title: "Handled",
-            width: "88px",
-            number: true,
-            cell: |row| {
+            |a, b| by(|row| row.status.queue())(a, b),
+        ),
+        Column::number(
+            "Handled",
+            "88px",
+            |row| {
                 text(if row.status.last_run.is_some() {
                     count(row.status.processed)
                 } else {
                     String::new()
                 })
             },
-            order: |a, b| by(|row| row.status.processed)(a, b),
-        },
-        Column {
-            title: "Took",
-            width: "84px",
-            number: true,
-            cell: |row| text(row.status.took.map(duration).unwrap_or_default()),
-            order: |a, b| by(|row| row.status.took)(a, b),
-        },
-        Column {
-            title: "Last run",
-            width: "136px",
-            number: false,
-            cell: |row| text(row.status.last_run.map(clock).unwrap_or_default()),
-            order: |a, b| by(|row| row.status.last_run)(a, b),
-        },
+            |a, b| by(|row| row.status.processed)(a, b),
+        ),
+        Column::number(
+            "Took",
+            "84px",
+            |row| text(row.status.took.map(duration).unwrap_or_default()),
+            |a, b| by(|row| row.status.took)(a, b),
+        ),
+        Column::text(
+            "Last run",
+            "136px",
+            |row| text(row.status.last_run.map(clock).unwrap_or_default()),
+            |a, b| by(|row| row.status.last_run)(a, b),
+        ),
     ]
 }
 

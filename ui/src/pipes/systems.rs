@@ -31,11 +31,10 @@ fn kind_name(kind: FileKind) -> &'static str {
 
 fn columns() -> Vec<Column<Row>> {
     vec![
-        Column {
-            title: "Name",
-            width: "minmax(200px,1fr)",
-            number: false,
-            cell: |row| {
+        Column::text(
+            "Name",
+            "minmax(200px,1fr)",
+            |row| {
                 let sign = if row.kind == FileKind::System { Sign::System } else { Sign::File };
                 let errors = (row.errors > 0).then(|| view! { <span class="bad-text" data-tip="Errors in the config"><Icon sign=Sign::Error /></span> });
                 view! {
@@ -45,32 +44,29 @@ fn columns() -> Vec<Column<Row>> {
                 }
                 .into_any()
             },
-            order: |a, b| a.name.cmp(&b.name),
-        },
-        Column {
-            title: "Type",
-            width: "160px",
-            number: false,
-            cell: |row| row.flavour.clone().into_any(),
-            order: |a, b| a.flavour.cmp(&b.flavour),
-        },
-        Column {
-            title: "Pipes",
-            width: "80px",
-            number: true,
-            cell: |row| {
+            |a, b| a.name.cmp(&b.name),
+        ),
+        Column::text(
+            "Type",
+            "160px",
+            |row| row.flavour.clone().into_any(),
+            |a, b| a.flavour.cmp(&b.flavour),
+        ),
+        Column::number(
+            "Pipes",
+            "80px",
+            |row| {
                 if row.kind == FileKind::System { row.used_by.to_string() } else { String::new() }
                     .into_any()
             },
-            order: |a, b| a.used_by.cmp(&b.used_by),
-        },
-        Column {
-            title: "File",
-            width: "minmax(220px,1fr)",
-            number: false,
-            cell: |row| view! { <code>{row.path.clone()}</code> }.into_any(),
-            order: |a, b| a.path.cmp(&b.path),
-        },
+            |a, b| a.used_by.cmp(&b.used_by),
+        ),
+        Column::text(
+            "File",
+            "minmax(220px,1fr)",
+            |row| view! { <code>{row.path.clone()}</code> }.into_any(),
+            |a, b| a.path.cmp(&b.path),
+        ),
     ]
 }
 

@@ -108,10 +108,11 @@ fn plain(line: &str) -> String {
 
 /// What a closing line of one of the two runners counts.
 fn summary(line: &str) -> Option<Count> {
-    let line = line.trim();
+    // nextest shows what a failed test said, indented: that is no closing line.
     let counts = match line.strip_prefix("test result:") {
         Some(rest) => rest,
         None => {
+            let line = line.trim_start();
             line.strip_prefix("Summary")?
                 .split_once("tests run:")
                 .or_else(|| {
@@ -167,6 +168,13 @@ mod tests {
         assert_eq!(summary(line), count(17, 3, 4));
         let line = "     Summary [   0.005s] 1 test run: 1 passed, 0 skipped";
         assert_eq!(summary(line), count(1, 0, 0));
+    }
+
+    #[test]
+    fn what_a_failed_test_said_is_not_counted() {
+        let line = "    test result: FAILED. 0 passed; 1 failed; 0 ignored; 0 measured; \
+                    5 filtered out; finished in 0.00s";
+        assert_eq!(summary(line), None);
     }
 
     #[test]

@@ -217,7 +217,7 @@ pub(super) fn replace(
 
 impl Upload {
     /// The components, which must all be of a kind.
-    pub(super) fn only(
+    pub(super) fn all(
         self,
         is: impl Fn(&Posted) -> bool,
         what: &str,
@@ -239,7 +239,7 @@ async fn add_systems(
     Asked(force): Asked<Force>,
     upload: Upload,
 ) -> Result<(StatusCode, Json<Vec<Value>>), Failed> {
-    let posted = upload.only(Posted::is_system, "a system")?;
+    let posted = upload.all(Posted::is_system, "a system")?;
     blocking(node, move |node| {
         let ids = add(node, posted, force.get(), &claims)?;
         let shown = ids.iter().map(|id| known(node, id).map(|system| show(&system)));
@@ -284,7 +284,7 @@ async fn put_system(
     Asked(force): Asked<Force>,
     upload: Upload,
 ) -> Result<Json<Value>, Failed> {
-    let posted = upload.only(Posted::is_system, "a system")?;
+    let posted = upload.all(Posted::is_system, "a system")?;
     blocking(node, move |node| {
         known(node, &id)?;
         replace(node, &id, posted, force.get(), &claims)?;
@@ -401,7 +401,7 @@ async fn put_metadata(
     Asked(force): Asked<Force>,
     upload: Upload,
 ) -> Result<Json<Value>, Failed> {
-    let posted = upload.only(Posted::is_metadata, "node metadata")?;
+    let posted = upload.all(Posted::is_metadata, "node metadata")?;
     if posted.len() != 1 {
         return Err(Failed::bad_request("one object of node metadata is expected"));
     }

@@ -57,7 +57,7 @@ async fn add(
     Asked(force): Asked<Force>,
     upload: Upload,
 ) -> Result<(StatusCode, Json<Vec<Value>>), Failed> {
-    let posted = upload.only(Posted::is_pipe, "a pipe")?;
+    let posted = upload.all(Posted::is_pipe, "a pipe")?;
     blocking(node, move |node| {
         let ids = super::config::add(node, posted, force.get(), &claims)?;
         let (loaded, reader) = (node.loaded(), node.store().reader()?);
@@ -93,7 +93,7 @@ async fn replace(
     Asked(force): Asked<Force>,
     upload: Upload,
 ) -> Result<Json<Value>, Failed> {
-    let posted = upload.only(Posted::is_pipe, "a pipe")?;
+    let posted = upload.all(Posted::is_pipe, "a pipe")?;
     blocking(node, move |node| {
         known(&node.loaded(), &id)?;
         super::config::replace(node, &id, posted, force.get(), &claims)?;

@@ -9,7 +9,7 @@ use axum::{Json, Router};
 use serde_json::{Value, json};
 
 use super::{Failed, blocking};
-use crate::{Node, SecretsError};
+use crate::{Node, Secrets, SecretsError};
 
 pub(super) fn routes() -> Router<Arc<Node>> {
     Router::new()
@@ -95,12 +95,7 @@ async fn add_of(
     Path(id): Path<String>,
     Json(body): Json<Value>,
 ) -> Result<Json<Value>, Failed> {
-    blocking(node, move |node| {
-        known(node, &id)?;
-        node.secrets().set(Some(&id), &values(body)?)?;
-        Ok(Json(json!({ "message": "OK" })))
-    })
-    .await
+    change_of(node, id, body, Secrets::set).await
 }
 
 async fn replace_of(
@@ -108,9 +103,18 @@ async fn replace_of(
     Path(id): Path<String>,
     Json(body): Json<Value>,
 ) -> Result<Json<Value>, Failed> {
+    change_of(node, id, body, Secrets::replace).await
+}
+
+async fn change_of(
+    node: Arc<Node>,
+    id: String,
+    body: Value,
+    change: fn(&Secrets, Option<&str>, &Values) -> Result<(), SecretsError>,
+) -> Result<Json<Value>, Failed> {
     blocking(node, move |node| {
         known(node, &id)?;
-        node.secrets().replace(Some(&id), &values(body)?)?;
+        change(node.secrets(), Some(&id), &values(body)?)?;
         Ok(Json(json!({ "message": "OK" })))
     })
     .await

@@ -139,7 +139,7 @@ impl Parser<'_> {
     }
 }
 
-/// The character of the `\uXXXX` (or a surrogate pair of them) that a text
+/// The character of the `\u` and four digits (or a surrogate pair of them) that a text
 /// begins with, and how many bytes it takes; all of them ASCII.
 fn unicode_escape(text: &str) -> (Option<char>, usize) {
     let unit = |at: usize| {

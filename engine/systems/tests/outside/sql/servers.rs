@@ -86,7 +86,10 @@ pub(crate) fn mysql_server() -> &'static Server {
         let script = r#"
 PATH="$PATH:/usr/sbin"
 user=$(id -un)
-if [ "$(id -u)" = 0 ]; then chown mysql "$FOLDER"; user=mysql; fi
+# A server that starts removes the temporary tables of all others in its folder for them.
+export TMPDIR="$FOLDER/tmp"
+mkdir "$TMPDIR"
+if [ "$(id -u)" = 0 ]; then chown mysql "$FOLDER" "$TMPDIR"; user=mysql; fi
 mariadb-install-db --no-defaults --user="$user" --datadir="$FOLDER/data" --auth-root-authentication-method=normal --skip-test-db > "$FOLDER/log" 2>&1 || { cat "$FOLDER/log"; exit 1; }
 mariadbd --no-defaults --user="$user" --datadir="$FOLDER/data" --socket="$FOLDER/socket" --port="$PORT" --bind-address=127.0.0.1 --pid-file="$FOLDER/pid" --innodb-flush-log-at-trx-commit=0 >> "$FOLDER/log" 2>&1 &
 server=$!
