@@ -296,9 +296,9 @@ impl Posted {
     }
 
     /// Puts it into a config group.
-    fn into_group(self, group: &str) -> Posted {
+    fn into_group(self, group: &str) -> Result<Posted, Failed> {
         if self.kind == Kind::Metadata || group_of(&self.node) == group {
-            return self;
+            return Ok(self);
         }
         let document = Document::parse(self.text());
         let path = Path::root().key("metadata").key("$config-group");
@@ -307,11 +307,15 @@ impl Posted {
             _ => document.set(&path, &group.into()),
         };
         let text = edits.and_then(|edits| apply(&document.text, &edits));
-        let Ok((text, _)) = text else { return self };
+        let (text, _) = text.map_err(|error| {
+            let message =
+                format!("{:?} cannot become part of the config group {group:?}: {error}", self.id);
+            Failed::bad_request(message)
+        })?;
         let document = Arc::new(Document::parse(text));
         match document.root.clone() {
-            Some(node) => Posted { document, node, ..self },
-            None => self,
+            Some(node) => Ok(Posted { document, node, ..self }),
+            None => Ok(self),
         }
     }
 }
@@ -399,7 +403,9 @@ impl Node {
     ) -> Result<Vec<Value>, Failed> {
         self.reload("changed on disk").map_err(|error| Failed::internal(error.to_string()))?;
         let posted: Vec<Posted> = match scope {
-            Scope::Group(group) => posted.into_iter().map(|new| new.into_group(group)).collect(),
+            Scope::Group(group) => {
+                posted.into_iter().map(|new| new.into_group(group)).collect::<Result<_, _>>()?
+            }
             _ => posted,
         };
         let before = self.loaded();

@@ -46,7 +46,9 @@ async fn what_cannot_become_part_of_a_group_is_refused() {
     let place = Place::with_files(&[("pipes/a.conf.json", pipe("a", None))]);
     let mut odd = pipe("b", None);
     odd["metadata"] = json!("not an object");
-    let answer = place.put("/api/config/crm", &json!([pipe("c", None), odd])).await;
+    let posted = json!([pipe("c", None), odd]);
+    // Forced, so that it is not refused for its metadata already.
+    let answer = place.put("/api/config/crm?force=true", &posted).await;
     assert_eq!(answer.status, StatusCode::BAD_REQUEST);
     assert!(String::from_utf8(answer.body).unwrap().contains("config group"));
     assert_eq!(ids(&place.ask("/api/config-all").await), ["a"]);
