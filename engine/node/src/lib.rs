@@ -51,6 +51,7 @@ pub use run::{SECRET_VARIABLE, Settled};
 pub use secrets::{SECRETS_KEY_VARIABLE, Secrets, SecretsError};
 pub use serve::{STUDIO_VARIABLE, listen, listen_at, serve, studio_folder, with_studio};
 pub use settings::{HOME_VARIABLE, Settings, SettingsError};
+pub use trace::traced;
 pub use watch::Watch;
 
 /// The version of the program.

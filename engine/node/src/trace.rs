@@ -12,19 +12,26 @@ use pipewright_protocol::studio::{
 use crate::api::Failed;
 use crate::preview::in_file;
 
-type Result<T> = std::result::Result<T, Failed>;
+type Result<T> = serde_json::Result<T>;
 
 /// The traces of a pipe's transforms.
-pub(crate) fn traces(pipe: &Pipe, traces: &[trace::Trace]) -> Result<Trace> {
-    Ok(Trace {
-        file: pipe.origin.file.path.to_string(),
-        runs: traces.iter().map(|trace| run(pipe, trace)).collect::<Result<_>>()?,
-    })
+pub(crate) fn traces(pipe: &Pipe, traces: &[trace::Trace]) -> std::result::Result<Trace, Failed> {
+    let runs = traces.iter().map(|trace| traced(trace, Some(pipe))).collect::<Result<_>>();
+    let runs = runs.map_err(|error| Failed::internal(error.to_string()))?;
+    Ok(Trace { file: pipe.origin.file.path.to_string(), runs })
 }
 
-fn run(pipe: &Pipe, trace: &trace::Trace) -> Result<TracedRun> {
+/// A trace in the form of the API. Of a pipe's transform the places are those
+/// of the pipe's file, and else those of the text that was compiled.
+///
+/// # Errors
+/// When a value has no JSON.
+pub fn traced(trace: &trace::Trace, pipe: Option<&Pipe>) -> Result<TracedRun> {
     let place = |place: &Place| {
-        let (path, span) = in_file(pipe, Some(&place.path));
+        let (path, span) = match pipe {
+            Some(pipe) => in_file(pipe, Some(&place.path)),
+            None => (place.path.clone(), place.span.clone()),
+        };
         let (start, end) = (span.start, span.end);
         TracedPlace { path: path.to_string(), start, end, times: place.times }
     };
@@ -94,7 +101,5 @@ fn ended(flow: Option<Flow>) -> Ended {
 }
 
 fn shown(brief: &Brief) -> Result<Shown> {
-    let json = Json::from_text(brief.value.to_transit());
-    let json = json.map_err(|error| Failed::internal(error.to_string()))?;
-    Ok(Shown { json, cut: brief.is_cut })
+    Ok(Shown { json: Json::from_text(brief.value.to_transit())?, cut: brief.is_cut })
 }

@@ -1,6 +1,7 @@
 //! One file per command.
 
 pub(crate) mod entities;
+mod listing;
 pub(crate) mod preview;
 pub(crate) mod run;
 pub(crate) mod secrets;

@@ -1,7 +1,5 @@
 //! `pipewright preview`
 
-mod listing;
-
 use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -10,7 +8,7 @@ use anyhow::{Context, Result};
 use clap::Args;
 use pipewright_protocol::studio::{self, Outcome, PreviewRequest, Sample};
 
-use super::{Reached, reach};
+use super::{Reached, listing, reach};
 use crate::ProjectArguments;
 
 #[derive(Args)]

@@ -5,6 +5,7 @@ mod attach;
 mod commands;
 mod crash;
 mod secrets;
+mod transform;
 
 use std::collections::BTreeMap;
 use std::io::Write;

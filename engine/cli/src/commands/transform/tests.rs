@@ -16,7 +16,7 @@ fn program(rules: &str) -> Arc<Program> {
 fn run(rules: &[&str], input: impl Read + Send, workers: usize) -> (String, Vec<String>, Report) {
     let programs: Vec<_> = rules.iter().map(|rules| program(rules)).collect();
     let programs: Vec<&Program> = programs.iter().map(Arc::as_ref).collect();
-    let world = World { datasets: MemoryDatasets::new() };
+    let world = World { datasets: MemoryDatasets::new(), traces: Mutex::default() };
     let (mut output, mut failed) = (Vec::new(), Vec::new());
     let mut complain = |line: u64, why: &str| failed.push(format!("{line}: {why}"));
     let report = transform(&programs, &world, input, &mut output, workers, &mut complain).unwrap();
@@ -98,7 +98,7 @@ fn what_nobody_reads_is_not_computed() {
         }
     }
     let program = program(r#"{"default": [["copy", "*"]]}"#);
-    let world = World { datasets: MemoryDatasets::new() };
+    let world = World { datasets: MemoryDatasets::new(), traces: Mutex::default() };
     let taken = Default::default();
     let ended = transform(&[&program], &world, Endless(&taken), Full(1 << 20), 3, &mut |_, _| {});
     assert_eq!(ended.unwrap_err().kind(), io::ErrorKind::BrokenPipe);
@@ -112,7 +112,7 @@ fn a_file_holds_rules_transforms_or_a_pipe() {
     let file = |text: &str| {
         let path = folder.path().join("x.json");
         std::fs::write(&path, text).unwrap();
-        programs(&path).map(|programs| programs.len()).map_err(|error| error.to_string())
+        read(&path, false).map(|dtl| dtl.programs.len()).map_err(|error| error.to_string())
     };
     assert_eq!(file(r#"{"default": [["copy", "*"]]}"#), Ok(1));
     assert_eq!(file(r#"[["copy", "*"]]"#), Ok(1));

@@ -12,7 +12,7 @@ const TEXT: usize = 60;
 
 /// Writes a trace: the expressions and transforms in the order of the text,
 /// each with its line, what it is and what it did. `text` is the pipe's file.
-pub(super) fn write(trace: &Trace, text: &str, to: &mut impl Write) -> Result<()> {
+pub(crate) fn write(trace: &Trace, text: &str, to: &mut impl Write) -> Result<()> {
     for run in &trace.runs {
         if let Some(rule) = run.rules.first() {
             writeln!(to, "{} on {}", trace.file, shown(&rule.source))?;
