@@ -9,12 +9,12 @@ use pipewright_fuzz::{case, count, value};
 /// JSON, now and then cut or changed in some places.
 fn text(u: &mut Unstructured<'_>) -> Result<String> {
     // Bytes that have run out decide for the first of two: what is accepted.
-    if !u.ratio(15, 16)? {
+    if !u.ratio(31, 32)? {
         return Ok(String::from_utf8_lossy(u.bytes(u.len())?).into_owned());
     }
     let json = if u.arbitrary()? { value(u, 6)? } else { case(u)?.rules };
     let mut text = if u.arbitrary()? { json.to_string() } else { format!("{json:#}") };
-    if !u.ratio(3, 4)? {
+    if !u.ratio(7, 8)? {
         for _ in 0..u.int_in_range(1..=3)? {
             let at = text.floor_char_boundary(u.int_in_range(0..=text.len())?);
             match u.int_in_range(0..=2)? {
