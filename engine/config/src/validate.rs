@@ -250,9 +250,8 @@ fn dtl(pipe: &Pipe, problems: &mut Vec<Problem>) {
     for (_, dtl) in pipe.dtl() {
         let rules = dtl.rules.with_variables();
         let options = pipe.dtl_options(dtl.id_required);
-        let compiled = pipewright_dtl::compile(&rules.document, &rules.node, &rules.at, &options);
-        let found = compiled.diagnostics.into_iter();
-        problems.extend(found.map(|diagnostic| in_file(pipe, &rules, diagnostic)));
+        let found = pipewright_dtl::check(&rules.document, &rules.node, &rules.at, &options);
+        problems.extend(found.into_iter().map(|diagnostic| in_file(pipe, &rules, diagnostic)));
     }
     let options = pipe.dtl_options(true);
     let mut expression = |piece: &Result<Fragment, Diagnostic>, alias: &str, dataset: &str| {

@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 
 use crate::functions::{self, Kind, Role};
-use crate::syntax::{Node, Path};
+use crate::syntax::{Node, Path, Trail};
 
 /// The properties that the entities which rules make can have, without their
 /// namespaces; `None` when that is not certain. Properties that begin with `_`
@@ -42,7 +42,7 @@ pub fn readings<'n>(rules: &'n Node, at: &Path) -> Vec<Reading<'n>> {
         // Another rule may be applied to anything, and so may this one.
         let source = rule.key == "default" && !names(rules, "default");
         let scope = Scope { source, aliases: Vec::new() };
-        read(&rule.value, &at.key(rule.key.clone()), &scope, &mut found);
+        read(&rule.value, &Trail::At(at).key(&rule.key), &scope, &mut found);
     }
     found
 }
@@ -56,7 +56,7 @@ struct Scope<'n> {
     aliases: Vec<(&'n str, &'n str)>,
 }
 
-fn read<'n>(node: &'n Node, at: &Path, scope: &Scope<'n>, found: &mut Vec<Reading<'n>>) {
+fn read<'n>(node: &'n Node, at: &Trail<'_>, scope: &Scope<'n>, found: &mut Vec<Reading<'n>>) {
     if let Some(reading) = reading(node, at, scope) {
         found.push(reading);
     }
@@ -80,7 +80,7 @@ fn read<'n>(node: &'n Node, at: &Path, scope: &Scope<'n>, found: &mut Vec<Readin
     }
 }
 
-fn reading<'n>(node: &'n Node, at: &Path, scope: &Scope<'n>) -> Option<Reading<'n>> {
+fn reading<'n>(node: &'n Node, at: &Trail<'_>, scope: &Scope<'n>) -> Option<Reading<'n>> {
     let (head, rest) = node.as_str()?.split_once('.')?;
     let alias = scope.aliases.iter().rev().find(|(alias, _)| *alias == head);
     let dataset = match alias {
@@ -93,13 +93,13 @@ fn reading<'n>(node: &'n Node, at: &Path, scope: &Scope<'n>) -> Option<Reading<'
     if property.is_empty() || property.starts_with('_') {
         return None;
     }
-    Some(Reading { node, path: at.clone(), dataset, property })
+    Some(Reading { node, path: at.to_path(), dataset, property })
 }
 
 /// What one specification of hops reads.
 fn specification<'n>(
     node: &'n Node,
-    at: &Path,
+    at: &Trail<'_>,
     scope: &Scope<'n>,
     first: bool,
     found: &mut Vec<Reading<'n>>,
@@ -122,9 +122,14 @@ fn specification<'n>(
     }
 }
 
-fn in_template<'n>(node: &'n Node, at: &Path, scope: &Scope<'n>, found: &mut Vec<Reading<'n>>) {
+fn in_template<'n>(
+    node: &'n Node,
+    at: &Trail<'_>,
+    scope: &Scope<'n>,
+    found: &mut Vec<Reading<'n>>,
+) {
     for member in node.members() {
-        in_template(&member.value, &at.key(member.key.clone()), scope, found);
+        in_template(&member.value, &at.key(&member.key), scope, found);
     }
     read(node, at, scope, found);
 }
@@ -204,8 +209,8 @@ pub(crate) fn sets<'n>(node: &'n Node, set: &mut Option<BTreeSet<&'n str>>) {
 /// Paths into the target: `_T.name`, with the name.
 pub(crate) fn reads<'n>(
     node: &'n Node,
-    at: &Path,
-    found: &mut dyn FnMut(&'n Node, &Path, &'n str),
+    at: &Trail<'_>,
+    found: &mut dyn FnMut(&'n Node, &Trail<'_>, &'n str),
 ) {
     if let Some(text) = node.as_str()
         && let Some(rest) = text.strip_prefix("_T.")
@@ -216,7 +221,7 @@ pub(crate) fn reads<'n>(
         }
     }
     for member in node.members() {
-        reads(&member.value, &at.key(member.key.clone()), found);
+        reads(&member.value, &at.key(&member.key), found);
     }
     let items = node.items();
     // What is commented out is not read.

@@ -10,7 +10,7 @@ use crate::functions::{self, Function, Kind, Role};
 use crate::names::VARIABLES;
 use crate::plan::Expr;
 use crate::properties::{identifier, reads, sets};
-use crate::syntax::{Diagnostic, Node, Path};
+use crate::syntax::{Diagnostic, Node, Trail};
 
 impl Compiler<'_> {
     /// Rules that cannot be reached from the default rule. Of rules that only
@@ -56,14 +56,14 @@ impl Compiler<'_> {
             let mut set = Some(BTreeSet::new());
             sets(&rule.node, &mut set);
             let Some(set) = set else { continue };
-            reads(&rule.node, &rule.path, &mut |node, at, name| {
+            reads(&rule.node, &Trail::At(&rule.path), &mut |node, at, name| {
                 let plain = identifier(name);
                 if name.starts_with(['_', '$']) || name.contains('\'') || set.contains(plain) {
                     return;
                 }
                 let message = format!("nothing in this rule sets {name:?}");
                 let span = node.span.clone();
-                let one = Diagnostic::warning(code::UNSET, at.clone(), span, message);
+                let one = Diagnostic::warning(code::UNSET, at.to_path(), span, message);
                 let near = nearest(plain, set.iter().copied());
                 found.push(match near {
                     Some(near) => one.suggest(format!("did you mean {near:?}?")).instead(
@@ -79,7 +79,7 @@ impl Compiler<'_> {
     }
 
     /// A string that looks like a path into a variable that is not there.
-    pub(crate) fn report_unknown_variable(&mut self, text: &str, node: &Node, path: &Path) {
+    pub(crate) fn report_unknown_variable(&mut self, text: &str, node: &Node, path: &Trail<'_>) {
         let Some((head, _)) = text.split_once('.') else { return };
         let letters = head.strip_prefix('_').unwrap_or(head);
         let known = VARIABLES.iter().map(|(name, _)| *name);
@@ -100,7 +100,7 @@ impl Compiler<'_> {
         };
         let message = format!("there is no variable {head:?}");
         let span = node.span.clone();
-        let found = Diagnostic::warning(code::UNKNOWN_VARIABLE, path.clone(), span, message);
+        let found = Diagnostic::warning(code::UNKNOWN_VARIABLE, path.to_path(), span, message);
         self.diagnostics.push(found);
         self.did_you_mean(head, right.as_deref());
     }
@@ -113,7 +113,7 @@ impl Compiler<'_> {
         count: usize,
         expr: &Expr,
         node: &Node,
-        path: &Path,
+        path: &Trail<'_>,
     ) {
         // What was computed from constants is right or wrong by itself.
         let (Expr::Const(value), false) = (expr, node.is_array()) else { return };
@@ -130,7 +130,7 @@ impl Compiler<'_> {
         let message =
             format!("{name} of {:?} is {wanted}, this is {}", function.name, value.described());
         let span = node.span.clone();
-        self.diagnostics.push(Diagnostic::warning(code::ARGUMENT, path.clone(), span, message));
+        self.diagnostics.push(Diagnostic::warning(code::ARGUMENT, path.to_path(), span, message));
     }
 }
 
@@ -165,6 +165,10 @@ fn applied<'n>(node: &'n Node, names: &mut BTreeSet<&'n str>) {
     {
         let function = functions::find(Role::Expression, name)
             .or_else(|| functions::find(Role::Transform, name));
+        if function.is_none() {
+            // A slip: it may be a function that applies a rule.
+            names.extend(args.first().and_then(Node::as_str));
+        }
         for (index, arg) in args.iter().enumerate() {
             match function.and_then(|function| function.param(index, args.len())) {
                 Some(param) if param.kind == Kind::Literal => return,

@@ -70,17 +70,13 @@ fn rules_above(document: &Document, path: &Path) -> Option<Path> {
 /// beginning and the end.
 pub(crate) fn difference(document: &Document, new: &str) -> Option<Change> {
     let old = &*document.text;
-    let same = |(a, b): &(char, char)| a == b;
-    let start: usize =
-        old.chars().zip(new.chars()).take_while(same).map(|(c, _)| c.len_utf8()).sum();
+    let same = |(a, b): &(&u8, &u8)| a == b;
+    let alike = old.as_bytes().iter().zip(new.as_bytes()).take_while(same).count();
+    let start = old.floor_char_boundary(alike);
     let (rest, new_rest) = (&old[start..], &new[start..]);
-    let end: usize = rest
-        .chars()
-        .rev()
-        .zip(new_rest.chars().rev())
-        .take_while(same)
-        .map(|(c, _)| c.len_utf8())
-        .sum();
+    let backwards = rest.as_bytes().iter().rev().zip(new_rest.as_bytes().iter().rev());
+    let alike = backwards.take_while(same).count();
+    let end = rest.len() - rest.ceil_char_boundary(rest.len() - alike);
     let edit = TextEdit {
         span: start..old.len() - end,
         replacement: new_rest[..new_rest.len() - end].to_owned(),

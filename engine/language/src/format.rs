@@ -35,7 +35,10 @@ pub(crate) fn format(document: &Document) -> Option<String> {
     }
     layout.new.push('\n');
     layout.own_lines(&after.own_lines, "");
-    let new = layout.new.replace("\r\n", "\n");
+    let new = match layout.new.contains('\r') {
+        true => layout.new.replace("\r\n", "\n"),
+        false => layout.new,
+    };
     let windows = document.text.find('\n').is_some_and(|at| document.text[..at].ends_with('\r'));
     Some(if windows { new.replace('\n', "\r\n") } else { new })
 }
@@ -170,12 +173,15 @@ impl<'a> Layout<'a> {
 
     /// A value, with what follows it on its line (`after` columns) in mind.
     fn value(&mut self, node: &'a Node, indent: &str, after: usize) {
-        let column = self.column();
-        if let Some(flat) = self.flat(node)
-            && (column + flat.chars().count() + after <= WIDTH || is_plain(node))
-        {
-            return self.new.push_str(&flat);
+        let room = match is_plain(node) {
+            true => usize::MAX,
+            false => WIDTH.saturating_sub(self.column() + after),
+        };
+        let start = self.new.len();
+        if self.flat(node, room).is_some() {
+            return;
         }
+        self.new.truncate(start);
         let (children, last) = self.children(node);
         match &node.kind {
             NodeKind::Object(_) => self.lines('{', children, last, '}', indent),
@@ -184,30 +190,38 @@ impl<'a> Layout<'a> {
         }
     }
 
-    /// A value on one line; `None` when it has comments or members inside.
-    fn flat(&self, node: &'a Node) -> Option<String> {
+    /// A value on one line, and the room left behind it, in characters. `None`
+    /// when it has comments or members inside or there is too little room; some
+    /// of it may have been written then.
+    fn flat(&mut self, node: &'a Node, room: usize) -> Option<usize> {
         let (open, close) = match &node.kind {
             NodeKind::Object(members) if members.is_empty() => ("{", "}"),
             NodeKind::Object(_) => return None,
             NodeKind::Array(_) => ("[", "]"),
-            _ => return Some(self.text[node.span.clone()].to_owned()),
+            _ => return self.piece(&self.text[node.span.clone()], room),
         };
-        let mut text = String::from(open);
+        let mut room = self.piece(open, room)?;
         let mut at = node.span.start + 1;
         for (index, item) in node.items().iter().enumerate() {
-            let gap = Gap::read(&self.text[at..item.span.start]);
-            if !gap.is_empty() {
+            if !Gap::read(&self.text[at..item.span.start]).is_empty() {
                 return None;
             }
             if index > 0 {
-                text.push_str(", ");
+                room = self.piece(", ", room)?;
             }
-            text.push_str(&self.flat(item)?);
+            room = self.flat(item, room)?;
             at = item.span.end;
         }
         let gap = Gap::read(&self.text[at..node.span.end - 1]);
-        text.push_str(close);
-        gap.is_empty().then_some(text)
+        let room = self.piece(close, room)?;
+        gap.is_empty().then_some(room)
+    }
+
+    /// Writes a piece of a line if there is room for it; the room that is left.
+    fn piece(&mut self, text: &str, room: usize) -> Option<usize> {
+        let left = room.checked_sub(text.chars().count())?;
+        self.new.push_str(text);
+        Some(left)
     }
 
     /// `["hops", {` with the members of the object below and `}]` at the end.

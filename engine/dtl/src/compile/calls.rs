@@ -9,11 +9,11 @@ use crate::eval::Call;
 use crate::functions::{self, Body, CallNode, Function, Kind, Purity, Role};
 use crate::names::Name;
 use crate::plan::{CallExpr, Expr};
-use crate::syntax::{Diagnostic, Node, NodeKind, Path};
+use crate::syntax::{Diagnostic, Node, NodeKind, Trail};
 use crate::{NoContext, limits};
 
 impl Compiler<'_> {
-    pub(super) fn call(&mut self, node: &Node, path: &Path) -> Option<Expr> {
+    pub(super) fn call(&mut self, node: &Node, path: &Trail<'_>) -> Option<Expr> {
         let (function, args) = self.callee(node, path, Role::Expression)?;
         if let Body::Special(build) = function.body {
             return build(self, &CallNode { function, node, args, path });
@@ -77,7 +77,7 @@ impl Compiler<'_> {
     pub(super) fn callee<'n>(
         &mut self,
         node: &'n Node,
-        path: &Path,
+        path: &Trail<'_>,
         role: Role,
     ) -> Option<(&'static Function, &'n [Node])> {
         let what = match role {
@@ -108,13 +108,14 @@ impl Compiler<'_> {
             return None;
         };
         let Some(function) = functions::find(role, name) else {
-            self.unknown(role, what, name, first, &path.index(0));
+            let meant = self.unknown(role, what, name, first, &path.index(0));
+            self.check_inside(role, meant, args, path);
             return None;
         };
         if let Some(instead) = function.deprecated {
             let found = Diagnostic::warning(
                 code::DEPRECATED,
-                path.index(0),
+                path.index(0).to_path(),
                 first.span.clone(),
                 format!("the {what} {name:?} is kept for old configurations only"),
             );
@@ -131,30 +132,81 @@ impl Compiler<'_> {
             let message = format!("{name:?} takes {wanted} arguments, not {}", args.len());
             let suggestion = Some(format!("write {}", function.signature()));
             self.error_with(code::ARITY, node, path, message, suggestion);
+            self.check_inside(role, Some(function), args, path);
             return None;
         }
         Some((function, args))
     }
 
-    fn unknown(&mut self, role: Role, what: &str, name: &str, node: &Node, path: &Path) {
+    /// Looks for mistakes in the arguments of a call that cannot be compiled:
+    /// they are mistakes of their own. Of an argument that may be something
+    /// else than it seems nothing is said.
+    fn check_inside(
+        &mut self,
+        role: Role,
+        function: Option<&'static Function>,
+        args: &[Node],
+        path: &Trail<'_>,
+    ) {
+        // Perhaps an argument would be evaluated for each of some items.
+        let current = self.bind_current(true);
+        for (index, arg) in args.iter().enumerate() {
+            let at = path.index(index + 1);
+            let argument = function.and_then(|function| function.argument(index, args.len()));
+            match argument.map(|(_, kind)| kind) {
+                Some(Kind::Literal | Kind::Rule | Kind::Hops | Kind::Wildcard) => {}
+                Some(Kind::Transforms) => drop(self.block(arg, &at)),
+                Some(_) if function.is_some_and(|function| function.role() == role) => {
+                    self.expr(arg, &at);
+                }
+                _ => self.check_call(role, arg, &at),
+            }
+        }
+        self.bind_current(current);
+    }
+
+    /// Looks for mistakes in what is surely a call.
+    fn check_call(&mut self, role: Role, node: &Node, path: &Trail<'_>) {
+        let Some(name) = node.items().first().and_then(Node::as_str) else { return };
+        let expression = functions::find(Role::Expression, name).is_some();
+        let transform = functions::find(Role::Transform, name).is_some();
+        match (role, expression, transform) {
+            (_, true, false) => drop(self.expr(node, path)),
+            (Role::Transform, false, true) => drop(self.block(node, path)),
+            _ => {}
+        }
+    }
+
+    /// Says that there is no such function, and gives the one that was meant,
+    /// if it is clear which.
+    fn unknown(
+        &mut self,
+        role: Role,
+        what: &str,
+        name: &str,
+        node: &Node,
+        path: &Trail<'_>,
+    ) -> Option<&'static Function> {
         let other = match role {
             Role::Expression => Role::Transform,
             Role::Transform => Role::Expression,
         };
-        if functions::find(other, name).is_some() {
+        if let Some(function) = functions::find(other, name) {
             let message = match role {
                 Role::Expression => format!("{name:?} is a transform and has no value"),
                 Role::Transform => format!("{name:?} is a function and changes nothing by itself"),
             };
             self.error(code::WRONG_ROLE, node, path, message);
-            return;
+            return Some(function);
         }
         let names = functions::all()
             .filter(|f| f.role() == role)
             .flat_map(|f| std::iter::once(f.name).chain(f.also.iter().copied()));
         let message = format!("there is no {what} {name:?}");
         self.error(code::UNKNOWN_FUNCTION, node, path, message);
-        self.did_you_mean(name, nearest(name, names));
+        let meant = nearest(name, names);
+        self.did_you_mean(name, meant);
+        meant.and_then(|meant| functions::find(role, meant))
     }
 
     /// Adds to the last finding that another word was meant.

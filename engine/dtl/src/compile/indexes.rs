@@ -12,7 +12,7 @@ use crate::index::IndexPlan;
 use crate::names::{Name, Namespaces};
 use crate::plan::Root;
 use crate::program::{Core, Options};
-use crate::syntax::{Diagnostic, Document, Node, NodeKind, Path, Severity};
+use crate::syntax::{Diagnostic, Document, Node, NodeKind, Path, Severity, Trail};
 
 impl Index {
     /// Compiles an expression over one dataset, such as a side of a merge's
@@ -28,7 +28,7 @@ impl Index {
     ) -> Result<Index, Vec<Diagnostic>> {
         let mut compiler = Compiler::new(document, options, node, at);
         compiler.rules.clear();
-        compiler.index(node, at, alias, dataset).ok_or(compiler.diagnostics)
+        compiler.index(node, &Trail::At(at), alias, dataset).ok_or(compiler.diagnostics)
     }
 }
 
@@ -38,7 +38,7 @@ impl Compiler<'_> {
     pub(crate) fn index(
         &mut self,
         node: &Node,
-        path: &Path,
+        path: &Trail<'_>,
         alias: &str,
         dataset: &str,
     ) -> Option<Index> {

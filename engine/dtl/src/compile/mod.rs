@@ -19,7 +19,7 @@ use crate::hops::{Caller, Uses};
 use crate::names::Namespaces;
 use crate::plan::{Action, Block, Expr, Flow, Root, Step};
 use crate::program::{Core, Options, Program};
-use crate::syntax::{Diagnostic, Document, Node, NodeKind, Path, Severity, TextEdit};
+use crate::syntax::{Diagnostic, Document, Node, NodeKind, Path, Severity, TextEdit, Trail};
 use crate::{Eval, Fault, Index};
 
 /// The outcome of compiling.
@@ -33,34 +33,7 @@ pub struct Compiled {
 /// Compiles the `rules` of a DTL transform, which stand at `at` in `document`.
 pub fn compile(document: &Document, rules: &Node, at: &Path, options: &Options) -> Compiled {
     let mut compiler = Compiler::new(document, options, rules, at);
-    let mut blocks = Vec::new();
-    if !rules.is_object() {
-        compiler.error(code::ARGUMENT, rules, at, "the rules of a transform are an object");
-    }
-    for rule in 0..compiler.rules.len() {
-        compiler.rule = rule;
-        compiler.pipe_source = compiler.rules[rule].name == "default";
-        let (node, path) = (compiler.rules[rule].node.clone(), compiler.rules[rule].path.clone());
-        let block = compiler.block(&node, &path);
-        blocks.push(compiler.traced_rule(block, &node, &path));
-    }
-    let default = compiler.rules.iter().position(|rule| rule.name == "default");
-    if default.is_none() && rules.is_object() {
-        let message = "a DTL transform needs a rule called \"default\"";
-        compiler.error(code::NO_DEFAULT, rules, at, message);
-        let names: Vec<Text> = compiler.rules.iter().map(|rule| rule.name.clone()).collect();
-        if let Some(near) = nearest("default", names.iter().map(Text::as_str)) {
-            let member = rules.member(near).map(|member| member.key_span.clone());
-            if let (Some(last), Some(span)) = (compiler.diagnostics.pop(), member) {
-                let rename = TextEdit { span, replacement: "\"default\"".into() };
-                let last = last.suggest(format!("is it the rule {near:?}?"));
-                let title = format!("Call the rule {near:?} \"default\"");
-                compiler.diagnostics.push(last.fix(title, vec![rename]));
-            }
-        }
-    }
-    compiler.report_unused(default);
-    compiler.report_unset();
+    let (blocks, default) = compiler.compile(rules, at);
     let program = match default {
         Some(default) if !compiler.has_errors() => {
             let dependencies = compiler.uses.dependencies(default);
@@ -81,6 +54,15 @@ pub fn compile(document: &Document, rules: &Node, at: &Path, options: &Options) 
         _ => None,
     };
     Compiled { program, diagnostics: compiler.diagnostics }
+}
+
+/// What [`compile()`] finds, for who does not want the program: nothing is kept
+/// that only one that runs would need.
+pub fn check(document: &Document, rules: &Node, at: &Path, options: &Options) -> Vec<Diagnostic> {
+    let mut compiler = Compiler::new(document, options, rules, at);
+    compiler.runs = false;
+    compiler.compile(rules, at);
+    compiler.diagnostics
 }
 
 /// A rule as it stands in the config.
@@ -117,6 +99,8 @@ pub struct Compiler<'a> {
     pub(crate) diagnostics: Vec<Diagnostic>,
     /// Whether probes are put around what is compiled.
     pub(crate) traced: bool,
+    /// Whether a program is made of it.
+    runs: bool,
 }
 
 impl<'a> Compiler<'a> {
@@ -141,12 +125,59 @@ impl<'a> Compiler<'a> {
             analysis: Analysis::default(),
             diagnostics: Vec::new(),
             traced: options.traced,
+            runs: true,
+        }
+    }
+
+    /// All rules, and the number of the one that a run begins with.
+    fn compile(&mut self, rules: &Node, at: &Path) -> (Vec<Block>, Option<usize>) {
+        let mut blocks = Vec::new();
+        if !rules.is_object() {
+            let message = "the rules of a transform are an object";
+            self.error(code::ARGUMENT, rules, &Trail::At(at), message);
+        }
+        for rule in 0..self.rules.len() {
+            self.rule = rule;
+            self.pipe_source = self.rules[rule].name == "default";
+            let (node, path) = (self.rules[rule].node.clone(), self.rules[rule].path.clone());
+            let path = Trail::At(&path);
+            let block = self.block(&node, &path);
+            let block = self.traced_rule(block, &node, &path);
+            if self.runs {
+                blocks.push(block);
+            }
+        }
+        let default = self.rules.iter().rposition(|rule| rule.name == "default");
+        if default.is_none() && rules.is_object() {
+            self.report_no_default(rules, at);
+        }
+        self.report_unused(default);
+        self.report_unset();
+        (blocks, default)
+    }
+
+    fn report_no_default(&mut self, rules: &Node, at: &Path) {
+        let message = "a DTL transform needs a rule called \"default\"";
+        self.error(code::NO_DEFAULT, rules, &Trail::At(at), message);
+        let names: Vec<Text> = self.rules.iter().map(|rule| rule.name.clone()).collect();
+        let Some(near) = nearest("default", names.iter().map(Text::as_str)) else { return };
+        let member = rules.member(near).map(|member| member.key_span.clone());
+        if let (Some(last), Some(span)) = (self.diagnostics.pop(), member) {
+            let rename = TextEdit { span, replacement: "\"default\"".into() };
+            let last = last.suggest(format!("is it the rule {near:?}?"));
+            let title = format!("Call the rule {near:?} \"default\"");
+            self.diagnostics.push(last.fix(title, vec![rename]));
         }
     }
 
     /// Whether `_` is bound here.
     pub(crate) fn has_current(&self) -> bool {
         self.current
+    }
+
+    /// Whether `_` is bound from here on; gives what was.
+    fn bind_current(&mut self, is: bool) -> bool {
+        std::mem::replace(&mut self.current, is)
     }
 
     /// Whether `_S` is the source of the pipe here.
@@ -168,10 +199,10 @@ impl<'a> Compiler<'a> {
         &mut self,
         code: &'static str,
         node: &Node,
-        path: &Path,
+        path: &Trail<'_>,
         message: impl Into<String>,
     ) {
-        self.diagnostics.push(Diagnostic::error(code, path.clone(), node.span.clone(), message));
+        self.diagnostics.push(Diagnostic::error(code, path.to_path(), node.span.clone(), message));
     }
 
     /// Notes an error with what to do about it.
@@ -179,7 +210,7 @@ impl<'a> Compiler<'a> {
         &mut self,
         code: &'static str,
         node: &Node,
-        path: &Path,
+        path: &Trail<'_>,
         message: impl Into<String>,
         suggestion: Option<String>,
     ) {
@@ -194,13 +225,16 @@ impl<'a> Compiler<'a> {
     }
 
     /// The number of a place, for the errors of running programs.
-    pub(crate) fn place(&mut self, node: &Node, path: &Path) -> u32 {
-        self.places.push((path.clone(), node.span.clone()));
+    pub(crate) fn place(&mut self, node: &Node, path: &Trail<'_>) -> u32 {
+        if !self.runs {
+            return 0;
+        }
+        self.places.push((path.to_path(), node.span.clone()));
         (self.places.len() - 1) as u32
     }
 
     /// Transforms: one, or a list of them.
-    pub(crate) fn block(&mut self, node: &Node, path: &Path) -> Block {
+    pub(crate) fn block(&mut self, node: &Node, path: &Trail<'_>) -> Block {
         let NodeKind::Array(items) = &node.kind else {
             if !node.is_missing() {
                 let message = format!(
@@ -219,7 +253,7 @@ impl<'a> Compiler<'a> {
         Block(steps.filter_map(|(index, item)| self.transform(item, &path.index(index))).collect())
     }
 
-    fn transform(&mut self, node: &Node, path: &Path) -> Option<Step> {
+    fn transform(&mut self, node: &Node, path: &Trail<'_>) -> Option<Step> {
         let (function, args) = self.callee(node, path, Role::Transform)?;
         let at = self.place(node, path);
         let Body::Transform(build) = function.body else { return None };
@@ -228,12 +262,12 @@ impl<'a> Compiler<'a> {
     }
 
     /// An expression. `None` after noting what is wrong with it.
-    pub(crate) fn expr(&mut self, node: &Node, path: &Path) -> Option<Expr> {
+    pub(crate) fn expr(&mut self, node: &Node, path: &Trail<'_>) -> Option<Expr> {
         let expr = self.untraced(node, path)?;
         Some(self.traced_expr(expr, node, path))
     }
 
-    fn untraced(&mut self, node: &Node, path: &Path) -> Option<Expr> {
+    fn untraced(&mut self, node: &Node, path: &Trail<'_>) -> Option<Expr> {
         match &node.kind {
             NodeKind::Missing => None,
             NodeKind::String(text) => match self.variable(text) {
@@ -249,20 +283,20 @@ impl<'a> Compiler<'a> {
     }
 
     /// An expression with `_` bound.
-    pub(crate) fn function_expr(&mut self, node: &Node, path: &Path) -> Option<Expr> {
-        let outer = std::mem::replace(&mut self.current, true);
+    pub(crate) fn function_expr(&mut self, node: &Node, path: &Trail<'_>) -> Option<Expr> {
+        let outer = self.bind_current(true);
         let expr = self.expr(node, path);
-        self.current = outer;
+        self.bind_current(outer);
         expr
     }
 
     /// A template: dicts and strings are taken as in `return` of hops.
-    pub(crate) fn template(&mut self, node: &Node, path: &Path) -> Option<Expr> {
+    pub(crate) fn template(&mut self, node: &Node, path: &Trail<'_>) -> Option<Expr> {
         match &node.kind {
             NodeKind::Object(members) => {
                 let mut compiled = Vec::with_capacity(members.len());
                 for member in members.iter() {
-                    let at = path.key(member.key.clone());
+                    let at = path.key(&member.key);
                     compiled.push((member.key.clone(), self.template(&member.value, &at)?));
                 }
                 Some(Expr::Dict(compiled))
@@ -277,7 +311,7 @@ impl<'a> Compiler<'a> {
     }
 
     /// The rule that a constant names.
-    pub(crate) fn rule_named(&mut self, node: &Node, path: &Path) -> Option<usize> {
+    pub(crate) fn rule_named(&mut self, node: &Node, path: &Trail<'_>) -> Option<usize> {
         let Some(name) = node.as_str() else {
             self.error(code::ARGUMENT, node, path, "expected the name of a rule as a string");
             return None;

@@ -5,7 +5,7 @@ use pipewright_entity::Text;
 use super::{Alias, Compiler, code};
 use crate::names::Name;
 use crate::plan::{Expr, PathExpr, Root};
-use crate::syntax::{Diagnostic, Node, Path};
+use crate::syntax::{Diagnostic, Node, Trail};
 
 impl Compiler<'_> {
     /// The variable that a string starts with, if it is a path.
@@ -27,7 +27,13 @@ impl Compiler<'_> {
         self.aliases.iter().rev().find(|alias| alias.name == name)
     }
 
-    pub(super) fn path(&mut self, root: Root, text: &str, node: &Node, at: &Path) -> Option<Expr> {
+    pub(super) fn path(
+        &mut self,
+        root: Root,
+        text: &str,
+        node: &Node,
+        at: &Trail<'_>,
+    ) -> Option<Expr> {
         let rest = text.split_once('.').map_or("", |(_, rest)| rest);
         let Some(names) = split_path(rest) else {
             let message = format!("{text:?} is not a path: a quoted name is not closed");
@@ -36,7 +42,8 @@ impl Compiler<'_> {
         };
         if root == Root::Current && !self.current {
             let message = "nothing is bound to \"_\" here";
-            let found = Diagnostic::warning(code::UNBOUND, at.clone(), node.span.clone(), message);
+            let found =
+                Diagnostic::warning(code::UNBOUND, at.to_path(), node.span.clone(), message);
             self.diagnostics.push(found.suggest(
                 "\"_\" stands for the item in functions that go over a list; the source entity is \"_S\"",
             ));

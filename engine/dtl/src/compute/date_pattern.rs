@@ -7,12 +7,11 @@ use std::rc::Rc;
 
 use jiff::civil;
 use jiff::tz::Offset;
-use regex::Regex;
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 use thiserror::Error;
 
-/// Format strings longer than this are refused; compiling them would cost more
-/// than any date is worth.
+/// Format strings longer than this are refused; reading with them would cost
+/// more than any date is worth.
 const LONGEST: usize = 1000;
 
 /// Why a format string cannot be used.
@@ -29,7 +28,7 @@ pub(crate) enum PatternError {
     /// `%z` followed by more.
     #[error("`%z` must be the last token of the format string")]
     OffsetNotLast,
-    /// The format string is too long to be compiled.
+    /// The format string is too long to be read with.
     #[error("the format string is longer than {LONGEST} bytes")]
     TooLong,
 }
@@ -38,7 +37,6 @@ pub(crate) enum PatternError {
 #[derive(Debug)]
 pub(crate) struct DatePattern {
     pieces: Vec<Piece>,
-    reader: Regex,
 }
 
 /// What a text says when read with a format string: a clock reading, and the
@@ -67,22 +65,106 @@ enum Piece {
 }
 
 impl Piece {
-    /// The texts a token stands for when reading. The longest is tried first,
-    /// so `%H%M` reads `0930`, and `930` too.
-    fn expression(self) -> &'static str {
-        match self {
-            Piece::Literal(_) => "",
-            Piece::Day | Piece::UnpaddedDay => "(3[01]|[12][0-9]|0[1-9]|[1-9]| [1-9])",
-            Piece::Hour => "(2[0-3]|[01][0-9]|[0-9])",
-            Piece::HourOfHalf => "(1[0-2]|0[1-9]|[1-9])",
-            Piece::Month => "(1[0-2]|0[1-9]|[1-9])",
-            Piece::Minute | Piece::Second => "([0-5][0-9]|[0-9])",
-            Piece::Half => "([aApP][mM])",
-            Piece::Microsecond => "([0-9]{1,6})",
-            Piece::YearOfCentury => "([0-9]{2})",
-            Piece::Year => "([0-9]{4})",
-            Piece::Offset => "(Z|[+-][0-9]{2}:?[0-5][0-9])",
+    /// How many bytes of a text the piece may stand for when reading, in the
+    /// order in which they are tried. The longest comes first, so `%H%M` reads
+    /// `0930`, and `930` too.
+    fn lengths(self, text: &[u8]) -> impl Iterator<Item = usize> + use<> {
+        let digit = |at: usize| text.get(at).filter(|byte| byte.is_ascii_digit());
+        let number = |range: std::ops::RangeInclusive<u8>| {
+            let first = digit(0).map(|first| first - b'0');
+            let both = first.zip(digit(1)).map(|(first, second)| first * 10 + second - b'0');
+            let fits = |number: Option<u8>| number.is_some_and(|number| range.contains(&number));
+            [2 * usize::from(fits(both)), usize::from(fits(first))]
+        };
+        let all = |count: usize| count * usize::from((0..count).all(|at| digit(at).is_some()));
+        let [first, second] = match self {
+            Piece::Literal(literal) => {
+                let mut bytes = [0; 4];
+                let bytes = literal.encode_utf8(&mut bytes).as_bytes();
+                [bytes.len() * usize::from(text.starts_with(bytes)), 0]
+            }
+            Piece::Day | Piece::UnpaddedDay => match text {
+                [b' ', b'1'..=b'9', ..] => [2, 0],
+                _ => number(1..=31),
+            },
+            Piece::Hour => number(0..=23),
+            Piece::HourOfHalf | Piece::Month => number(1..=12),
+            Piece::Minute | Piece::Second => number(0..=59),
+            Piece::Half => match text {
+                [b'a' | b'A' | b'p' | b'P', b'm' | b'M', ..] => [2, 0],
+                _ => [0, 0],
+            },
+            Piece::Microsecond => [(0..6).take_while(|at| digit(*at).is_some()).count(), 0],
+            Piece::YearOfCentury => [all(2), 0],
+            Piece::Year => [all(4), 0],
+            Piece::Offset => [offset_length(text), 0],
+        };
+        // Of a fraction any beginning will do.
+        let shorter = if self == Piece::Microsecond { first } else { 0 };
+        let lengths = [first, second].into_iter().filter(|length| *length > 0);
+        lengths.chain((1..shorter).rev())
+    }
+}
+
+/// What a text has said so far.
+#[derive(Clone, Copy)]
+struct Said {
+    year: i16,
+    month: i8,
+    day: i8,
+    hour: i8,
+    /// The hour of a half day, if that was the last to be said.
+    half_hour: Option<i8>,
+    afternoon: bool,
+    minute: i8,
+    second: i8,
+    nanosecond: i32,
+    offset: Option<Offset>,
+}
+
+impl Said {
+    /// What the format string leaves out.
+    const NOTHING: Said = Said {
+        year: 1900,
+        month: 1,
+        day: 1,
+        hour: 0,
+        half_hour: None,
+        afternoon: false,
+        minute: 0,
+        second: 0,
+        nanosecond: 0,
+        offset: None,
+    };
+
+    /// And a piece that stands for this text.
+    fn and(mut self, piece: Piece, text: &[u8]) -> Said {
+        let digits = text.iter().filter(|byte| byte.is_ascii_digit());
+        let number = digits.fold(0_i32, |number, digit| number * 10 + i32::from(digit - b'0'));
+        // No piece but the fraction has more than four digits, or two and then
+        // is no year.
+        let small = number as i8;
+        match piece {
+            Piece::Literal(_) => {}
+            Piece::Day | Piece::UnpaddedDay => self.day = small,
+            Piece::Hour => (self.hour, self.half_hour) = (small, None),
+            Piece::HourOfHalf => self.half_hour = Some(small),
+            Piece::Month => self.month = small,
+            Piece::Minute => self.minute = small,
+            Piece::Half => self.afternoon = text[0].eq_ignore_ascii_case(&b'p'),
+            Piece::Second => self.second = small,
+            // A fraction: `.5` is half a second, so zeros follow.
+            Piece::Microsecond => self.nanosecond = number * 10_i32.pow(9 - text.len() as u32),
+            // POSIX: 69 to 99 lie in the 1900s, 0 to 68 in the 2000s.
+            Piece::YearOfCentury => {
+                self.year = number as i16 + if number >= 69 { 1900 } else { 2000 }
+            }
+            Piece::Year => self.year = number as i16,
+            Piece::Offset => {
+                self.offset = std::str::from_utf8(text).ok().and_then(read_offset);
+            }
         }
+        self
     }
 }
 
@@ -119,60 +201,58 @@ impl DatePattern {
         if pieces.iter().rev().skip(1).any(|piece| *piece == Piece::Offset) {
             return Err(PatternError::OffsetNotLast);
         }
-        let mut expression = String::from(r"\A");
-        for piece in &pieces {
-            match piece {
-                Piece::Literal(literal) => {
-                    expression.push_str(&regex::escape(literal.encode_utf8(&mut [0; 4])));
-                }
-                token => expression.push_str(token.expression()),
-            }
-        }
-        expression.push_str(r"\z");
-        let reader = Regex::new(&expression).map_err(|_| PatternError::TooLong)?;
-        Ok(Self { pieces, reader })
+        Ok(Self { pieces })
     }
 
     /// Reads a text; none if it does not match the format string or names a
     /// day or time that does not exist. What the format string leaves out is
     /// 1 January 1900, midnight.
     pub(crate) fn read(&self, text: &str) -> Option<Reading> {
-        let found = self.reader.captures(text)?;
-        let (mut year, mut month, mut day) = (1900, 1, 1);
-        let (mut hour, mut minute, mut second, mut nanosecond) = (0, 0, 0, 0);
-        let (mut half_hour, mut afternoon, mut offset) = (None, false, None);
-        let tokens = self.pieces.iter().filter(|piece| !matches!(piece, Piece::Literal(_)));
-        for (token, text) in tokens.zip(found.iter().skip(1)) {
-            let text = text?.as_str();
-            let small = || text.trim_start().parse::<i8>().ok();
-            match token {
-                Piece::Literal(_) => {}
-                Piece::Day | Piece::UnpaddedDay => day = small()?,
-                Piece::Hour => (hour, half_hour) = (small()?, None),
-                Piece::HourOfHalf => half_hour = Some(small()?),
-                Piece::Month => month = small()?,
-                Piece::Minute => minute = small()?,
-                Piece::Half => afternoon = text.starts_with(['p', 'P']),
-                Piece::Second => second = small()?,
-                // A fraction: `.5` is half a second, so zeros follow.
-                Piece::Microsecond => nanosecond = format!("{text:0<9}").parse().ok()?,
-                Piece::YearOfCentury => {
-                    // POSIX: 69 to 99 lie in the 1900s, 0 to 68 in the 2000s.
-                    let short = i16::from(small()?);
-                    year = if short >= 69 { 1900 + short } else { 2000 + short };
-                }
-                Piece::Year => year = text.parse().ok()?,
-                Piece::Offset => offset = Some(read_offset(text)?),
-            }
-        }
-        if let Some(half_hour) = half_hour {
-            hour = half_hour % 12 + if afternoon { 12 } else { 0 };
-        }
-        if year < 1 {
+        let said = self.match_from(0, text.as_bytes(), Said::NOTHING, &mut FxHashSet::default())?;
+        let hour = match said.half_hour {
+            Some(half_hour) => half_hour % 12 + if said.afternoon { 12 } else { 0 },
+            None => said.hour,
+        };
+        if said.year < 1 {
             return None;
         }
+        let Said { year, month, day, minute, second, nanosecond, offset, .. } = said;
         let clock = civil::DateTime::new(year, month, day, hour, minute, second, nanosecond);
         Some(Reading { clock: clock.ok()?, offset })
+    }
+
+    /// Reads the whole of a text with the pieces from `first` on. What was
+    /// tried in vain is noted by piece and length of text and not tried again:
+    /// the time is linear in both.
+    fn match_from(
+        &self,
+        first: usize,
+        text: &[u8],
+        said: Said,
+        in_vain: &mut FxHashSet<(usize, usize)>,
+    ) -> Option<Said> {
+        let (mut first, mut text) = (first, text);
+        while let Some(piece @ Piece::Literal(_)) = self.pieces.get(first) {
+            text = &text[piece.lengths(text).next()?..];
+            first += 1;
+        }
+        let Some(piece) = self.pieces.get(first) else { return text.is_empty().then_some(said) };
+        if in_vain.contains(&(first, text.len())) {
+            return None;
+        }
+        for length in piece.lengths(text) {
+            let (here, rest) = text.split_at(length);
+            let said = said.and(*piece, here);
+            // A distance that no clock has.
+            if *piece == Piece::Offset && said.offset.is_none() {
+                continue;
+            }
+            if let Some(found) = self.match_from(first + 1, rest, said, in_vain) {
+                return Some(found);
+            }
+        }
+        in_vain.insert((first, text.len()));
+        None
     }
 
     /// Writes a clock reading that is `offset` away from UTC.
@@ -226,6 +306,18 @@ pub(crate) fn cached(text: &str) -> Result<Rc<DatePattern>, PatternError> {
         compiled.insert(text.into(), pattern.clone());
         Ok(pattern)
     })
+}
+
+/// How many bytes of a text are `Z`, `+HHMM` or `+HH:MM`; 0 if it begins with
+/// none of them.
+fn offset_length(text: &[u8]) -> usize {
+    let digits = |part: &[u8]| part.iter().all(u8::is_ascii_digit);
+    match text {
+        [b'Z', ..] => 1,
+        [b'+' | b'-', h1, h2, b':', m1 @ b'0'..=b'5', m2, ..] if digits(&[*h1, *h2, *m1, *m2]) => 6,
+        [b'+' | b'-', h1, h2, m1 @ b'0'..=b'5', m2, ..] if digits(&[*h1, *h2, *m1, *m2]) => 5,
+        _ => 0,
+    }
 }
 
 /// Reads `Z`, `+HHMM` or `+HH:MM`.
@@ -310,9 +402,36 @@ mod tests {
             ("%z", "0200"),
             ("%z", "+9999"),
             ("%d", "٣"),
+            ("%d", "32"),
+            ("%d", "0"),
+            ("%H", "24"),
+            ("%m", "13"),
+            ("%p", "xm"),
+            ("%z", "+02:60"),
+            ("", "x"),
+            ("a%%", "a%%"),
         ] {
             assert_eq!(read(pattern, text), None, "{pattern} {text}");
         }
+    }
+
+    #[test]
+    fn a_token_takes_less_when_others_need_the_rest() {
+        assert_eq!(read("%H%M%S", "1234"), Some(datetime(1900, 1, 1, 12, 3, 4, 0)));
+        assert_eq!(read("%f%Y", "1232015"), Some(datetime(2015, 1, 1, 0, 0, 0, 123_000_000)));
+        assert_eq!(read("%d%m", " 112"), Some(datetime(1900, 12, 1, 0, 0, 0, 0)));
+        // The 3rd and then the 2nd, of which the last counts.
+        assert_eq!(read("%d%d", "32"), Some(datetime(1900, 1, 2, 0, 0, 0, 0)));
+        assert_eq!(read("%e. %m", " 1. 2"), Some(datetime(1900, 2, 1, 0, 0, 0, 0)));
+        assert_eq!(read("", ""), Some(datetime(1900, 1, 1, 0, 0, 0, 0)));
+    }
+
+    #[test]
+    fn many_ways_to_share_the_digits_are_not_all_tried() {
+        // Each could take 1 to 6 digits: more ways than could ever be tried.
+        let pattern = "%f".repeat(400);
+        assert_eq!(read(&pattern, &"1".repeat(2401)), None);
+        assert!(read(&pattern, &"1".repeat(1000)).is_some());
     }
 
     #[test]

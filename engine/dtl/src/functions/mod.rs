@@ -43,7 +43,7 @@ use crate::Fault;
 use crate::compile::Compiler;
 use crate::eval::{Call, Eval};
 use crate::plan::{Action, Expr};
-use crate::syntax::{Node, Path};
+use crate::syntax::{Node, Trail};
 
 /// One function or transform of the language.
 pub struct Function {
@@ -263,12 +263,12 @@ pub struct CallNode<'a> {
     /// Its arguments.
     pub args: &'a [Node],
     /// Where the call stands.
-    pub path: &'a Path,
+    pub path: &'a Trail<'a>,
 }
 
 impl CallNode<'_> {
     /// Where an argument stands.
-    pub fn path_of(&self, arg: usize) -> Path {
+    pub fn path_of(&self, arg: usize) -> Trail<'_> {
         self.path.index(arg + 1)
     }
 }

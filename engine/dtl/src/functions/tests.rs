@@ -6,7 +6,7 @@ use pipewright_entity::{Dict, Value};
 
 use super::*;
 use crate::memory::MemoryDatasets;
-use crate::syntax::Document;
+use crate::syntax::{Document, Path};
 use crate::{Context, Datasets, Options, compile};
 
 struct World(MemoryDatasets);

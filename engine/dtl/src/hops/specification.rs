@@ -8,9 +8,9 @@ use super::uses::{Caller, Origin, Use};
 use super::{Bind, Filter, Hops, Recurse, Return, Spec};
 use crate::Join;
 use crate::compile::{Alias, Compiler, code, nearest};
-use crate::functions::CallNode;
+use crate::functions::{self, CallNode, Role};
 use crate::plan::{Expr, Root};
-use crate::syntax::{Diagnostic, Node, NodeKind, Path};
+use crate::syntax::{Diagnostic, Node, NodeKind, Path, Trail};
 
 /// The properties of a hops specification and what they are for
 /// (documentation page `hub/dtl/dtl-functions-hops`).
@@ -87,7 +87,7 @@ pub(crate) fn compile_hops(
 struct Specification<'c, 'a, 'n> {
     compiler: &'c mut Compiler<'a>,
     node: &'n Node,
-    path: Path,
+    path: Trail<'n>,
     origin: Origin,
     /// Aliases below this are those of hops around this one.
     scope: usize,
@@ -171,7 +171,9 @@ impl<'n> Specification<'_, '_, 'n> {
             });
             let Some((dataset, (at, left, right))) = next else {
                 let unbound: Vec<Text> = unbound().map(|d| d.alias.clone()).collect();
-                if self.report_unknown_alias(&conditions, &unbound) {
+                if self.report_unknown_function(&conditions)
+                    || self.report_unknown_alias(&conditions, &unbound)
+                {
                     return None;
                 }
                 let names: Vec<String> = unbound.iter().map(|alias| format!("{alias:?}")).collect();
@@ -179,7 +181,8 @@ impl<'n> Specification<'_, '_, 'n> {
                 let place = self.node.get("where").unwrap_or(self.node);
                 let suggestion =
                     "join each dataset by an [\"eq\", …] with one dataset or _S on each side";
-                let path = self.path.key("where");
+                let path = self.path;
+                let path = path.key("where");
                 self.compiler.error_with(
                     code::UNJOINED,
                     place,
@@ -190,10 +193,14 @@ impl<'n> Specification<'_, '_, 'n> {
                 return None;
             };
             used[at] = true;
-            let index =
-                self.compiler.index(right.node, &right.path, &dataset.alias, &dataset.dataset)?;
+            let index = self.compiler.index(
+                right.node,
+                &Trail::At(&right.path),
+                &dataset.alias,
+                &dataset.dataset,
+            )?;
             let from = self.origin_of(left, &datasets, &numbers).and_then(|(origin, alias)| {
-                let far = self.compiler.index(left.node, &left.path, &alias, "");
+                let far = self.compiler.index(left.node, &Trail::At(&left.path), &alias, "");
                 let far = far.ok_or_else(|| "the join cannot be turned round".to_owned())?;
                 Ok((origin, Join { near: index.clone(), far }))
             });
@@ -201,7 +208,7 @@ impl<'n> Specification<'_, '_, 'n> {
                 Some(_) => Err("recursive hops are not followed backwards".to_owned()),
                 None => from,
             };
-            let left = self.compiler.expr(left.node, &left.path)?;
+            let left = self.compiler.expr(left.node, &Trail::At(&left.path))?;
             let subset = self.subset(dataset)?;
             if !self.compiler.indexes.contains(&index) {
                 self.compiler.indexes.push(index.clone());
@@ -213,7 +220,7 @@ impl<'n> Specification<'_, '_, 'n> {
             bound.insert(Variable::Slot(dataset.slot));
             let mut filters = Vec::new();
             if let Some(found) =
-                self.compiler.traced_entity(dataset.node, &dataset.path, &dataset.alias)
+                self.compiler.traced_entity(dataset.node, &Trail::At(&dataset.path), &dataset.alias)
             {
                 filters.push(Filter::Truth(found));
             }
@@ -229,6 +236,20 @@ impl<'n> Specification<'_, '_, 'n> {
         let goes_on = numbers.iter().filter(|(slot, _)| goes_on.contains(slot));
         let goes_on = goes_on.map(|(_, number)| *number).collect();
         Some((Spec { before, binds, recurse, last: last.slot }, returns, goes_on))
+    }
+
+    /// Conditions that may be joins, whose function is a slip; whether there is
+    /// one, and it was told.
+    fn report_unknown_function(&mut self, conditions: &[Condition<'n>]) -> bool {
+        let mut told = false;
+        for Condition { node, path, .. } in conditions {
+            let name = node.items().first().and_then(Node::as_str);
+            if name.is_some_and(|name| functions::find(Role::Expression, name).is_none()) {
+                self.compiler.expr(node, &Trail::At(path));
+                told = true;
+            }
+        }
+        told
     }
 
     /// A condition that would join a dataset if a name in it were an alias;
@@ -248,7 +269,8 @@ impl<'n> Specification<'_, '_, 'n> {
                 if !word || self.compiler.variable(side.as_str().unwrap_or_default()).is_some() {
                     continue;
                 }
-                let path = condition.path.index(index);
+                let path = Trail::At(&condition.path);
+                let path = path.index(index);
                 let message = format!("{head:?} is no alias of these hops");
                 self.compiler.error(code::UNKNOWN_VARIABLE, side, &path, message);
                 let near = match unbound {
@@ -267,7 +289,7 @@ impl<'n> Specification<'_, '_, 'n> {
             let known = KEYS.map(|(key, _)| key);
             if !known.contains(&member.key.as_str()) {
                 let message = format!("hops know no property {:?}", member.key);
-                let path = self.path.key(member.key.clone());
+                let path = self.path.key(&member.key).to_path();
                 let found = Diagnostic::warning(code::HOPS, path, member.key_span.clone(), message);
                 self.compiler.diagnostics.push(found);
                 self.compiler.did_you_mean(&member.key, nearest(&member.key, known));
@@ -277,7 +299,8 @@ impl<'n> Specification<'_, '_, 'n> {
 
     /// Reads `datasets` and brings the aliases into scope.
     fn datasets(&mut self) -> Option<Vec<Dataset<'n>>> {
-        let path = self.path.key("datasets");
+        let path = self.path;
+        let path = path.key("datasets");
         let list = self.node.get("datasets");
         let items = list.map_or(&[][..], Node::items);
         if items.is_empty() {
@@ -305,22 +328,23 @@ impl<'n> Specification<'_, '_, 'n> {
             let (dataset, alias) = (Text::new(dataset), Text::new(alias));
             let root = Root::Alias(slot);
             self.compiler.aliases.push(Alias { name: alias.clone(), root });
-            datasets.push(Dataset { alias, dataset, slot, node: item, path: at });
+            datasets.push(Dataset { alias, dataset, slot, node: item, path: at.to_path() });
         }
         Some(datasets)
     }
 
     /// The conditions of `where`, `and`s taken apart.
     fn conditions(&mut self) -> Option<Vec<Condition<'n>>> {
-        let path = self.path.key("where");
+        let path = self.path;
+        let path = path.key("where");
         let mut conditions = Vec::new();
         if let Some(node) = self.node.get("where") {
             let single = node.items().first().is_some_and(|first| first.as_str().is_some());
             if single {
-                self.take_apart(node, path, &mut conditions);
+                self.take_apart(node, path.to_path(), &mut conditions);
             } else if node.is_array() {
                 for (index, item) in node.items().iter().enumerate() {
-                    self.take_apart(item, path.index(index), &mut conditions);
+                    self.take_apart(item, path.index(index).to_path(), &mut conditions);
                 }
             } else if !matches!(node.kind, NodeKind::Null | NodeKind::Missing) {
                 let message = "\"where\" must be an expression or a list of expressions";
@@ -427,10 +451,12 @@ impl<'n> Specification<'_, '_, 'n> {
             *used = true;
             to.push(match &condition.join {
                 Some([a, b]) => {
-                    let left = self.compiler.expr(a.node, &a.path);
-                    Filter::Overlap(left?, self.compiler.expr(b.node, &b.path)?)
+                    let left = self.compiler.expr(a.node, &Trail::At(&a.path));
+                    Filter::Overlap(left?, self.compiler.expr(b.node, &Trail::At(&b.path))?)
                 }
-                None => Filter::Truth(self.compiler.expr(condition.node, &condition.path)?),
+                None => {
+                    Filter::Truth(self.compiler.expr(condition.node, &Trail::At(&condition.path))?)
+                }
             });
         }
         Some(())
@@ -447,7 +473,8 @@ impl<'n> Specification<'_, '_, 'n> {
                 let value = node.to_value(self.compiler.document);
                 let depth = crate::functions::args::integer(&value);
                 let Some(depth) = depth.and_then(|depth| usize::try_from(depth).ok()) else {
-                    let path = self.path.key("max_depth");
+                    let path = self.path;
+                    let path = path.key("max_depth");
                     self.compiler.error(
                         code::HOPS,
                         node,
@@ -470,7 +497,9 @@ impl<'n> Specification<'_, '_, 'n> {
             (None, None) => return Some(None),
         };
         let Some(node) = subsets.get(&dataset.alias) else { return Some(None) };
-        let path = self.path.key(key).key(dataset.alias.clone());
+        let (path, alias) = (self.path, &dataset.alias);
+        let path = path.key(key);
+        let path = path.key(alias);
         let [function, indexed, value] = node.items() else {
             let message = "a subset is written [\"eq\", EXPRESSION, VALUE]";
             self.compiler.error(code::HOPS, node, &path, message);
@@ -497,7 +526,8 @@ impl<'n> Specification<'_, '_, 'n> {
     ) -> Option<Return> {
         let last = || Some(Return::Entities(datasets.last().map(|d| d.slot).into_iter().collect()));
         let Some(node) = self.node.get("return") else { return last() };
-        let path = self.path.key("return");
+        let path = self.path;
+        let path = path.key("return");
         if !is_last || recurse {
             let message = if recurse {
                 "\"return\" cannot be used with \"recurse\""

@@ -40,5 +40,5 @@ mod update;
 pub use diagnostic::{Diagnostic, Fix, Severity, code};
 pub use document::{Document, Member, Node, NodeKind, Position};
 pub use edit::{EditError, TextEdit, apply};
-pub use path::{InvalidPath, Path, Step};
+pub use path::{InvalidPath, Path, Step, Trail};
 pub use print::print;

@@ -79,6 +79,59 @@ impl Path {
     }
 }
 
+/// A path on the way down from a value: each step lies with whoever goes down,
+/// so that going on costs nothing. Only who tells a path makes one of it.
+#[derive(Clone, Copy, Debug)]
+pub enum Trail<'a> {
+    /// Where the way begins.
+    At(&'a Path),
+    /// On to the member with this key.
+    Key(&'a Trail<'a>, &'a str),
+    /// On to this item.
+    Index(&'a Trail<'a>, usize),
+}
+
+impl<'a> Trail<'a> {
+    /// On to the member of the object that is here.
+    #[must_use]
+    pub fn key(&'a self, key: &'a str) -> Trail<'a> {
+        Trail::Key(self, key)
+    }
+
+    /// On to the item of the list that is here.
+    #[must_use]
+    pub fn index(&'a self, index: usize) -> Trail<'a> {
+        Trail::Index(self, index)
+    }
+
+    /// The whole path.
+    pub fn to_path(&self) -> Path {
+        let mut below = 0;
+        let mut trail = self;
+        let first = loop {
+            trail = match trail {
+                Trail::At(path) => break *path,
+                Trail::Key(above, _) | Trail::Index(above, _) => above,
+            };
+            below += 1;
+        };
+        let mut steps = Vec::with_capacity(first.len() + below);
+        steps.extend_from_slice(first);
+        let mut trail = self;
+        loop {
+            let (above, step) = match trail {
+                Trail::At(_) => break,
+                Trail::Key(above, key) => (above, Step::Key(Text::new(*key))),
+                Trail::Index(above, index) => (above, Step::Index(*index)),
+            };
+            steps.push(step);
+            trail = above;
+        }
+        steps[first.len()..].reverse();
+        Path(steps)
+    }
+}
+
 impl std::ops::Deref for Path {
     type Target = [Step];
 

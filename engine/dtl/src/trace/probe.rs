@@ -9,7 +9,7 @@ use crate::compile::Compiler;
 use crate::eval::Eval;
 use crate::functions::{Function, Kind};
 use crate::plan::{Action, Block, Evaluate, Expr, Flow, Root, Step};
-use crate::syntax::{Node, Path};
+use crate::syntax::{Node, Trail};
 use crate::trace::record::Reading;
 
 /// Writes down the value of an expression, see [`crate::trace`].
@@ -172,7 +172,7 @@ impl Action for RuleProbe {
 /// Puts probes around what is compiled, if the program is to be traced.
 impl Compiler<'_> {
     /// An expression. A constant that is written as such tells nothing.
-    pub(crate) fn traced_expr(&mut self, expr: Expr, node: &Node, path: &Path) -> Expr {
+    pub(crate) fn traced_expr(&mut self, expr: Expr, node: &Node, path: &Trail<'_>) -> Expr {
         if !self.traced || matches!(&expr, Expr::Const(_) if !node.is_array()) {
             return expr;
         }
@@ -180,7 +180,12 @@ impl Compiler<'_> {
     }
 
     /// What tells the entities that hops reach by an alias.
-    pub(crate) fn traced_entity(&mut self, node: &Node, path: &Path, alias: &str) -> Option<Expr> {
+    pub(crate) fn traced_entity(
+        &mut self,
+        node: &Node,
+        path: &Trail<'_>,
+        alias: &str,
+    ) -> Option<Expr> {
         if !self.traced {
             return None;
         }
@@ -190,7 +195,7 @@ impl Compiler<'_> {
         Some(Expr::Special(Box::new(found)))
     }
 
-    fn probe(&mut self, inner: Expr, node: &Node, path: &Path) -> Probe {
+    fn probe(&mut self, inner: Expr, node: &Node, path: &Trail<'_>) -> Probe {
         let aliases = self.aliases.iter().filter_map(|alias| match alias.root {
             Root::Alias(slot) => Some((alias.name.clone(), slot)),
             _ => None,
@@ -217,7 +222,7 @@ impl Compiler<'_> {
         Box::new(ActionProbe { inner, at, runs_others })
     }
 
-    pub(crate) fn traced_rule(&mut self, inner: Block, node: &Node, path: &Path) -> Block {
+    pub(crate) fn traced_rule(&mut self, inner: Block, node: &Node, path: &Trail<'_>) -> Block {
         if !self.traced {
             return inner;
         }

@@ -44,6 +44,66 @@ fn a_slip_of_one_key_gives_one_message() {
     assert!(worst.is_empty(), "{}\n{}", worst.len(), worst.join("\n"));
 }
 
+#[test]
+fn a_slip_does_not_hide_those_inside_it_nor_bring_others() {
+    let codes = |rules: &str| {
+        let text = with_rule(rules);
+        let found = found(&text);
+        let said = found.iter().map(|it| (it.code, text[it.span.clone()].to_owned()));
+        said.collect::<Vec<_>>()
+    };
+    let unknown = |name: &str| ("dtl-unknown-function", format!("{name:?}"));
+    // The rule that is meant is applied, whatever the function is called.
+    assert_eq!(codes(r#"["add", "a", ["aply", "order", "_S.x"]]"#), [unknown("aply")]);
+    assert_eq!(
+        codes(r#"["add", "a", ["nothing-like-it", "order", "_S.x"]]"#),
+        [unknown("nothing-like-it")]
+    );
+    // Inside the one that is meant, and inside one that nobody knows.
+    assert_eq!(
+        codes(r#"["add", "a", ["uper", ["lowr", "_S.x"]]], ["add", "o", ["apply", "order", 1]]"#),
+        [unknown("uper"), unknown("lowr")]
+    );
+    assert_eq!(
+        codes(
+            r#"["add", "a", ["what", ["upper", ["lowr", "_."]]]], ["add", "o", ["apply", "order", 1]]"#
+        ),
+        [unknown("what"), unknown("lowr")]
+    );
+    assert_eq!(
+        codes(
+            r#"["iff", ["eq", "_S.a", ["uper", "x"]], [["ad", "c", 1]], ["remov", "c"]], ["add", "o", ["apply", "order", 1]]"#
+        ),
+        [unknown("iff"), unknown("uper"), unknown("ad"), unknown("remov")]
+    );
+    // With too many arguments, or too few.
+    assert_eq!(
+        codes(
+            r#"["add", "a", ["upper", ["lowr", "_S.x"], 1]], ["add", ["uper", "x"]], ["add", "o", ["apply", "order", 1]]"#
+        ),
+        [
+            ("dtl-arity", r#"["upper", ["lowr", "_S.x"], 1]"#.to_owned()),
+            unknown("lowr"),
+            ("dtl-arity", r#"["add", ["uper", "x"]]"#.to_owned()),
+            unknown("uper"),
+        ]
+    );
+    // A join without its function joins nothing; that is no second mistake.
+    assert_eq!(
+        codes(
+            r#"["add", "o", ["apply-hops", "order", {"datasets": ["crm-order o"], "where": ["eqq", "_S._id", "o.person"]}]]"#
+        ),
+        [unknown("eqq")]
+    );
+    // What an unknown function would do with these is not known.
+    assert_eq!(
+        codes(
+            r#"["add", "a", ["what", ["list-of", "_.x"], {"datasets": ["no y"]}]], ["add", "o", ["apply", "order", 1]]"#
+        ),
+        [unknown("what")]
+    );
+}
+
 /// A small project with mistakes in it, and what is said about each.
 #[test]
 fn planted_mistakes_are_found_where_they_are() {

@@ -16,6 +16,8 @@ pub(super) fn parse(text: &str) -> (Option<Node>, Vec<Diagnostic>) {
     let mut parser = Parser {
         text,
         at: if text.starts_with('\u{feff}') { '\u{feff}'.len_utf8() } else { 0 },
+        items: Vec::new(),
+        members: Vec::new(),
         path: Vec::new(),
         open: Vec::new(),
         forgive: false,
@@ -52,7 +54,7 @@ pub(super) fn after_trivia(text: &str, at: usize) -> usize {
 /// The whitespace run or comment at `at`.
 pub(super) fn trivium(text: &str, at: usize) -> Option<Range<usize>> {
     let rest = text.get(at..)?;
-    let blank = rest.len() - rest.trim_start_matches([' ', '\t', '\r', '\n']).len();
+    let blank = blanks(rest);
     if blank > 0 {
         Some(at..at + blank)
     } else if rest.starts_with("//") {
@@ -63,9 +65,20 @@ pub(super) fn trivium(text: &str, at: usize) -> Option<Range<usize>> {
     }
 }
 
+/// How many bytes of whitespace a text begins with.
+fn blanks(text: &str) -> usize {
+    let blank = |byte: &&u8| matches!(byte, b' ' | b'\t' | b'\r' | b'\n');
+    text.as_bytes().iter().take_while(blank).count()
+}
+
 struct Parser<'a> {
     text: &'a str,
     at: usize,
+    /// The values of the lists that are open, the innermost last: what belongs
+    /// to one is taken off when it is closed.
+    items: Vec<Node>,
+    /// The same for objects.
+    members: Vec<Member>,
     /// Where the value being read stands.
     path: Vec<Step>,
     /// The closing brackets that are waited for, innermost last.
@@ -102,7 +115,12 @@ impl Parser<'_> {
     }
 
     fn skip_trivia(&mut self) {
-        while let Some(span) = trivium(self.text, self.at) {
+        loop {
+            self.at += self.text.get(self.at..).map_or(0, blanks);
+            if self.peek() != Some(b'/') {
+                return;
+            }
+            let Some(span) = trivium(self.text, self.at) else { return };
             self.at = span.end;
             let skipped = &self.text[span.clone()];
             if skipped.starts_with("/*") && (skipped.len() < 4 || !skipped.ends_with("*/")) {
@@ -179,7 +197,7 @@ impl Parser<'_> {
         self.at += 1;
         self.open.push(b']');
         self.forgive = false;
-        let mut items = Vec::new();
+        let first = self.items.len();
         // Where the last comma stands, when nothing has followed it yet.
         let mut comma = None;
         loop {
@@ -203,29 +221,33 @@ impl Parser<'_> {
                 Some(b',') => {
                     // A comma where a value should be: the place is kept, so
                     // that what follows counts from where it was meant.
-                    if !self.forgive && (items.is_empty() || comma.is_some()) {
-                        self.path.push(Step::Index(items.len()));
-                        items.push(self.value());
-                        self.path.pop();
+                    if !self.forgive && (self.items.len() == first || comma.is_some()) {
+                        self.item(first);
                     }
                     self.forgive = false;
                     comma = Some(self.at);
                     self.at += 1;
                 }
                 Some(_) => {
-                    if !items.is_empty() && comma.is_none() {
+                    if self.items.len() > first && comma.is_none() {
                         self.missing_comma();
                     }
                     comma = None;
                     self.forgive = false;
-                    self.path.push(Step::Index(items.len()));
-                    items.push(self.value());
-                    self.path.pop();
+                    self.item(first);
                 }
             }
         }
         self.open.pop();
-        NodeKind::Array(items.into())
+        NodeKind::Array(self.items.drain(first..).collect())
+    }
+
+    /// Reads a value of the list whose values begin at `first`.
+    fn item(&mut self, first: usize) {
+        self.path.push(Step::Index(self.items.len() - first));
+        let value = self.value();
+        self.items.push(value);
+        self.path.pop();
     }
 
     fn object(&mut self) -> NodeKind {
@@ -233,8 +255,8 @@ impl Parser<'_> {
         self.at += 1;
         self.open.push(b'}');
         self.forgive = false;
-        let mut members: Vec<Member> = Vec::new();
-        let mut seen = FxHashSet::default();
+        let first = self.members.len();
+        let mut seen = Seen::default();
         let mut comma = None;
         loop {
             self.skip_trivia();
@@ -255,7 +277,7 @@ impl Parser<'_> {
                 }
                 Some(b']') => self.unexpected(),
                 Some(b',') => {
-                    if members.is_empty() || comma.is_some() {
+                    if self.members.len() == first || comma.is_some() {
                         self.unexpected();
                     } else {
                         comma = Some(self.at);
@@ -283,22 +305,22 @@ impl Parser<'_> {
                     self.forgive = true;
                 }
                 Some(_) => {
-                    if !members.is_empty() && comma.is_none() {
+                    if self.members.len() > first && comma.is_none() {
                         self.missing_comma();
                     }
                     comma = None;
                     self.forgive = false;
                     if let Some(member) = self.member() {
-                        if !seen.insert(member.key.clone()) {
+                        if seen.has(&self.members[first..], &member.key) {
                             self.duplicate(&member);
                         }
-                        members.push(member);
+                        self.members.push(member);
                     }
                 }
             }
         }
         self.open.pop();
-        NodeKind::Object(members.into())
+        NodeKind::Object(self.members.drain(first..).collect())
     }
 
     /// Reads a key and its value.
@@ -421,5 +443,25 @@ impl Parser<'_> {
             self.problem(code::COMMA_MISSING, end..end, "a comma is missing before the next value");
             self.fix("Add a comma", TextEdit::insert(end, ","));
         }
+    }
+}
+
+/// The keys of an object so far: few are compared one by one.
+#[derive(Default)]
+struct Seen(FxHashSet<Text>);
+
+impl Seen {
+    const FEW: usize = 12;
+
+    /// Whether one of the members, which are those since the last time and one
+    /// more, has a key.
+    fn has(&mut self, members: &[Member], key: &Text) -> bool {
+        if members.len() < Seen::FEW {
+            return members.iter().any(|member| member.key == *key);
+        }
+        if self.0.is_empty() {
+            self.0.extend(members.iter().map(|member| member.key.clone()));
+        }
+        !self.0.insert(key.clone())
     }
 }
