@@ -32,6 +32,10 @@ pub enum BinaryError {
 }
 
 const NANOSECONDS: i128 = 1_000_000_000;
+/// The largest scale of a decimal that is read. None that can be written as
+/// text or computed comes near it, and what works with one need not ask whether
+/// a scale and a number of digits overflow.
+const LARGEST_SCALE: u64 = 1 << 32;
 
 mod tag {
     pub(super) const NULL: u8 = 0;
@@ -262,6 +266,9 @@ impl<'a> Reader<'a> {
             tag::FLOAT => Value::Float(f64::from_le_bytes(self.array()?)),
             tag::DECIMAL => {
                 let scale = self.signed()?;
+                if scale.unsigned_abs() > LARGEST_SCALE {
+                    return Err(BinaryError::Malformed("a decimal is out of range"));
+                }
                 Value::decimal(BigDecimal::new(BigInt::from_signed_bytes_be(self.bytes()?), scale))
             }
             tag @ (tag::DATE_TIME | tag::DATE) => {
@@ -304,5 +311,29 @@ impl<'a> Reader<'a> {
             dict.insert(name, value);
         }
         Ok(dict)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn decimals_with_absurd_scales_are_refused() {
+        let decimal = |scale: i64| {
+            let mut bytes = vec![tag::DECIMAL];
+            write_signed(scale, &mut bytes);
+            write_bytes(&[1], &mut bytes);
+            read(&bytes)
+        };
+        for scale in [i64::MIN, i64::MAX, -(1 << 33), 1 << 33] {
+            assert!(matches!(decimal(scale), Err(BinaryError::Malformed(_))), "{scale}");
+        }
+        for scale in [-100_000, 0, 100_000, 1 << 32] {
+            let value = decimal(scale).unwrap_or_else(|error| panic!("{scale}: {error}"));
+            // Written as text and compared without harm.
+            assert!(value.to_transit().len() < 100, "{scale}");
+            assert_eq!(value.key(), value.key());
+        }
     }
 }
