@@ -54,6 +54,19 @@ pub enum Refused {
         /// What the token allows.
         role: Role,
     },
+    /// The permissions in config do not allow this.
+    #[error("permissions in the config do not allow {what}")]
+    Denied {
+        /// What was to be done with what.
+        what: String,
+    },
+}
+
+impl Claims {
+    /// A caller without a token.
+    pub(crate) fn anonymous() -> Claims {
+        claims("anonymous", Role::Anonymous, 0, None)
+    }
 }
 
 /// The key file cannot be used.

@@ -16,6 +16,7 @@ use pipewright_systems::Systems;
 use crate::access::{Claims, KeyError, Tokens};
 use crate::api::Failed;
 use crate::conductor::Conductor;
+use crate::counters::Counters;
 use crate::events::Hub;
 use crate::folder::{Folder, text_hash};
 use crate::loaded::{Loaded, load, load_changed};
@@ -130,6 +131,8 @@ pub struct Node {
     pub(crate) jobs: Jobs,
     /// What was posted to pipes so far.
     pub(crate) receivers: Receivers,
+    /// What the pumps did so far.
+    pub(crate) counters: Counters,
     /// When the node was started, in microseconds since 1970.
     started: AtomicI64,
 }
@@ -160,6 +163,7 @@ impl Node {
             trusted: AtomicBool::new(trusted),
             jobs: Jobs::default(),
             receivers: Receivers::default(),
+            counters: Counters::default(),
             started: AtomicI64::new(options.clock.now()),
             hub,
             settings,
@@ -234,6 +238,18 @@ impl Node {
         self.trusted.load(Ordering::Acquire)
     }
 
+    /// Why the node cannot do its work, if it cannot: the store does not
+    /// answer, or the folder is gone.
+    pub(crate) fn ails(&self) -> Option<String> {
+        if let Err(error) = self.store.reader().and_then(|reader| reader.datasets()) {
+            return Some(format!("the store cannot be read: {error}"));
+        }
+        match std::fs::read_dir(&self.options.folder) {
+            Ok(_) => None,
+            Err(error) => Some(format!("the project folder cannot be read: {error}")),
+        }
+    }
+
     /// When the node was started, in microseconds since 1970.
     pub(crate) fn started(&self) -> i64 {
         self.started.load(Ordering::Acquire)
@@ -278,7 +294,8 @@ impl Node {
         self.replace_env("{}", by)?;
         self.conductor.exclusively(|_| -> Result<(), Failed> {
             for dataset in self.store.reader()?.datasets()? {
-                if dataset.id != pipewright_store::names::CONFIG {
+                let kept = [pipewright_store::names::CONFIG, pipewright_store::names::AUDIT];
+                if !kept.contains(&dataset.id.as_str()) {
                     self.store.drop_dataset(&dataset.id)?;
                 }
             }
@@ -338,7 +355,7 @@ impl Node {
     }
 
     /// The config files with the hashes of their texts.
-    pub(crate) fn files(&self) -> Result<Vec<FileInfo>, Failed> {
+    pub(crate) fn files(&self, to: &Claims) -> Result<Vec<FileInfo>, Failed> {
         use pipewright_config::FileKind;
         let loaded = self.loaded();
         let component = |path: &str| {
@@ -348,7 +365,8 @@ impl Node {
                 .map(|pipe| pipe.id.to_string())
                 .or(of_system.map(|system| system.id.to_string()))
         };
-        let files = loaded.project.files().map(|file| FileInfo {
+        let seen = |path: &str| self.may_see_file(&loaded, to, path);
+        let files = loaded.project.files().filter(|file| seen(&file.path)).map(|file| FileInfo {
             path: file.path.to_string(),
             kind: match file.kind {
                 FileKind::Pipe => studio::FileKind::Pipe,
@@ -364,9 +382,10 @@ impl Node {
     }
 
     /// All of the config at once.
-    pub(crate) fn texts(&self) -> Texts {
+    pub(crate) fn texts(&self, to: &Claims) -> Texts {
         let loaded = self.loaded();
-        let files = loaded.project.files().map(|file| FileText {
+        let seen = |path: &str| self.may_see_file(&loaded, to, path);
+        let files = loaded.project.files().filter(|file| seen(&file.path)).map(|file| FileText {
             path: file.path.to_string(),
             text: file.document.text.to_string(),
             hash: text_hash(&file.document.text),
@@ -377,6 +396,9 @@ impl Node {
 
     /// Changes config files as one step and takes the change up.
     pub(crate) fn edit(&self, edits: &Edits, by: &Claims) -> Result<Edited, Failed> {
+        for file in &edits.files {
+            self.require_file(by, &file.path)?;
+        }
         let edited = {
             let _changing = self.changing.lock().unwrap_or_else(PoisonError::into_inner);
             self.folder.apply(edits)?
@@ -565,7 +587,7 @@ fn keep_out_of_git(folder: &Path, store: &Path) -> Result<(), NodeError> {
     let own = folder.join(OWN_FOLDER);
     let ignore = own.join(".gitignore");
     if store.starts_with(&own) && !ignore.exists() {
-        std::fs::write(&ignore, "/store/\n").map_err(io(&ignore))?;
+        std::fs::write(&ignore, "/store/\n/notebook/\n").map_err(io(&ignore))?;
     }
     Ok(())
 }

@@ -176,6 +176,7 @@ impl Node {
             let readers = Readers::of(plans(), &self.store().reader()?)?;
             let compacted = compact_after(plan, report, &readers, resources)?;
             if compacted.versions > 0 {
+                self.counters.compacted(plan.id(), compacted.versions);
                 tracing::debug!(pipe = %plan.id(), ?compacted, "old versions are gone");
             }
             compact_daily(plans(), &is_pipe, resources)

@@ -10,6 +10,7 @@ use axum::http::StatusCode;
 use pipewright_component::{Cancel, Permission};
 use pipewright_config::Project;
 use pipewright_entity::Text;
+use pipewright_protocol::service::RunnerLine;
 use pipewright_pump::{Counts, Ending, Flow, Report, RunRequest};
 use pipewright_store::names;
 use serde_json::{Value, json};
@@ -111,12 +112,16 @@ impl Job {
     }
 
     /// The lines written after a time, as lines of the log show it.
-    pub(crate) fn lines(&self, since: Option<&str>) -> Vec<Value> {
+    pub(crate) fn lines(&self, since: Option<&str>) -> Vec<RunnerLine> {
         let inner = self.lock();
         let lines = inner.lines.iter().map(|(at, level, text)| (timestamp(*at), level, text));
         lines
             .filter(|(at, ..)| since.is_none_or(|since| at.as_str() > since))
-            .map(|(at, level, text)| json!({"timestamp": at, "loglevel": level, "logdata": text}))
+            .map(|(timestamp, level, text)| RunnerLine {
+                timestamp,
+                loglevel: (*level).to_owned(),
+                logdata: text.clone(),
+            })
             .collect()
     }
 

@@ -205,6 +205,7 @@ pub(crate) fn last_run(reader: &Reader, pipe: &str) -> Result<Option<LastRun>, S
 
 /// Takes what a run reports into what listeners see.
 pub(crate) fn after_run(node: &Node, loaded: &Loaded, report: &Report) {
+    node.counters.add(report);
     let update = || -> Result<(), StoreError> {
         let reader = node.store().reader()?;
         for dataset in &report.changed {

@@ -12,6 +12,7 @@ use std::sync::Arc;
 use pipewright_config::{self as config, FileKind, Origin, Project, SourceFile};
 use pipewright_dtl::syntax::{Document, Node as Tree, NodeKind, Path, apply};
 use pipewright_entity::Text;
+use pipewright_protocol::service::{ComponentErrors, ConfigError};
 use pipewright_protocol::studio::{Change, Edits, FileEdit, TextEdit};
 use pipewright_store::names;
 use serde_json::{Value, json};
@@ -321,12 +322,12 @@ impl Posted {
 }
 
 /// One component in the report on an upload.
-fn report(config: Value, errors: Vec<Value>) -> Value {
-    json!({ "posted-config": config, "config-errors": errors })
+fn report(config: Value, errors: Vec<ConfigError>) -> ComponentErrors {
+    ComponentErrors { posted_config: config, config_errors: errors }
 }
 
-fn error_at(elements: &str, message: &str) -> Value {
-    json!({ "elements": elements, "level": "error", "msg": message })
+fn error_at(elements: &str, message: &str) -> ConfigError {
+    ConfigError { elements: elements.into(), level: "error".into(), msg: message.into() }
 }
 
 /// What an upload comes to: the texts of files, `None` for those that go away.
@@ -400,7 +401,7 @@ impl Node {
         force: bool,
         label: &str,
         by: &Claims,
-    ) -> Result<Vec<Value>, Failed> {
+    ) -> Result<Vec<ComponentErrors>, Failed> {
         self.reload("changed on disk").map_err(|error| Failed::internal(error.to_string()))?;
         let posted: Vec<Posted> = match scope {
             Scope::Group(group) => {
@@ -442,32 +443,6 @@ impl Node {
         Ok(reports)
     }
 
-    /// Makes the variables of the profile be these.
-    pub(crate) fn replace_env(&self, text: &str, by: &Claims) -> Result<(), Failed> {
-        self.reload("changed on disk").map_err(|error| Failed::internal(error.to_string()))?;
-        let project = self.config();
-        let profile = project.profile().unwrap_or("test");
-        let path = format!("{profile}-env.json");
-        let new = Document::parse(text.strip_prefix('\u{feff}').unwrap_or(text));
-        let Some(root) = new.root.as_ref().filter(|root| root.is_object() && !new.is_broken())
-        else {
-            return Err(Failed::bad_request("the variables are a JSON object"));
-        };
-        let known = project.file(&path).map(|file| file.document.clone());
-        let flat = |document: &Document| {
-            document.root.as_ref().map(|root| root.to_json_text(document, false))
-        };
-        if known.as_deref().is_some_and(|known| flat(known) == flat(&new)) {
-            return Ok(());
-        }
-        let text = Some(format!("{}\n", root.to_json_text(&new, true)));
-        let known = known.map(|known| known.text.clone());
-        let Some(change) = change(known.as_deref(), text) else { return Ok(()) };
-        let files = vec![FileEdit { path, change }];
-        self.edit(&Edits { label: "Set variables".into(), files }, by)?;
-        Ok(())
-    }
-
     /// Drops what pipes that are gone have left: state, execution log, and the
     /// dataset, unless another pipe writes it.
     fn forget_pipes(&self, before: &Project) -> Result<(), Failed> {
@@ -507,7 +482,7 @@ fn without_taken(
     project: &Project,
     scope: &Scope,
     posted: Vec<Posted>,
-) -> (Vec<Posted>, Vec<Value>) {
+) -> (Vec<Posted>, Vec<ComponentErrors>) {
     let leaving: BTreeSet<Text> = held(project, scope).into_iter().map(|held| held.id).collect();
     let mut seen = BTreeSet::new();
     let mut reports = Vec::new();
@@ -532,7 +507,7 @@ fn without_taken(
 }
 
 /// What is wrong with posted components, and whether anything is an error.
-fn findings(candidate: &Project, posted: &[Posted]) -> (Vec<Value>, bool) {
+fn findings(candidate: &Project, posted: &[Posted]) -> (Vec<ComponentErrors>, bool) {
     let mut errors = false;
     let mut reports = Vec::new();
     let problems = config::validate(candidate);
@@ -542,7 +517,7 @@ fn findings(candidate: &Project, posted: &[Posted]) -> (Vec<Value>, bool) {
             Kind::Metadata => metadata == Some(&problem.file) && problem.component.is_none(),
             _ => problem.component.as_ref() == Some(&new.id),
         };
-        let found: Vec<Value> = problems
+        let found: Vec<ConfigError> = problems
             .iter()
             .filter(concerns)
             .map(|problem| {
@@ -558,7 +533,7 @@ fn findings(candidate: &Project, posted: &[Posted]) -> (Vec<Value>, bool) {
 }
 
 /// The change that leads from one text of a file to another.
-fn change(before: Option<&str>, after: Option<String>) -> Option<Change> {
+pub(crate) fn change(before: Option<&str>, after: Option<String>) -> Option<Change> {
     Some(match (before, after) {
         (None, None) => return None,
         (None, Some(text)) => Change::Create { text },

@@ -3,6 +3,7 @@
 use pipewright_config::Problem;
 use pipewright_dtl::{Diagnostic, Severity};
 use pipewright_entity::{Entity, Value};
+use pipewright_protocol::service::ConfigError;
 use pipewright_protocol::studio;
 
 use crate::api::Failed;
@@ -45,10 +46,10 @@ pub(crate) fn problem(found: &Problem) -> studio::Problem {
 }
 
 /// A finding as the service API has it among the errors of a config.
-pub(crate) fn config_error(found: &Problem) -> serde_json::Value {
-    serde_json::json!({
-        "elements": found.diagnostic.path.bracketed(),
-        "level": if found.is_error() { "error" } else { "warning" },
-        "msg": found.diagnostic.message,
-    })
+pub(crate) fn config_error(found: &Problem) -> ConfigError {
+    ConfigError {
+        elements: found.diagnostic.path.bracketed(),
+        level: if found.is_error() { "error" } else { "warning" }.to_owned(),
+        msg: found.diagnostic.message.clone(),
+    }
 }

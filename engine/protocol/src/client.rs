@@ -82,6 +82,24 @@ impl Client {
         self.send(self.http.post(self.url(path)).json(body)).map(drop)
     }
 
+    /// Any call; `body` is its content type and what it is.
+    pub fn call(
+        &self,
+        method: &str,
+        path: &str,
+        body: Option<(&str, Vec<u8>)>,
+    ) -> Result<Vec<u8>, CallError> {
+        let broken = |what: String| CallError::Answer { path: path.to_owned(), what };
+        let method = reqwest::Method::from_bytes(method.as_bytes());
+        let method = method.map_err(|error| broken(error.to_string()))?;
+        let mut request = self.http.request(method, self.url(path));
+        if let Some((kind, bytes)) = body {
+            request = request.header("Content-Type", kind).body(bytes);
+        }
+        let body = self.send(request)?.bytes();
+        body.map(|body| body.to_vec()).map_err(|error| broken(error.to_string()))
+    }
+
     /// `DELETE`.
     pub fn delete(&self, path: &str) -> Result<(), CallError> {
         self.send(self.http.delete(self.url(path))).map(drop)

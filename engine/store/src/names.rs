@@ -13,6 +13,9 @@ pub const CONFIG: &str = "system:config";
 /// What was set at run time for each pipe, such as being disabled.
 pub const PIPE_SETTINGS: &str = "system:pipe-settings";
 
+/// Who changed what in the node, and when.
+pub const AUDIT: &str = "system:audit";
+
 /// What a run with a circuit breaker has put aside for a dataset.
 pub fn uncommitted(dataset: &str) -> Text {
     format_text!("system:uncommitted:{dataset}")

@@ -360,7 +360,7 @@ async fn restart_and_reset_are_seen_by_the_time_of_start() {
     );
     assert!(place.ask::<Vec<Value>>("/api/pipes").await.is_empty());
     let datasets: Vec<Value> = place.ask("/api/datasets").await;
-    assert_eq!(ids(&datasets), ["system:config"]);
+    assert_eq!(ids(&datasets), ["system:audit", "system:config"]);
     let odd = place.form("/api/admin", "operation=explode").await;
     assert_eq!(odd.status, StatusCode::BAD_REQUEST);
 }

@@ -1,6 +1,6 @@
 //! Single components, groups of them, and their history.
 
-use axum::http::StatusCode;
+use axum::http::{Method, StatusCode};
 use serde_json::{Value, json};
 
 use crate::place::Place;
@@ -170,4 +170,31 @@ async fn secrets_are_set_and_named_and_never_shown() {
     assert_eq!(place.delete("/api/systems/s").await.status, StatusCode::OK);
     assert_eq!(place.post("/api/systems", &system).await.status, StatusCode::CREATED);
     assert_eq!(place.ask::<Value>(path).await, json!([]));
+}
+
+/// Setting some variables leaves the others as they are written.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn variables_keep_their_spelling() {
+    let text =
+        "{\n  \"b\": 1.0,\n  \"big\": 123456789012345678901234567890,\n\n  \"a\": \"\\u00e6\"\n}\n";
+    let place = Place::of(|folder| std::fs::write(folder.join("test-env.json"), text).unwrap());
+    let kind = Some("application/json");
+    let sent = br#"{"new": 2.50, "more": {"x": 1e2}}"#.to_vec();
+    let answer = place.send_as(Method::PATCH, "/api/env", kind, sent).await;
+    assert_eq!(answer.status, StatusCode::OK);
+    let now = place.text("test-env.json");
+    for kept in ["\"b\": 1.0,\n", "\"big\": 123456789012345678901234567890,\n\n", "\"\\u00e6\""] {
+        assert!(now.contains(kept), "{now}");
+    }
+    assert!(now.contains("\"new\": 2.50") && now.contains("1e2"), "{now}");
+    place.send_as(Method::POST, "/api/env", kind, br#"{"b": 1.00}"#.to_vec()).await;
+    assert_eq!(place.text("test-env.json"), now.replace("1.0,", "1.00,"));
+    place.send_as(Method::POST, "/api/env", kind, br#"{"b": 1.0}"#.to_vec()).await;
+    for name in ["new", "more"] {
+        assert_eq!(place.delete(&format!("/api/env/{name}")).await.status, StatusCode::OK);
+    }
+    assert_eq!(place.text("test-env.json"), text);
+    assert_eq!(place.delete("/api/env/new").await.status, StatusCode::NOT_FOUND);
+    let list = place.send_as(Method::PATCH, "/api/env", kind, b"[1]".to_vec()).await;
+    list.refused(StatusCode::BAD_REQUEST, "bad-request");
 }

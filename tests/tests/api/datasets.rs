@@ -144,8 +144,10 @@ async fn a_subset_is_read_by_the_index_that_a_pipe_needs() {
         "{text}"
     );
     assert!(text.contains("sesam_pump_successful{pipe=\"all\"} 1\n"), "{text}");
+    assert!(text.contains("sesam_pump_entities_seen_total{pipe=\"all\"} "), "{text}");
     for line in text.lines().filter(|line| !line.starts_with('#')) {
         let name = line.split('{').next().unwrap();
-        assert!(text.contains(&format!("# TYPE {name} gauge\n")), "{line}");
+        let kind = if name.ends_with("_total") { "counter" } else { "gauge" };
+        assert!(text.contains(&format!("# TYPE {name} {kind}\n")), "{line}");
     }
 }

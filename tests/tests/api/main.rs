@@ -4,10 +4,13 @@
 mod client;
 mod config;
 mod datasets;
+mod document;
 mod events;
 mod failed;
 mod files;
 mod flow;
+mod paging;
+mod permissions;
 mod place;
 mod preview;
 mod pumps;

@@ -158,6 +158,11 @@ impl Place {
             .header(header::AUTHORIZATION, format!("Bearer {}", self.token))
             .body(Body::empty())
             .unwrap();
+        self.listen(request).await
+    }
+
+    /// The events that a request is answered with.
+    pub(crate) async fn listen(&self, request: Request<Body>) -> Events {
         let response = self.router.clone().oneshot(request).await.unwrap();
         assert_eq!(response.status(), StatusCode::OK);
         assert_eq!(response.headers()[header::CONTENT_TYPE], "application/x-ndjson");

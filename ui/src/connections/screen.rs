@@ -88,6 +88,7 @@ fn Current(project: Project) -> impl IntoView {
         Role::Admin => "Admin",
         Role::Developer => "Developer",
         Role::Reader => "Reader",
+        Role::Anonymous => "Anonymous",
     };
     let may_change = project.role.may_change();
     let trusted = project.trusted;

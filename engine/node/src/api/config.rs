@@ -2,41 +2,47 @@
 
 use std::sync::Arc;
 
-use axum::body::Bytes;
-use axum::extract::{FromRequest, Multipart, Path, Request, State};
+use axum::Extension;
+use axum::extract::{FromRequest, Multipart, Request, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{delete, get};
-use axum::{Extension, Json, Router};
-use pipewright_config::System;
 use pipewright_dtl::syntax::Document;
 use pipewright_entity::{Entity, Value as Data};
+use pipewright_protocol::service::{
+    ComponentConfig, Metadata, System, SystemRuntime, SystemStatus, ValidationReport,
+};
 use pipewright_store::{Select, names};
 use serde::Deserialize;
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
+use utoipa::IntoParams;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 
-use super::query::{Asked, flag, number};
+use super::query::{Asked, Bytes, Json, Path, flag, number};
 use super::{Failed, blocking};
+use crate::permissions::{Act, Resource};
 use crate::upload::{self, Posted, Scope};
 use crate::{Claims, Node};
 
-pub(super) fn routes() -> Router<Arc<Node>> {
-    Router::new()
-        .route("/config", get(all).put(put_all))
-        .route("/config/{group}", get(of_group).put(put_group))
-        .route("/config-all", get(every).put(put_every))
-        .route("/config-history/entity", get(history))
-        .route("/systems", get(systems).post(add_systems))
-        .route("/systems/{id}", get(system).delete(remove_system))
-        .route("/systems/{id}/config", get(system_config).put(put_system))
-        .route("/env", get(env).put(put_env).post(add_env).patch(add_env))
-        .route("/env/{name}", delete(remove_env))
-        .route("/metadata", get(metadata).put(put_metadata).delete(remove_metadata))
-        .route("/namespaces", get(namespaces))
+pub(super) fn routes() -> OpenApiRouter<Arc<Node>> {
+    OpenApiRouter::new()
+        .routes(routes!(all, put_all))
+        .routes(routes!(of_group, put_group))
+        .routes(routes!(every, put_every))
+        .routes(routes!(history))
+        .routes(routes!(systems, add_systems))
+        .routes(routes!(system, remove_system))
+        .routes(routes!(system_config, put_system))
+        .routes(routes!(system_status))
+        .routes(routes!(env, put_env, add_env))
+        .routes(routes!(remove_env))
+        .routes(routes!(metadata, put_metadata, remove_metadata))
+        .routes(routes!(namespaces))
 }
 
 /// Whether errors in posted config are let pass.
-#[derive(Deserialize)]
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 pub(super) struct Force {
     #[serde(default, deserialize_with = "flag")]
     force: Option<bool>,
@@ -52,24 +58,40 @@ fn default_group() -> Scope {
     Scope::Group(upload::DEFAULT_GROUP.into())
 }
 
-async fn all(state: State<Arc<Node>>, headers: HeaderMap) -> Result<Response, Failed> {
-    show_config(state, default_group(), headers).await
+/// All components of the default config group, as JSON or as an archive.
+#[utoipa::path(get, path = "/config", tag = "Config", responses((status = 200, description = "Done.", content((Vec<Value> = "application/json"), (Vec<u8> = "application/zip")))))]
+async fn all(
+    state: State<Arc<Node>>,
+    claims: Extension<Claims>,
+    headers: HeaderMap,
+) -> Result<Response, Failed> {
+    show_config(state, claims, default_group(), headers).await
 }
 
+/// All components of a config group.
+#[utoipa::path(get, path = "/config/{group}", tag = "Config", responses((status = 200, description = "Done.", content((Vec<Value> = "application/json"), (Vec<u8> = "application/zip")))))]
 async fn of_group(
     state: State<Arc<Node>>,
+    claims: Extension<Claims>,
     Path(group): Path<String>,
     headers: HeaderMap,
 ) -> Result<Response, Failed> {
-    show_config(state, Scope::Group(group), headers).await
+    show_config(state, claims, Scope::Group(group), headers).await
 }
 
-async fn every(state: State<Arc<Node>>, headers: HeaderMap) -> Result<Response, Failed> {
-    show_config(state, Scope::All, headers).await
+/// All components of all groups.
+#[utoipa::path(get, path = "/config-all", tag = "Config", responses((status = 200, description = "Done.", content((Vec<Value> = "application/json"), (Vec<u8> = "application/zip")))))]
+async fn every(
+    state: State<Arc<Node>>,
+    claims: Extension<Claims>,
+    headers: HeaderMap,
+) -> Result<Response, Failed> {
+    show_config(state, claims, Scope::All, headers).await
 }
 
 async fn show_config(
     State(node): State<Arc<Node>>,
+    Extension(claims): Extension<Claims>,
     scope: Scope,
     headers: HeaderMap,
 ) -> Result<Response, Failed> {
@@ -77,7 +99,8 @@ async fn show_config(
     let wants_zip = accepts.is_some_and(|accepts| accepts.contains("application/zip"));
     blocking(node, move |node| {
         let project = node.config();
-        let held = upload::held(&project, &scope);
+        let mut held = upload::held(&project, &scope);
+        held.retain(|held| node.may(&claims, Resource::Component(&held.id), Act::ReadConfig));
         Ok(match wants_zip {
             true => ([(header::CONTENT_TYPE, "application/zip")], upload::to_zip(&held)?)
                 .into_response(),
@@ -116,8 +139,8 @@ impl<S: Send + Sync> FromRequest<S> for Upload {
             let is_zip = part.content_type().is_some_and(|kind| kind.contains("zip"));
             (is_zip, part.bytes().await.map_err(|error| broken(error.body_text()))?)
         } else {
-            let bytes = Bytes::from_request(request, state).await;
-            (sent.contains("zip"), bytes.map_err(|error| broken(error.body_text()))?)
+            let Bytes(bytes) = Bytes::from_request(request, state).await?;
+            (sent.contains("zip"), bytes)
         };
         let posted = match is_zip || bytes.starts_with(b"PK\x03\x04") {
             true => upload::from_zip(&bytes)?,
@@ -131,31 +154,37 @@ fn text(bytes: &[u8]) -> Result<String, Failed> {
     String::from_utf8(bytes.to_vec()).map_err(|_| Failed::bad_request("the body is not UTF-8"))
 }
 
+/// Makes these the components of the default config group.
+#[utoipa::path(put, path = "/config", tag = "Config", params(Force), request_body(content((Vec<Value> = "application/json"), (Value = "application/zip"), (Value = "multipart/form-data"))), responses((status = 200, description = "Done.", body = ValidationReport)))]
 async fn put_all(
     state: State<Arc<Node>>,
     claims: Extension<Claims>,
     force: Asked<Force>,
     upload: Upload,
-) -> Result<Json<Value>, Failed> {
+) -> Result<Json<ValidationReport>, Failed> {
     put_config(state, claims, default_group(), force, upload).await
 }
 
+/// Makes these the components of a config group.
+#[utoipa::path(put, path = "/config/{group}", tag = "Config", params(Force), request_body(content((Vec<Value> = "application/json"), (Value = "application/zip"), (Value = "multipart/form-data"))), responses((status = 200, description = "Done.", body = ValidationReport)))]
 async fn put_group(
     state: State<Arc<Node>>,
     claims: Extension<Claims>,
     Path(group): Path<String>,
     force: Asked<Force>,
     upload: Upload,
-) -> Result<Json<Value>, Failed> {
+) -> Result<Json<ValidationReport>, Failed> {
     put_config(state, claims, Scope::Group(group), force, upload).await
 }
 
+/// Makes these all the components there are.
+#[utoipa::path(put, path = "/config-all", tag = "Config", params(Force), request_body(content((Vec<Value> = "application/json"), (Value = "application/zip"), (Value = "multipart/form-data"))), responses((status = 200, description = "Done.", body = ValidationReport)))]
 async fn put_every(
     state: State<Arc<Node>>,
     claims: Extension<Claims>,
     force: Asked<Force>,
     upload: Upload,
-) -> Result<Json<Value>, Failed> {
+) -> Result<Json<ValidationReport>, Failed> {
     put_config(state, claims, Scope::All, force, upload).await
 }
 
@@ -165,11 +194,11 @@ async fn put_config(
     scope: Scope,
     Asked(force): Asked<Force>,
     Upload(posted): Upload,
-) -> Result<Json<Value>, Failed> {
+) -> Result<Json<ValidationReport>, Failed> {
     blocking(node, move |node| {
         let label = format!("Upload {} components", posted.len());
         let errors = node.replace_config(&scope, posted, force.get(), &label, &claims)?;
-        Ok(Json(json!({ "validation_errors": errors })))
+        Ok(Json(ValidationReport { validation_errors: errors }))
     })
     .await
 }
@@ -229,16 +258,26 @@ impl Upload {
     }
 }
 
-async fn systems(State(node): State<Arc<Node>>) -> Json<Vec<Value>> {
-    Json(node.config().systems().map(|system| show(system)).collect())
+/// Every system.
+#[utoipa::path(get, path = "/systems", tag = "Config", responses((status = 200, description = "Done.", body = Vec<System>)))]
+async fn systems(
+    State(node): State<Arc<Node>>,
+    Extension(claims): Extension<Claims>,
+) -> Json<Vec<System>> {
+    let seen = |id: &str| node.may(&claims, Resource::System(id), Act::ReadConfig);
+    let project = node.config();
+    let systems = project.systems().filter(|system| seen(&system.id));
+    Json(systems.map(|system| show(system)).collect())
 }
 
+/// Adds systems, which must be new.
+#[utoipa::path(post, path = "/systems", tag = "Config", params(Force), request_body(content((Vec<Value> = "application/json"), (Value = "application/zip"), (Value = "multipart/form-data"))), responses((status = 201, description = "Added.", body = Vec<System>)))]
 async fn add_systems(
     State(node): State<Arc<Node>>,
     Extension(claims): Extension<Claims>,
     Asked(force): Asked<Force>,
     upload: Upload,
-) -> Result<(StatusCode, Json<Vec<Value>>), Failed> {
+) -> Result<(StatusCode, Json<Vec<System>>), Failed> {
     let posted = upload.all(Posted::is_system, "a system")?;
     blocking(node, move |node| {
         let ids = add(node, posted, force.get(), &claims)?;
@@ -248,19 +287,23 @@ async fn add_systems(
     .await
 }
 
+/// A system.
+#[utoipa::path(get, path = "/systems/{id}", tag = "Config", responses((status = 200, description = "Done.", body = System)))]
 async fn system(
     State(node): State<Arc<Node>>,
     Path(id): Path<String>,
-) -> Result<Json<Value>, Failed> {
+) -> Result<Json<System>, Failed> {
     let system = known(&node, &id)?;
     Ok(Json(show(&system)))
 }
 
+/// Removes a system, and its secrets with it.
+#[utoipa::path(delete, path = "/systems/{id}", tag = "Config", responses((status = 200, description = "Done.", body = System)))]
 async fn remove_system(
     State(node): State<Arc<Node>>,
     Extension(claims): Extension<Claims>,
     Path(id): Path<String>,
-) -> Result<Json<Value>, Failed> {
+) -> Result<Json<System>, Failed> {
     blocking(node, move |node| {
         let system = known(node, &id)?;
         replace(node, &id, Vec::new(), true, &claims)?;
@@ -269,6 +312,8 @@ async fn remove_system(
     .await
 }
 
+/// The config of a system as it is written.
+#[utoipa::path(get, path = "/systems/{id}/config", tag = "Config", responses((status = 200, description = "Done.", body = Value)))]
 async fn system_config(
     State(node): State<Arc<Node>>,
     Path(id): Path<String>,
@@ -277,13 +322,15 @@ async fn system_config(
     Ok(component_text(&node, &id))
 }
 
+/// Replaces the config of a system.
+#[utoipa::path(put, path = "/systems/{id}/config", tag = "Config", params(Force), request_body(content((Vec<Value> = "application/json"), (Value = "application/zip"), (Value = "multipart/form-data"))), responses((status = 200, description = "Done.", body = System)))]
 async fn put_system(
     State(node): State<Arc<Node>>,
     Extension(claims): Extension<Claims>,
     Path(id): Path<String>,
     Asked(force): Asked<Force>,
     upload: Upload,
-) -> Result<Json<Value>, Failed> {
+) -> Result<Json<System>, Failed> {
     let posted = upload.all(Posted::is_system, "a system")?;
     blocking(node, move |node| {
         known(node, &id)?;
@@ -301,19 +348,37 @@ pub(super) fn component_text(node: &Node, id: &str) -> Response {
     json_text(held.first().map_or_else(|| "null".into(), |held| held.text()))
 }
 
-fn known(node: &Node, id: &str) -> Result<Arc<System>, Failed> {
+fn known(node: &Node, id: &str) -> Result<Arc<pipewright_config::System>, Failed> {
     let system = node.config().system(id).cloned();
     system.ok_or_else(|| Failed::not_found(format!("there is no system {id:?}")))
 }
 
-fn show(system: &System) -> Value {
-    json!({
-        "_id": system.id.as_str(),
-        "config": { "original": system.original(), "effective": system.config },
-        "runtime": { "is-valid-config": system.obstacle.is_none() },
-    })
+fn show(system: &pipewright_config::System) -> System {
+    System {
+        id: system.id.to_string(),
+        config: ComponentConfig {
+            original: system.original(),
+            effective: Value::Object(system.config.clone()),
+        },
+        runtime: SystemRuntime { is_valid_config: system.obstacle.is_none() },
+    }
 }
 
+/// Whether a system answers: it is asked now.
+#[utoipa::path(get, path = "/systems/{id}/status", tag = "Config", responses((status = 200, description = "Done.", body = SystemStatus)))]
+async fn system_status(
+    State(node): State<Arc<Node>>,
+    Path(id): Path<String>,
+) -> Result<Json<SystemStatus>, Failed> {
+    blocking(node, move |node| {
+        let test = node.test_system(&id)?;
+        Ok(Json(SystemStatus { running: test.ok, message: test.message }))
+    })
+    .await
+}
+
+/// The variables.
+#[utoipa::path(get, path = "/env", tag = "Config", responses((status = 200, description = "Done.", body = Value)))]
 async fn env(State(node): State<Arc<Node>>) -> Response {
     show_env(&node)
 }
@@ -329,10 +394,12 @@ fn show_env(node: &Node) -> Response {
     json_text(text.unwrap_or_else(|| "{}".into()))
 }
 
+/// Makes these all the variables there are.
+#[utoipa::path(put, path = "/env", tag = "Config", request_body = HashMap<String, Value>, responses((status = 200, description = "Done.", body = Value)))]
 async fn put_env(
     State(node): State<Arc<Node>>,
     Extension(claims): Extension<Claims>,
-    body: Bytes,
+    Bytes(body): Bytes,
 ) -> Result<Response, Failed> {
     blocking(node, move |node| {
         node.replace_env(&text(&body)?, &claims)?;
@@ -341,66 +408,60 @@ async fn put_env(
     .await
 }
 
+/// Sets some variables; the others stay as they are written.
+#[utoipa::path(method(post, patch), path = "/env", tag = "Config", request_body = HashMap<String, Value>, responses((status = 200, description = "Done.", body = Value)))]
 async fn add_env(
     State(node): State<Arc<Node>>,
     Extension(claims): Extension<Claims>,
-    body: Bytes,
+    Bytes(body): Bytes,
 ) -> Result<Response, Failed> {
     blocking(node, move |node| {
-        let new: Map<String, Value> = serde_json::from_slice(&body).map_err(|error| {
-            Failed::bad_request(format!("the variables are a JSON object: {error}"))
-        })?;
-        change_env(node, &claims, |variables| variables.extend(new))
+        node.set_env(&text(&body)?, &claims)?;
+        Ok(show_env(node))
     })
     .await
 }
 
+/// Removes a variable.
+#[utoipa::path(delete, path = "/env/{name}", tag = "Config", responses((status = 200, description = "Done.", body = Value)))]
 async fn remove_env(
     State(node): State<Arc<Node>>,
     Extension(claims): Extension<Claims>,
     Path(name): Path<String>,
 ) -> Result<Response, Failed> {
     blocking(node, move |node| {
-        if node.config().variables().get(&name).is_none() {
-            return Err(Failed::not_found(format!("there is no variable {name:?}")));
-        }
-        change_env(node, &claims, |variables| {
-            variables.remove(&name);
-        })
+        node.unset_env(&name, &claims)?;
+        Ok(show_env(node))
     })
     .await
 }
 
-fn change_env(
-    node: &Node,
-    claims: &Claims,
-    change: impl FnOnce(&mut Map<String, Value>),
-) -> Result<Response, Failed> {
-    let mut variables = node.config().variables().values().clone();
-    change(&mut variables);
-    node.replace_env(&Value::Object(variables).to_string(), claims)?;
-    Ok(show_env(node))
-}
-
-async fn metadata(State(node): State<Arc<Node>>) -> Json<Value> {
+/// The metadata of the node.
+#[utoipa::path(get, path = "/metadata", tag = "Config", responses((status = 200, description = "Done.", body = Metadata)))]
+async fn metadata(State(node): State<Arc<Node>>) -> Json<Metadata> {
     Json(show_metadata(&node))
 }
 
-fn show_metadata(node: &Node) -> Value {
+fn show_metadata(node: &Node) -> Metadata {
     let project = node.config();
     let metadata = project.metadata();
-    json!({
-        "_id": "node",
-        "config": { "original": metadata.original(), "effective": metadata.config },
-    })
+    Metadata {
+        id: "node".to_owned(),
+        config: ComponentConfig {
+            original: metadata.original(),
+            effective: json!(metadata.config),
+        },
+    }
 }
 
+/// Replaces the metadata of the node.
+#[utoipa::path(put, path = "/metadata", tag = "Config", params(Force), request_body(content((Vec<Value> = "application/json"), (Value = "application/zip"), (Value = "multipart/form-data"))), responses((status = 200, description = "Done.", body = Metadata)))]
 async fn put_metadata(
     State(node): State<Arc<Node>>,
     Extension(claims): Extension<Claims>,
     Asked(force): Asked<Force>,
     upload: Upload,
-) -> Result<Json<Value>, Failed> {
+) -> Result<Json<Metadata>, Failed> {
     let posted = upload.all(Posted::is_metadata, "node metadata")?;
     if posted.len() != 1 {
         return Err(Failed::bad_request("one object of node metadata is expected"));
@@ -413,10 +474,12 @@ async fn put_metadata(
     .await
 }
 
+/// Removes the metadata of the node.
+#[utoipa::path(delete, path = "/metadata", tag = "Config", responses((status = 200, description = "Done.", body = Metadata)))]
 async fn remove_metadata(
     State(node): State<Arc<Node>>,
     Extension(claims): Extension<Claims>,
-) -> Result<Json<Value>, Failed> {
+) -> Result<Json<Metadata>, Failed> {
     blocking(node, move |node| {
         let label = "Remove the node metadata";
         node.replace_config(&Scope::Metadata, Vec::new(), true, label, &claims)?;
@@ -425,13 +488,16 @@ async fn remove_metadata(
     .await
 }
 
+/// Namespaces and what they stand for.
+#[utoipa::path(get, path = "/namespaces", tag = "Config", responses((status = 200, description = "Done.", body = Value)))]
 async fn namespaces(State(node): State<Arc<Node>>) -> Json<Value> {
     let all = node.config().metadata().namespaces();
     let all = all.into_iter().map(|(name, uri)| (name.to_string(), Value::from(uri.as_str())));
     Json(Value::Object(all.collect()))
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 struct History {
     entity_id: String,
     #[serde(default, deserialize_with = "number")]
@@ -443,11 +509,14 @@ struct History {
 }
 
 /// Every version of a component, with who changed it, when and why.
+#[utoipa::path(get, path = "/config-history/entity", tag = "Config", params(History), responses((status = 200, description = "Done.", body = Vec<Value>)))]
 async fn history(
     State(node): State<Arc<Node>>,
+    Extension(claims): Extension<Claims>,
     Asked(asked): Asked<History>,
 ) -> Result<Response, Failed> {
     blocking(node, move |node| {
+        node.require(&claims, Resource::Component(&asked.entity_id), Act::ReadConfig)?;
         let reader = node.store().reader()?;
         let reverse = asked.reverse.unwrap_or(false);
         let select = Select {

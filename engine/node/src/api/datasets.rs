@@ -3,57 +3,79 @@
 use std::io::Write;
 use std::sync::Arc;
 
-use axum::body::{Body, Bytes};
-use axum::extract::{Path, State};
-use axum::http::{StatusCode, header};
+use axum::Extension;
+use axum::body::Body;
+use axum::extract::State;
+use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::Response;
-use axum::routing::get;
-use axum::{Extension, Json, Router};
 use pipewright_dtl::{Document, Index, Options, Path as DtlPath};
-use pipewright_entity::Version;
+use pipewright_entity::{Entity, Version};
+use pipewright_protocol::service::{
+    self, DatasetIndex, DatasetRuntime, DatasetWritten, Gone, IndexProgress,
+};
 use pipewright_store::{Dataset, Past, Reader, Select, Subset, names};
 use serde::Deserialize;
-use serde_json::{Value, json};
+use utoipa::{IntoParams, ToSchema};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 
-use super::query::{Asked, Operation, flag, number};
+use super::forms::Form;
+use super::pipes::{Described, Sample};
+use super::query::{Asked, Bytes, Json, Operation, Path, flag, number};
 use super::{Failed, blocking};
+use crate::permissions::{self, Act, Resource};
 use crate::pump::Breaker;
 use crate::{Claims, Node};
 
 /// Entities sent when a request names no limit come in pieces of this size.
 const PIECE: usize = 512 << 10;
 
-pub(super) fn routes() -> Router<Arc<Node>> {
-    Router::new()
-        .route("/datasets", get(list))
-        .route("/datasets/{id}", get(one).post(operate).delete(remove))
-        .route("/datasets/{id}/entities", get(entities).post(write))
-        .route("/datasets/{id}/entity", get(entity))
-        .route("/datasets/{id}/indexes", get(indexes))
+pub(super) fn routes() -> OpenApiRouter<Arc<Node>> {
+    OpenApiRouter::new()
+        .routes(routes!(list))
+        .routes(routes!(one, operate, remove))
+        .routes(routes!(entities, write))
+        .routes(routes!(entity))
+        .routes(routes!(entity_at))
+        .routes(routes!(indexes))
+        .routes(routes!(schema))
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 struct Listed {
     /// The node's own, too.
     #[serde(default, rename = "include-internal-datasets", deserialize_with = "flag")]
     internal: Option<bool>,
 }
 
+/// Every dataset.
+#[utoipa::path(get, path = "/datasets", tag = "Datasets", params(Listed), responses((status = 200, description = "Done.", body = Vec<service::Dataset>)))]
 async fn list(
     State(node): State<Arc<Node>>,
+    Extension(claims): Extension<Claims>,
     Asked(asked): Asked<Listed>,
-) -> Result<Json<Vec<Value>>, Failed> {
+) -> Result<Json<Vec<service::Dataset>>, Failed> {
     let internal = asked.internal.unwrap_or(true);
     blocking(node, move |node| {
         let datasets = node.store().reader()?.datasets()?;
-        let shown = datasets.iter().filter(|dataset| internal || !dataset.is_internal());
+        let loaded = node.loaded();
+        let shown = datasets.iter().filter(|dataset| {
+            (internal || !dataset.is_internal())
+                && permissions::may(&loaded, &claims, Resource::Dataset(&dataset.id), Act::ReadData)
+        });
         let reader = node.store().reader()?;
         Ok(Json(shown.map(|dataset| show(node, &reader, dataset)).collect::<Result<_, _>>()?))
     })
     .await
 }
 
-async fn one(State(node): State<Arc<Node>>, Path(id): Path<String>) -> Result<Json<Value>, Failed> {
+/// A dataset.
+#[utoipa::path(get, path = "/datasets/{id}", tag = "Datasets", responses((status = 200, description = "Done.", body = service::Dataset)))]
+async fn one(
+    State(node): State<Arc<Node>>,
+    Path(id): Path<String>,
+) -> Result<Json<service::Dataset>, Failed> {
     blocking(node, move |node| {
         let reader = node.store().reader()?;
         let dataset = known(&reader, &id)?;
@@ -67,37 +89,38 @@ fn known(reader: &Reader, id: &str) -> Result<Arc<Dataset>, Failed> {
 }
 
 /// A dataset as the service API shows it.
-fn show(node: &Node, reader: &Reader, dataset: &Dataset) -> Result<Value, Failed> {
-    Ok(json!({
-        "_id": dataset.id.as_str(),
-        "storage": dataset.bytes,
-        "runtime": {
-            "last-modified": dataset.last_modified.map(crate::time::iso),
-            "count-index-exists": dataset.live,
-            "count-index-deleted": dataset.deleted,
-            "count-log-exists": dataset.log_live,
-            "count-log-deleted": dataset.log_deleted,
-            "count-offset": dataset.length,
-            "populated": dataset.is_populated(),
-            "initial-offset": dataset.initial_offset,
-            "origin": if dataset.is_internal() { "system" } else { "user" },
-            "has-circuit-breaker": node.has_tripped(&dataset.id, reader)?,
+fn show(node: &Node, reader: &Reader, dataset: &Dataset) -> Result<service::Dataset, Failed> {
+    Ok(service::Dataset {
+        id: dataset.id.to_string(),
+        storage: dataset.bytes,
+        runtime: DatasetRuntime {
+            last_modified: dataset.last_modified.map(crate::time::iso),
+            count_index_exists: dataset.live,
+            count_index_deleted: dataset.deleted,
+            count_log_exists: dataset.log_live,
+            count_log_deleted: dataset.log_deleted,
+            count_offset: dataset.length,
+            populated: dataset.is_populated(),
+            initial_offset: dataset.initial_offset,
+            origin: if dataset.is_internal() { "system" } else { "user" }.to_owned(),
+            has_circuit_breaker: node.has_tripped(&dataset.id, reader)?,
         },
-    }))
+    })
 }
 
 /// Drops a dataset.
+#[utoipa::path(delete, path = "/datasets/{id}", tag = "Datasets", responses((status = 200, description = "Done.", body = Gone)))]
 async fn remove(
     State(node): State<Arc<Node>>,
     Path(id): Path<String>,
-) -> Result<Json<Value>, Failed> {
+) -> Result<Json<Gone>, Failed> {
     blocking(node, move |node| {
         let dataset = known(&node.store().reader()?, &id)?;
         users(&dataset)?;
         node.store().drop_dataset(&id)?;
         node.conductor.changed(&id);
         node.publish();
-        Ok(Json(json!({ "_id": id })))
+        Ok(Json(Gone { id }))
     })
     .await
 }
@@ -114,13 +137,22 @@ fn users(dataset: &Dataset) -> Result<(), Failed> {
     }
 }
 
+/// An operation on a dataset, as a form.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "describes what `Operation` reads")]
+struct BreakerForm {
+    /// `commit-circuit-breaker` or `rollback-circuit-breaker`.
+    operation: String,
+}
+
 /// Resets a circuit breaker that has tripped.
+#[utoipa::path(post, path = "/datasets/{id}", tag = "Datasets", request_body(content_type = "application/x-www-form-urlencoded", content = BreakerForm), responses((status = 200, description = "Done.", body = service::Dataset)))]
 async fn operate(
     State(node): State<Arc<Node>>,
     Extension(claims): Extension<Claims>,
     Path(id): Path<String>,
     asked: Operation,
-) -> Result<Json<Value>, Failed> {
+) -> Result<Json<service::Dataset>, Failed> {
     let path = id.clone();
     blocking(node.clone(), move |node| {
         known(&node.store().reader()?, &id)?;
@@ -140,7 +172,8 @@ async fn operate(
     one(State(node), Path(path)).await
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 struct Force {
     #[serde(default, deserialize_with = "flag")]
     force: Option<bool>,
@@ -148,19 +181,21 @@ struct Force {
 
 /// Writes entities as they are. With `force` those that differ in nothing get
 /// a new version, too, and so go on to whoever reads the dataset.
+#[utoipa::path(post, path = "/datasets/{id}/entities", tag = "Datasets", params(Force), request_body(content((Vec<Value> = "application/json"), (Vec<u8> = "application/x-pipewright-entities"))), responses((status = 200, description = "Done.", body = DatasetWritten)))]
 async fn write(
     State(node): State<Arc<Node>>,
     Extension(claims): Extension<Claims>,
     Path(id): Path<String>,
     Asked(asked): Asked<Force>,
-    body: Bytes,
-) -> Result<Json<Value>, Failed> {
+    headers: HeaderMap,
+    Bytes(body): Bytes,
+) -> Result<Json<DatasetWritten>, Failed> {
     blocking(node, move |node| {
         let dataset = known(&node.store().reader()?, &id)?;
         users(&dataset)?;
         let mut batch = node.store().batch(node.now());
         batch.set_run(format!("written by {}", claims.sub));
-        for entity in super::receivers::entities(&body)? {
+        for entity in Form::of(&headers).entities(&body)? {
             let write = pipewright_store::Write::new(entity);
             batch.append(&id, if asked.force == Some(true) { write.forced() } else { write });
         }
@@ -170,19 +205,21 @@ async fn write(
         if written > 0 {
             node.dataset_changed(&id)?;
         }
-        Ok(Json(json!({ "written": written, "unchanged": unchanged })))
+        Ok(Json(DatasetWritten { written, unchanged }))
     })
     .await
 }
 
 /// The parameters of the JSON pull protocol.
-#[derive(Deserialize)]
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 struct Pull {
+    /// Only what was stored after this `_updated`.
     #[serde(default, deserialize_with = "number")]
     since: Option<u64>,
     #[serde(default, deserialize_with = "number")]
     limit: Option<u64>,
-    /// Leaves out so many first.
+    /// Leaves out so many first; not together with `since`.
     #[serde(default, deserialize_with = "number")]
     start: Option<u64>,
     #[serde(default, deserialize_with = "flag")]
@@ -195,6 +232,7 @@ struct Pull {
     populated: Option<bool>,
     #[serde(default, deserialize_with = "flag")]
     uncommitted: Option<bool>,
+    /// `["eq", expression, value]` as JSON; an index on it must be there.
     subset: Option<String>,
 }
 
@@ -217,11 +255,14 @@ fn subset(text: &str, dataset: &str) -> Result<Subset, Failed> {
 }
 
 /// The entities of a dataset with the headers of the pull protocol.
+#[utoipa::path(get, path = "/datasets/{id}/entities", tag = "Datasets", params(Pull), responses((status = 200, description = "Done.", content((Vec<Value> = "application/json"), (Vec<u8> = "application/x-pipewright-entities")))))]
 async fn entities(
     State(node): State<Arc<Node>>,
     Path(id): Path<String>,
     Asked(pull): Asked<Pull>,
+    headers: HeaderMap,
 ) -> Result<Response, Failed> {
+    let form = Form::asked(&headers);
     let subset = match pull.subset.as_deref().filter(|text| !text.is_empty()) {
         Some(text) => Some(subset(text, &id)?),
         None => None,
@@ -268,7 +309,8 @@ async fn entities(
     let id = head.id.clone();
     tokio::task::spawn_blocking(move || {
         let mut to = Pieces { send, piece: Vec::with_capacity(PIECE) };
-        if let Err(error) = write_entities(&reader, &id, (since, skip), limit, select, &mut to)
+        if let Err(error) =
+            write_entities(&reader, &id, (since, skip), limit, select, form, &mut to)
             && error.kind() != std::io::ErrorKind::BrokenPipe
         {
             // The status is sent already: a cut body says that it is not whole.
@@ -277,7 +319,8 @@ async fn entities(
         }
     });
     let mut response = Response::builder()
-        .header(header::CONTENT_TYPE, "application/json; charset=utf-8")
+        .header(header::CONTENT_TYPE, form.content_type())
+        .header(header::VARY, "Accept")
         .header(header::CACHE_CONTROL, "no-store")
         .header("X-Dataset-Populated", head.is_populated().to_string())
         .header("X-Dataset-Generation", head.generation.as_str());
@@ -298,32 +341,17 @@ fn write_entities(
     (since, skip): (Option<u64>, u64),
     limit: Option<u64>,
     select: Select,
+    form: Form,
     to: &mut Pieces,
 ) -> std::io::Result<()> {
-    to.write_all(b"[")?;
     let versions = match skip {
         0 => reader.changes(id, since, limit, select),
         skip => reader.page(id, skip, limit.unwrap_or(u64::MAX), select),
     };
     let versions = versions.map_err(std::io::Error::other)?;
-    for (index, version) in versions.enumerate() {
-        match version {
-            Ok(version) => {
-                if index > 0 {
-                    to.write_all(b",")?;
-                }
-                serde_json::to_writer(&mut *to, &version.with_metadata())?;
-            }
-            Err(error) => {
-                // The status is sent already: cut the body, so that nobody
-                // takes what came so far for all there is.
-                tracing::error!(dataset = id, %error, "reading a dataset failed");
-                let _ = to.send.blocking_send(Err(std::io::Error::other(error)));
-                return Ok(());
-            }
-        }
-    }
-    to.write_all(b"]")?;
+    let entities =
+        versions.map(|version| version.map(|v| v.with_metadata()).map_err(std::io::Error::other));
+    form.write(entities, to)?;
     to.pass_on()
 }
 
@@ -368,19 +396,60 @@ impl futures_core::Stream for Received {
     }
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 struct Which {
+    /// The entity.
     entity_id: String,
     /// As it was when the log ended there.
     #[serde(default, deserialize_with = "number")]
     offset: Option<u64>,
 }
 
+/// One entity, as it is now or was.
+#[utoipa::path(get, path = "/datasets/{id}/entity", tag = "Datasets", params(Which), responses((status = 200, description = "Done.", body = Value)))]
 async fn entity(
     State(node): State<Arc<Node>>,
     Path(id): Path<String>,
-    Asked(Which { entity_id: entity, offset }): Asked<Which>,
-) -> Result<Json<pipewright_entity::Entity>, Failed> {
+    Asked(Which { entity_id, offset }): Asked<Which>,
+) -> Result<Json<Entity>, Failed> {
+    version(node, id, entity_id, offset).await
+}
+
+/// One entity as it is now: the older form of `/entity`.
+#[utoipa::path(get, path = "/datasets/{id}/entities/{*entity}", tag = "Datasets", params(("entity" = String, Path, description = "The entity")), responses((status = 200, description = "Done.", body = Value)))]
+async fn entity_at(
+    State(node): State<Arc<Node>>,
+    Path((id, entity)): Path<(String, String)>,
+) -> Result<Json<Entity>, Failed> {
+    version(node, id, entity, None).await
+}
+
+/// What the entities of a dataset look like, by a sample.
+#[utoipa::path(get, path = "/datasets/{id}/generate-schema-definition", tag = "Datasets", params(Sample), responses((status = 200, description = "Done.", body = Described)))]
+async fn schema(
+    State(node): State<Arc<Node>>,
+    Path(id): Path<String>,
+    Asked(sample): Asked<Sample>,
+) -> Result<Json<Described>, Failed> {
+    blocking(node, move |node| {
+        let reader = node.store().reader()?;
+        known(&reader, &id)?;
+        let select = Select { deleted: false, ..Select::default() };
+        let versions = reader.changes(&id, None, Some(sample.size() as u64), select)?;
+        let entities = versions.map(|version| Ok(version?.entity));
+        let entities = entities.collect::<Result<Vec<Entity>, Failed>>()?;
+        Ok(Json(sample.describe(crate::schema::infer(&entities))))
+    })
+    .await
+}
+
+async fn version(
+    node: Arc<Node>,
+    id: String,
+    entity: String,
+    offset: Option<u64>,
+) -> Result<Json<Entity>, Failed> {
     blocking(node, move |node| {
         let reader = node.store().reader()?;
         known(&reader, &id)?;
@@ -405,20 +474,20 @@ async fn entity(
     .await
 }
 
+/// The indexes of a dataset.
+#[utoipa::path(get, path = "/datasets/{id}/indexes", tag = "Datasets", responses((status = 200, description = "Done.", body = Vec<DatasetIndex>)))]
 async fn indexes(
     State(node): State<Arc<Node>>,
     Path(id): Path<String>,
-) -> Result<Json<Vec<Value>>, Failed> {
+) -> Result<Json<Vec<DatasetIndex>>, Failed> {
     blocking(node, move |node| {
         let reader = node.store().reader()?;
         known(&reader, &id)?;
         let indexes = reader.indexes(&id)?;
-        let shown = indexes.iter().map(|index| {
-            json!({
-                "expression": index.expression.as_str(),
-                "status": if index.ready { "ready" } else { "building" },
-                "progress": { "indexed": index.built, "total": index.length },
-            })
+        let shown = indexes.iter().map(|index| DatasetIndex {
+            expression: index.expression.to_string(),
+            status: if index.ready { "ready" } else { "building" }.to_owned(),
+            progress: IndexProgress { indexed: index.built, total: index.length },
         });
         Ok(Json(shown.collect()))
     })

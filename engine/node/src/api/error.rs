@@ -3,6 +3,7 @@
 use axum::Json;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
+use pipewright_protocol::service::ComponentErrors;
 use pipewright_protocol::studio::{ApiError, Conflict};
 use pipewright_store::StoreError;
 
@@ -45,7 +46,7 @@ impl Failed {
     }
 
     /// Posted config has errors; nothing of it is taken.
-    pub(crate) fn invalid_config(reports: Vec<serde_json::Value>) -> Failed {
+    pub(crate) fn invalid_config(reports: Vec<ComponentErrors>) -> Failed {
         let body = serde_json::json!({ "validation_errors": reports });
         Failed::documented(StatusCode::BAD_REQUEST, body)
     }
@@ -101,6 +102,7 @@ impl From<Refused> for Failed {
         let (status, code) = match refused {
             Refused::Missing | Refused::Invalid => (StatusCode::UNAUTHORIZED, "token"),
             Refused::NotAllowed { .. } => (StatusCode::FORBIDDEN, "role"),
+            Refused::Denied { .. } => (StatusCode::FORBIDDEN, "permission"),
         };
         Failed::new(status, code, refused.to_string())
     }

@@ -5,23 +5,26 @@ use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::sync::Arc;
 
-use axum::Router;
 use axum::extract::State;
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
-use axum::routing::get;
-use pipewright_protocol::studio::PipeState;
+use pipewright_config::pipe::Mode;
+use pipewright_protocol::studio::{PipeState, PipeStatus};
+use pipewright_store::Reader;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 
 use super::{Failed, blocking};
 use crate::{Node, status};
 
-pub(super) fn routes() -> Router<Arc<Node>> {
-    Router::new().route("/metrics", get(metrics))
+pub(super) fn routes() -> OpenApiRouter<Arc<Node>> {
+    OpenApiRouter::new().routes(routes!(metrics))
 }
 
 /// One metric with its samples, each with its labels as they are written.
 #[derive(Default)]
 struct Metric {
+    kind: &'static str,
     help: &'static str,
     samples: Vec<(String, f64)>,
 }
@@ -32,15 +35,22 @@ struct Metrics(BTreeMap<&'static str, Metric>);
 impl Metrics {
     fn add(&mut self, name: &'static str, help: &'static str, labels: String, value: f64) {
         let metric = self.0.entry(name).or_default();
-        metric.help = help;
+        (metric.kind, metric.help) = ("gauge", help);
         metric.samples.push((labels, value));
+    }
+
+    /// A number that only grows; `name` ends in `_total`.
+    fn count(&mut self, name: &'static str, help: &'static str, labels: String, value: u64) {
+        let metric = self.0.entry(name).or_default();
+        (metric.kind, metric.help) = ("counter", help);
+        metric.samples.push((labels, value as f64));
     }
 
     fn show(&self) -> String {
         let mut text = String::new();
-        for (name, Metric { help, samples }) in &self.0 {
+        for (name, Metric { kind, help, samples }) in &self.0 {
             // Writing to a string cannot fail.
-            let _ = write!(text, "# HELP {name} {help}\n# TYPE {name} gauge\n");
+            let _ = write!(text, "# HELP {name} {help}\n# TYPE {name} {kind}\n");
             for (labels, value) in samples {
                 let _ = writeln!(text, "{name}{labels} {value}");
             }
@@ -57,6 +67,8 @@ fn labels(labels: &[(&str, &str)]) -> String {
     format!("{{{}}}", labels.join(","))
 }
 
+/// The metrics for Prometheus.
+#[utoipa::path(get, path = "/metrics", tag = "Node", responses((status = 200, description = "Done.", content_type = "text/plain", body = String)))]
 async fn metrics(State(node): State<Arc<Node>>) -> Result<Response, Failed> {
     blocking(node, |node| {
         let text = collect(node)?.show();
@@ -69,7 +81,9 @@ async fn metrics(State(node): State<Arc<Node>>) -> Result<Response, Failed> {
 fn collect(node: &Arc<Node>) -> Result<Metrics, Failed> {
     let mut metrics = Metrics::default();
     let (loaded, reader) = (node.loaded(), node.store().reader()?);
-    for (state, value) in [("healthy", 1.0), ("unhealthy", 0.0), ("unknown", 0.0)] {
+    let well = node.ails().is_none();
+    let states = [("healthy", well), ("unhealthy", !well), ("unknown", false)];
+    for (state, value) in states.map(|(state, is)| (state, f64::from(u8::from(is)))) {
         let labels = labels(&[("sesam_health", state)]);
         metrics.add("sesam_health", "Whether the API answers.", labels, value);
     }
@@ -140,26 +154,67 @@ fn collect(node: &Arc<Node>) -> Result<Metrics, Failed> {
                 }
             }
         }
-        let help = "Entities that are to be tried again.";
-        add("sesam_pump_entities_retryable", help, status.retries as f64);
-        let last = status::last_run(&reader, id)?;
-        let went_well = match &last {
-            None => 0.0,
-            Some(last) if last.state == PipeState::Failed => -1.0,
-            Some(_) => 1.0,
-        };
-        let help = "1 if the last run went well, -1 if it did not, 0 if there was none.";
-        add("sesam_pump_successful", help, went_well);
-        let took = last.as_ref().and_then(|last| last.took).unwrap_or(0);
-        add("sesam_pump_total_time", "Seconds that the last run took.", took as f64 / 1e6);
-        if let Some(ended) = last.and_then(|last| last.ended) {
-            let help = "When the last run ended, in seconds since 1970.";
-            add("sesam_pump_last_completed_time", help, ended as f64 / 1e6);
-        }
-        if let Some(next) = status.next_run {
-            let help = "When the pipe runs next, in seconds since 1970.";
-            add("sesam_pump_scheduled_time", help, next as f64 / 1e6);
+        // Pumps that never run by themselves have nothing to scrape.
+        if plan.as_ref().is_ok_and(|plan| plan.mode() == Mode::Scheduled) {
+            pump(&mut metrics, node, &reader, id, &status)?;
         }
     }
     Ok(metrics)
+}
+
+/// What the pump of a pipe did.
+fn pump(
+    metrics: &mut Metrics,
+    node: &Node,
+    reader: &Reader,
+    id: &str,
+    status: &PipeStatus,
+) -> Result<(), Failed> {
+    let pipe = labels(&[("pipe", id)]);
+    let counts = node.counters.of(id);
+    let counted = [
+        ("sesam_pump_started_total", "Runs that began.", counts.started),
+        ("sesam_pump_completed_total", "Runs that came to their end.", counts.completed),
+        ("sesam_pump_failed_total", "Runs that failed.", counts.failed),
+        ("sesam_pump_interrupted_total", "Runs that were stopped.", counts.interrupted),
+        ("sesam_pump_entities_changes_total", "Entities that changed something.", counts.changes),
+        ("sesam_pump_entities_seen_total", "Entities that were read.", counts.seen),
+        (
+            "sesam_pump_entities_deletion_tracked_total",
+            "Entities deleted because a full run did not see them.",
+            counts.deletion_tracked,
+        ),
+        (
+            "sesam_pump_entities_compacted_total",
+            "Versions that were compacted away.",
+            counts.compacted,
+        ),
+    ];
+    for (name, help, value) in counted {
+        metrics.count(name, help, pipe.clone(), value);
+    }
+    let mut add = |name, help, value| metrics.add(name, help, pipe.clone(), value);
+    let help = "Entities that are to be tried again.";
+    add("sesam_pump_entities_retryable", help, status.retries as f64);
+    let last = status::last_run(reader, id)?;
+    let went_well = match &last {
+        None => 0.0,
+        Some(last) if last.state == PipeState::Failed => -1.0,
+        Some(_) => 1.0,
+    };
+    let help = "1 if the last run went well, -1 if it did not, 0 if there was none.";
+    add("sesam_pump_successful", help, went_well);
+    let took = last.as_ref().and_then(|last| last.took).unwrap_or(0);
+    add("sesam_pump_total_time", "Seconds that the last run took.", took as f64 / 1e6);
+    if let Some(ended) = last.and_then(|last| last.ended) {
+        let help = "When the last run ended, in seconds since 1970.";
+        add("sesam_pump_last_completed_time", help, ended as f64 / 1e6);
+    }
+    if let Some(next) = status.next_run {
+        let help = "When the pipe runs next, in seconds since 1970.";
+        add("sesam_pump_scheduled_time", help, next as f64 / 1e6);
+    }
+    let help = "When these numbers were taken, in seconds since 1970.";
+    add("sesam_pump_scrape_time", help, node.now() as f64 / 1e6);
+    Ok(())
 }

@@ -2,43 +2,70 @@
 //!
 //! One [`axum::Router`] serves everybody: `serve` puts it on a socket, the
 //! desktop hands it requests in process, tests call it directly. Every path
-//! below `/api` needs a token; what its role allows is decided in one place,
-//! [`authorize`].
+//! below `/api` needs a token; who may call what is decided in one place,
+//! [`authorize`]. Each handler describes itself for the OpenAPI document, and
+//! is a route by that description only ([`described`]).
 
+mod absent;
+mod authorize;
 mod config;
 mod datasets;
 mod error;
+mod forms;
+mod limits;
 mod metrics;
 mod node;
+mod openapi;
 mod pipes;
 mod publishers;
 mod query;
 mod receivers;
+mod reference;
 mod runner;
 mod secrets;
 mod studio;
 
 use std::sync::Arc;
 
-use axum::extract::{DefaultBodyLimit, OriginalUri, Request, State};
-use axum::http::{Method, header};
-use axum::middleware::{self, Next};
-use axum::response::Response;
+use axum::extract::DefaultBodyLimit;
+use axum::http::header;
+use axum::middleware;
+use axum::response::Html;
 use axum::routing::get;
 use axum::{Json, Router};
-use pipewright_protocol::studio::{CHECK, IMPACT, PREVIEW, Role};
-use serde_json::json;
+use pipewright_protocol::service::Health;
+use utoipa_axum::router::OpenApiRouter;
 
 pub(crate) use error::Failed;
 
-use crate::{Node, Refused};
-
-/// The largest request body taken in, in bytes.
-const LARGEST_BODY: usize = 256 << 20;
+use crate::Node;
 
 /// The API of a node.
 pub fn router(node: Arc<Node>) -> Router {
-    let protected = Router::new()
+    let (routes, document) = described();
+    let document = openapi::complete(document);
+    let protected = routes
+        .fallback(absent::answer)
+        .method_not_allowed_fallback(absent::wrong_method)
+        .layer(middleware::from_fn_with_state(node.clone(), authorize::authorize));
+    Router::new()
+        .merge(open(document))
+        // The official client asks with a slash at the end.
+        .route(
+            "/api/",
+            get(node::info)
+                .post(node::operate)
+                .layer(middleware::from_fn_with_state(node.clone(), authorize::authorize)),
+        )
+        .nest("/api", protected)
+        .layer(DefaultBodyLimit::max(limits::LARGEST_BODY))
+        .layer(middleware::from_fn_with_state(limits::Limits::usual(), limits::bound))
+        .with_state(node)
+}
+
+/// Every operation that needs a token, with its description.
+fn described() -> (Router<Arc<Node>>, utoipa::openapi::OpenApi) {
+    OpenApiRouter::new()
         .merge(node::routes())
         .merge(metrics::routes())
         .merge(config::routes())
@@ -49,50 +76,18 @@ pub fn router(node: Arc<Node>) -> Router {
         .merge(receivers::routes())
         .merge(secrets::routes())
         .nest("/studio", studio::routes())
-        .fallback(|| async { Failed::not_found("there is no such operation") })
-        .layer(middleware::from_fn_with_state(node.clone(), authorize));
-    Router::new()
-        .route("/api/ping", get(|| async { Json(json!({"status": "running"})) }))
-        // The official client asks with a slash at the end.
-        .route(
-            "/api/",
-            get(node::info).layer(middleware::from_fn_with_state(node.clone(), authorize)),
-        )
-        .nest("/api", protected)
-        .layer(DefaultBodyLimit::max(LARGEST_BODY))
-        .with_state(node)
+        .split_for_parts()
 }
 
-/// The one place that decides who may do what: a valid token for everything,
-/// and a role that may change for every request that is not a `GET`, apart
-/// from those that ask with a body and change nothing.
-async fn authorize(
-    State(node): State<Arc<Node>>,
-    OriginalUri(address): OriginalUri,
-    mut request: Request,
-    next: Next,
-) -> Result<Response, Failed> {
-    let token = request
-        .headers()
-        .get(header::AUTHORIZATION)
-        .and_then(|value| value.to_str().ok())
-        .and_then(|value| value.split_once(' '))
-        .filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"))
-        .map(|(_, token)| token.trim())
-        .ok_or(Refused::Missing)?;
-    let claims = node.tokens().check(token)?;
-    let only_asks = matches!(*request.method(), Method::GET | Method::HEAD | Method::OPTIONS)
-        || [CHECK, IMPACT, PREVIEW].contains(&address.path());
-    let allowed = match address.path() {
-        // It ends what others do, or takes all there is.
-        "/api/admin" => claims.role == Role::Admin,
-        _ => only_asks || claims.role.may_change(),
-    };
-    if !allowed {
-        return Err(Refused::NotAllowed { role: claims.role }.into());
-    }
-    request.extensions_mut().insert(claims);
-    Ok(next.run(request).await)
+/// What everybody may ask: whether the node is there, and what can be asked.
+fn open(document: serde_json::Value) -> Router<Arc<Node>> {
+    let page = reference::page(&document);
+    let document: axum::body::Bytes = document.to_string().into();
+    let json = [(header::CONTENT_TYPE, "application/json")];
+    Router::new()
+        .route("/api/ping", get(|| async { Json(Health { status: "running".to_owned() }) }))
+        .route(openapi::PATH, get(move || async move { (json, document) }))
+        .route(openapi::PAGE, get(move || async move { Html(page) }))
 }
 
 /// Runs what reads the disk where it does not hold up other requests.

@@ -3,61 +3,165 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use axum::extract::{Path, Query, State};
-use axum::http::{HeaderMap, header};
+use axum::extract::{Query, State};
+use axum::http::{HeaderMap, HeaderName, header};
 use axum::response::{IntoResponse, Response};
-use axum::routing::get;
-use axum::{Json, Router};
 use pipewright_entity::Entity;
+use pipewright_store::Dataset;
+use serde::Deserialize;
+use utoipa::IntoParams;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 
+use super::forms::Form;
 use super::pipes::known;
+use super::query::{Asked, Path, number};
 use super::{Failed, blocking};
 use crate::Node;
 use crate::evaluate::Stage;
 
-pub(super) fn routes() -> Router<Arc<Node>> {
-    Router::new()
-        .route("/publishers/{id}/{form}", get(publish))
-        .route("/publishers/{id}/{form}/{file}", get(publish_file))
+pub(super) fn routes() -> OpenApiRouter<Arc<Node>> {
+    OpenApiRouter::new()
+        .routes(routes!(entities))
+        .routes(routes!(entities_as))
+        .routes(routes!(csv))
+        .routes(routes!(csv_as))
+        .routes(routes!(xml))
+        .routes(routes!(xml_as))
+}
+
+/// The parameters of the JSON pull protocol that a pipe which publishes knows.
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+struct Pull {
+    /// Only what comes after this in the source of the pipe.
+    since: Option<String>,
+    /// At most so many.
+    #[serde(default, deserialize_with = "number")]
+    limit: Option<usize>,
 }
 
 type Parameters = HashMap<String, String>;
 
-async fn publish(
-    State(node): State<Arc<Node>>,
-    Path((id, form)): Path<(String, String)>,
-    Query(query): Query<Parameters>,
-) -> Result<Response, Failed> {
-    blocking(node, move |node| published(node, &id, &form, None, query)).await
+/// What is published as.
+#[derive(Clone, Copy)]
+enum Kind {
+    Entities(Form),
+    Csv,
+    Xml,
 }
 
-async fn publish_file(
+/// The entities of a pipe that publishes. Other parameters are `_B` in DTL.
+#[utoipa::path(get, path = "/publishers/{id}/entities", tag = "Publishers", params(Pull), responses((status = 200, description = "Done.", content((Vec<Value> = "application/json"), (Vec<u8> = "application/x-pipewright-entities")))))]
+async fn entities(
     State(node): State<Arc<Node>>,
-    Path((id, form, file)): Path<(String, String, String)>,
+    Path(id): Path<String>,
+    Asked(pull): Asked<Pull>,
     Query(query): Query<Parameters>,
+    headers: HeaderMap,
 ) -> Result<Response, Failed> {
-    blocking(node, move |node| published(node, &id, &form, Some(file), query)).await
+    let kind = Kind::Entities(Form::asked(&headers));
+    blocking(node, move |node| published(node, &id, kind, None, pull, query)).await
 }
 
+/// The same under the name of a file.
+#[utoipa::path(get, path = "/publishers/{id}/entities/{file}", tag = "Publishers", params(Pull), responses((status = 200, description = "Done.", content((Vec<Value> = "application/json"), (Vec<u8> = "application/x-pipewright-entities")))))]
+async fn entities_as(
+    State(node): State<Arc<Node>>,
+    Path((id, file)): Path<(String, String)>,
+    Asked(pull): Asked<Pull>,
+    Query(query): Query<Parameters>,
+    headers: HeaderMap,
+) -> Result<Response, Failed> {
+    let kind = Kind::Entities(Form::asked(&headers));
+    blocking(node, move |node| published(node, &id, kind, Some(file), pull, query)).await
+}
+
+/// What a pipe publishes as CSV.
+#[utoipa::path(get, path = "/publishers/{id}/csv", tag = "Publishers", params(Pull), responses((status = 200, description = "Done.", content_type = "text/csv", body = String)))]
+async fn csv(
+    State(node): State<Arc<Node>>,
+    Path(id): Path<String>,
+    Asked(pull): Asked<Pull>,
+    Query(query): Query<Parameters>,
+) -> Result<Response, Failed> {
+    blocking(node, move |node| published(node, &id, Kind::Csv, None, pull, query)).await
+}
+
+/// The same under the name of a file.
+#[utoipa::path(get, path = "/publishers/{id}/csv/{file}", tag = "Publishers", params(Pull), responses((status = 200, description = "Done.", content_type = "text/csv", body = String)))]
+async fn csv_as(
+    State(node): State<Arc<Node>>,
+    Path((id, file)): Path<(String, String)>,
+    Asked(pull): Asked<Pull>,
+    Query(query): Query<Parameters>,
+) -> Result<Response, Failed> {
+    blocking(node, move |node| published(node, &id, Kind::Csv, Some(file), pull, query)).await
+}
+
+/// What a pipe publishes as XML.
+#[utoipa::path(get, path = "/publishers/{id}/xml", tag = "Publishers", params(Pull), responses((status = 200, description = "Done.", content_type = "application/xml", body = String)))]
+async fn xml(
+    State(node): State<Arc<Node>>,
+    Path(id): Path<String>,
+    Asked(pull): Asked<Pull>,
+    Query(query): Query<Parameters>,
+) -> Result<Response, Failed> {
+    blocking(node, move |node| published(node, &id, Kind::Xml, None, pull, query)).await
+}
+
+/// The same under the name of a file.
+#[utoipa::path(get, path = "/publishers/{id}/xml/{file}", tag = "Publishers", params(Pull), responses((status = 200, description = "Done.", content_type = "application/xml", body = String)))]
+async fn xml_as(
+    State(node): State<Arc<Node>>,
+    Path((id, file)): Path<(String, String)>,
+    Asked(pull): Asked<Pull>,
+    Query(query): Query<Parameters>,
+) -> Result<Response, Failed> {
+    blocking(node, move |node| published(node, &id, Kind::Xml, Some(file), pull, query)).await
+}
+
+/// What a pipe publishes; parameters that are not of the protocol are bound to
+/// `_B`.
 fn published(
     node: &Arc<Node>,
     id: &str,
-    form: &str,
+    kind: Kind,
     file: Option<String>,
-    query: Parameters,
+    pull: Pull,
+    mut query: Parameters,
 ) -> Result<Response, Failed> {
-    if !["entities", "csv", "xml"].contains(&form) {
-        return Err(Failed::not_found(format!(
-            "nothing is published as {form:?}: entities, csv, xml"
-        )));
+    let loaded = node.loaded();
+    let pipe = known(&loaded, id)?;
+    if !pipe.is_endpoint() {
+        return Err(Failed::not_found(format!("the pipe {id:?} publishes nothing")));
     }
-    let entities = entities(node, id, query)?;
-    let (content_type, bytes) = match form {
-        "csv" => node.csv(id, &entities)?,
-        "xml" => node.xml(id, &entities)?,
-        _ => return Ok(Json(entities).into_response()),
-    };
     let mut headers = HeaderMap::new();
+    // How the source is before it is read: nobody must take for read what was
+    // stored meanwhile.
+    if let [dataset] = pipe.source_datasets().as_slice()
+        && let Some(source) = node.store().reader()?.dataset(dataset)?
+    {
+        tell(&mut headers, &source);
+    }
+    let filtered = !pipe.transforms.is_empty();
+    insert(&mut headers, "x-dataset-filtered", &filtered.to_string());
+    for of_protocol in ["since", "limit"] {
+        query.remove(of_protocol);
+    }
+    let entities: Vec<Entity> = node.entities(id, Stage::Sink, pull.since, pull.limit, query)?;
+    let (content_type, bytes) = match kind {
+        Kind::Csv => node.csv(id, &entities)?,
+        Kind::Xml => node.xml(id, &entities)?,
+        Kind::Entities(form) => {
+            let mut body = Vec::new();
+            form.write(entities.into_iter().map(Ok), &mut body)
+                .map_err(|error| Failed::internal(error.to_string()))?;
+            insert(&mut headers, "content-type", form.content_type());
+            insert(&mut headers, "vary", "Accept");
+            return Ok((headers, body).into_response());
+        }
+    };
     if let Ok(value) = content_type.parse() {
         headers.insert(header::CONTENT_TYPE, value);
     }
@@ -75,19 +179,20 @@ fn published(
     Ok((headers, bytes).into_response())
 }
 
-/// The entities that a published pipe gives; parameters that are not of the
-/// protocol are bound to `_B`.
-fn entities(node: &Arc<Node>, id: &str, mut query: Parameters) -> Result<Vec<Entity>, Failed> {
-    let loaded = node.loaded();
-    if !known(&loaded, id)?.is_endpoint() {
-        return Err(Failed::not_found(format!("the pipe {id:?} publishes nothing")));
+/// The headers of the pull protocol, as far as the source has them.
+fn tell(headers: &mut HeaderMap, source: &Dataset) {
+    insert(headers, "x-dataset-populated", &source.is_populated().to_string());
+    insert(headers, "x-dataset-generation", &source.generation);
+    if let Some(last) = source.last_offset() {
+        insert(headers, "x-dataset-max-updated", &last.to_string());
     }
-    let since = query.remove("since");
-    let limit = match query.remove("limit").filter(|limit| !limit.is_empty()) {
-        None => None,
-        Some(limit) => Some(limit.parse().map_err(|_| {
-            Failed::bad_request(format!("\"limit\" must be a whole number, not {limit:?}"))
-        })?),
-    };
-    node.entities(id, Stage::Sink, since, limit, query)
+    if let Some(completeness) = source.completeness {
+        insert(headers, "x-dataset-completeness", &completeness.to_string());
+    }
+}
+
+fn insert(headers: &mut HeaderMap, name: &'static str, value: &str) {
+    if let Ok(value) = value.parse() {
+        headers.insert(HeaderName::from_static(name), value);
+    }
 }

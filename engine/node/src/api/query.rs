@@ -3,11 +3,12 @@
 use std::collections::HashMap;
 use std::str::FromStr;
 
-use axum::body::Bytes;
 use axum::extract::{FromRequest, FromRequestParts, Query, Request};
+use axum::http::StatusCode;
 use axum::http::request::Parts;
+use axum::response::{IntoResponse, Response};
 use serde::de::{DeserializeOwned, Error};
-use serde::{Deserialize, Deserializer};
+use serde::{Deserialize, Deserializer, Serialize};
 
 use super::Failed;
 
@@ -20,6 +21,64 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Asked<T> {
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Failed> {
         match Query::from_request_parts(parts, state).await {
             Ok(Query(asked)) => Ok(Asked(asked)),
+            Err(why) => Err(Failed::bad_request(why.body_text())),
+        }
+    }
+}
+
+/// The parts of a path, as a type.
+pub(super) struct Path<T>(pub(super) T);
+
+impl<T: DeserializeOwned + Send, S: Send + Sync> FromRequestParts<S> for Path<T> {
+    type Rejection = Failed;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Failed> {
+        match axum::extract::Path::from_request_parts(parts, state).await {
+            Ok(axum::extract::Path(path)) => Ok(Path(path)),
+            Err(why) => Err(Failed::bad_request(why.body_text())),
+        }
+    }
+}
+
+/// A body of JSON, as a type: of a request and of an answer.
+pub(super) struct Json<T>(pub(super) T);
+
+impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Json<T> {
+    type Rejection = Failed;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, Failed> {
+        match axum::Json::from_request(request, state).await {
+            Ok(axum::Json(body)) => Ok(Json(body)),
+            Err(why) => {
+                let code = if why.status() == StatusCode::PAYLOAD_TOO_LARGE {
+                    "too-large"
+                } else {
+                    "bad-request"
+                };
+                Err(Failed::new(why.status(), code, why.body_text()))
+            }
+        }
+    }
+}
+
+impl<T: Serialize> IntoResponse for Json<T> {
+    fn into_response(self) -> Response {
+        axum::Json(self.0).into_response()
+    }
+}
+
+/// A body of bytes.
+pub(super) struct Bytes(pub(super) axum::body::Bytes);
+
+impl<S: Send + Sync> FromRequest<S> for Bytes {
+    type Rejection = Failed;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, Failed> {
+        match axum::body::Bytes::from_request(request, state).await {
+            Ok(bytes) => Ok(Bytes(bytes)),
+            Err(why) if why.status() == StatusCode::PAYLOAD_TOO_LARGE => {
+                Err(Failed::new(why.status(), "too-large", why.body_text()))
+            }
             Err(why) => Err(Failed::bad_request(why.body_text())),
         }
     }
@@ -84,8 +143,7 @@ impl<S: Send + Sync> FromRequest<S> for Operation {
         let (mut parts, body) = request.into_parts();
         let Asked(mut fields) =
             Asked::<HashMap<String, String>>::from_request_parts(&mut parts, state).await?;
-        let body = Bytes::from_request(Request::from_parts(parts, body), state).await;
-        let body = body.map_err(|why| Failed::bad_request(why.body_text()))?;
+        let Bytes(body) = Bytes::from_request(Request::from_parts(parts, body), state).await?;
         fields.extend(form(&body));
         Ok(Operation { name: fields.remove("operation").unwrap_or_default(), fields })
     }

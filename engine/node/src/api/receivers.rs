@@ -2,26 +2,28 @@
 
 use std::sync::Arc;
 
-use axum::body::Bytes;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
-use axum::routing::post;
-use axum::{Json, Router};
-use pipewright_entity::{Entity, Value as Data, transit};
+use pipewright_entity::{Entity, Value as Data};
 use pipewright_pump::{Post, PostError};
 use serde::Deserialize;
 use serde_json::{Value, json};
+use utoipa::IntoParams;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 
-use super::query::{Asked, flag, number};
+use super::forms::Form;
+use super::query::{Asked, Bytes, Json, Path, flag, number};
 use super::{Failed, blocking};
 use crate::Node;
 
-pub(super) fn routes() -> Router<Arc<Node>> {
-    Router::new().route("/receivers/{id}/entities", post(receive))
+pub(super) fn routes() -> OpenApiRouter<Arc<Node>> {
+    OpenApiRouter::new().routes(routes!(receive))
 }
 
 /// The parameters of the JSON push protocol.
-#[derive(Deserialize)]
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 struct Push {
     #[serde(default, deserialize_with = "flag")]
     is_full: Option<bool>,
@@ -36,13 +38,16 @@ struct Push {
     completeness: Option<i64>,
 }
 
+/// Takes entities for a pipe by the JSON push protocol.
+#[utoipa::path(post, path = "/receivers/{id}/entities", tag = "Receivers", params(Push), request_body(content((Vec<Value> = "application/json"), (Vec<u8> = "application/x-pipewright-entities"))), responses((status = 200, description = "Done.", body = Value)))]
 async fn receive(
     State(node): State<Arc<Node>>,
     Path(id): Path<String>,
     Asked(push): Asked<Push>,
     headers: HeaderMap,
-    body: Bytes,
+    Bytes(body): Bytes,
 ) -> Result<Json<Value>, Failed> {
+    let form = Form::of(&headers);
     let completeness = headers
         .get("x-dataset-completeness")
         .and_then(|value| value.to_str().ok()?.trim_matches('"').parse().ok());
@@ -57,9 +62,11 @@ async fn receive(
         completeness: completeness.or(push.completeness),
     };
     blocking(node, move |node| {
-        let entities = entities(&body)?;
+        let entities = form.entities(&body)?;
         let single = match entities.as_slice() {
-            [only] if body.trim_ascii_start().first() == Some(&b'{') => Some(only.clone()),
+            [only] if form == Form::Json && body.trim_ascii_start().first() == Some(&b'{') => {
+                Some(only.clone())
+            }
             _ => None,
         };
         let sent = entities.clone();
@@ -72,13 +79,6 @@ async fn receive(
         }
     })
     .await
-}
-
-/// The entities of a body: an array of them, or a single one.
-pub(super) fn entities(body: &[u8]) -> Result<Vec<Entity>, Failed> {
-    transit::Entities::new(body)
-        .collect::<Result<_, _>>()
-        .map_err(|error| Failed::bad_request(format!("the body holds no entities: {error}")))
 }
 
 /// What a single entity has become, where its pipe locks.

@@ -3,28 +3,32 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use axum::Extension;
 use axum::extract::State;
-use axum::routing::{get, post};
-use axum::{Json, Router};
+use pipewright_protocol::service::{PipesReset, RunnerLine, RunnerStatus};
 use serde::Deserialize;
-use serde_json::{Value, json};
+use serde_json::Value;
+use utoipa::IntoParams;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 
-use super::query::{Asked, flag, number};
+use super::query::{Asked, Json, flag, number};
 use super::{Failed, blocking};
-use crate::Node;
 use crate::runner::{Everything, JobState};
+use crate::{Claims, Node};
 
-pub(super) fn routes() -> Router<Arc<Node>> {
+pub(super) fn routes() -> OpenApiRouter<Arc<Node>> {
     // Before the pipes: no pipe can have these ids.
-    Router::new()
-        .route("/pipes/run-all-pipes", post(run))
-        .route("/pipes/stop-run-all-pipes", post(stop))
-        .route("/pipes/get-pipe-runner-status", get(status))
-        .route("/pipes/get-run-all-pipes-log", get(log))
-        .route("/pipes/delete-all-sink-datasets", post(delete_datasets))
+    OpenApiRouter::new()
+        .routes(routes!(run))
+        .routes(routes!(stop))
+        .routes(routes!(status))
+        .routes(routes!(log))
+        .routes(routes!(delete_datasets))
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 struct RunAll {
     #[serde(default, deserialize_with = "number")]
     extra_zero_runs: Option<u64>,
@@ -43,10 +47,13 @@ struct RunAll {
     output_run_statistics: Option<bool>,
 }
 
+/// Runs all pipes until nothing changes.
+#[utoipa::path(post, path = "/pipes/run-all-pipes", tag = "All pipes", params(RunAll), responses((status = 200, description = "Done.", body = RunnerStatus)))]
 async fn run(
     State(node): State<Arc<Node>>,
+    Extension(claims): Extension<Claims>,
     Asked(asked): Asked<RunAll>,
-) -> Result<Json<Value>, Failed> {
+) -> Result<Json<RunnerStatus>, Failed> {
     let waits = match asked.request_mode.as_deref() {
         None | Some("sync" | "") => true,
         Some("async") => false,
@@ -64,65 +71,85 @@ async fn run(
         statistics: asked.output_run_statistics.unwrap_or(false),
     };
     blocking(node, move |node| {
+        node.require_runs(&claims, &[])?;
         let job = node.run_everything(everything)?;
         if !waits {
-            return Ok(Json(json!({ "token": job.token })));
+            let token = Some(job.token.clone());
+            return Ok(Json(RunnerStatus { token, ..RunnerStatus::default() }));
         }
         while !job.wait(Duration::from_secs(3600)) {}
         let (state, info) = job.outcome();
-        Ok(Json(json!({ "status": state.name(), "additional_info": info })))
+        Ok(Json(fares(state.name(), None, Some(info))))
     })
     .await
 }
 
-#[derive(Deserialize)]
+fn fares(status: &str, token: Option<String>, info: Option<Value>) -> RunnerStatus {
+    RunnerStatus { status: Some(status.to_owned()), token, additional_info: info }
+}
+
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 struct StopAll {
     /// Seconds to wait for the end.
     #[serde(default, deserialize_with = "number")]
     terminate_timeout: Option<u64>,
 }
 
+/// Stops running all pipes.
+#[utoipa::path(post, path = "/pipes/stop-run-all-pipes", tag = "All pipes", params(StopAll), responses((status = 200, description = "Done.", body = RunnerStatus)))]
 async fn stop(
     State(node): State<Arc<Node>>,
     Asked(asked): Asked<StopAll>,
-) -> Result<Json<Value>, Failed> {
+) -> Result<Json<RunnerStatus>, Failed> {
     let patience = Duration::from_secs(asked.terminate_timeout.unwrap_or(30).min(3600));
     blocking(node, move |node| {
         let job = node.jobs.find(None).filter(|job| job.outcome().0 == JobState::Running);
-        let Some(job) = job else { return Ok(Json(json!({ "status": "not-running" }))) };
+        let Some(job) = job else { return Ok(Json(fares("not-running", None, None))) };
         job.stop();
         let status = if job.wait(patience) { "stopped" } else { "stopping" };
-        Ok(Json(json!({ "status": status, "token": job.token })))
+        Ok(Json(fares(status, Some(job.token.clone()), None)))
     })
     .await
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 struct OfJob {
     token: Option<String>,
     since: Option<String>,
 }
 
-async fn status(State(node): State<Arc<Node>>, Asked(asked): Asked<OfJob>) -> Json<Value> {
+/// How running all pipes goes.
+#[utoipa::path(get, path = "/pipes/get-pipe-runner-status", tag = "All pipes", params(OfJob), responses((status = 200, description = "Done.", body = RunnerStatus)))]
+async fn status(State(node): State<Arc<Node>>, Asked(asked): Asked<OfJob>) -> Json<RunnerStatus> {
     Json(match node.jobs.find(asked.token.as_deref()) {
-        None => json!({ "status": "not-running" }),
+        None => fares("not-running", None, None),
         Some(job) => {
             let (state, info) = job.outcome();
-            json!({ "status": state.name(), "additional_info": info })
+            fares(state.name(), None, Some(info))
         }
     })
 }
 
-async fn log(State(node): State<Arc<Node>>, Asked(asked): Asked<OfJob>) -> Json<Vec<Value>> {
+/// What happened while all pipes were run.
+#[utoipa::path(get, path = "/pipes/get-run-all-pipes-log", tag = "All pipes", params(OfJob), responses((status = 200, description = "Done.", body = Vec<RunnerLine>)))]
+async fn log(State(node): State<Arc<Node>>, Asked(asked): Asked<OfJob>) -> Json<Vec<RunnerLine>> {
     let job = node.jobs.find(asked.token.as_deref());
     let since = asked.since.as_deref().filter(|since| !since.is_empty());
     Json(job.map(|job| job.lines(since)).unwrap_or_default())
 }
 
-async fn delete_datasets(State(node): State<Arc<Node>>) -> Result<Json<Value>, Failed> {
+/// Resets all pipes and drops what they wrote.
+#[utoipa::path(post, path = "/pipes/delete-all-sink-datasets", tag = "All pipes", responses((status = 200, description = "Done.", body = PipesReset)))]
+async fn delete_datasets(
+    State(node): State<Arc<Node>>,
+    Extension(claims): Extension<Claims>,
+) -> Result<Json<PipesReset>, Failed> {
     blocking(node, move |node| {
+        node.require_runs(&claims, &[])?;
         let count = node.reset_all()?;
-        Ok(Json(json!({ "message": "OK", "pipes": count })))
+        Ok(Json(PipesReset { message: "OK".to_owned(), pipes: count as u64 }))
     })
     .await
 }

@@ -3,20 +3,22 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use axum::extract::{Path, State};
-use axum::routing::{delete, get};
-use axum::{Json, Router};
-use serde_json::{Value, json};
+use axum::extract::State;
+use pipewright_protocol::service::Message;
+use serde_json::Value;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 
+use super::query::{Json, Path};
 use super::{Failed, blocking};
 use crate::{Node, Secrets, SecretsError};
 
-pub(super) fn routes() -> Router<Arc<Node>> {
-    Router::new()
-        .route("/secrets", get(names).put(add).post(add))
-        .route("/secrets/{name}", delete(remove))
-        .route("/systems/{id}/secrets", get(names_of).put(replace_of).post(add_of))
-        .route("/systems/{id}/secrets/{name}", delete(remove_of))
+pub(super) fn routes() -> OpenApiRouter<Arc<Node>> {
+    OpenApiRouter::new()
+        .routes(routes!(names, add))
+        .routes(routes!(remove))
+        .routes(routes!(names_of, replace_of, add_of))
+        .routes(routes!(remove_of))
 }
 
 type Values = BTreeMap<String, String>;
@@ -53,35 +55,43 @@ fn known(node: &Node, system: &str) -> Result<(), Failed> {
     }
 }
 
+/// The names of the secrets of the node.
+#[utoipa::path(get, path = "/secrets", tag = "Secrets", responses((status = 200, description = "Done.", body = Vec<String>)))]
 async fn names(State(node): State<Arc<Node>>) -> Json<Vec<String>> {
     Json(node.secrets().names(None))
 }
 
+/// Sets secrets of the node; the others stay.
+#[utoipa::path(method(put, post), path = "/secrets", tag = "Secrets", request_body = BTreeMap<String, String>, responses((status = 200, description = "Done.", body = Message)))]
 async fn add(
     State(node): State<Arc<Node>>,
     Json(body): Json<Value>,
-) -> Result<Json<Value>, Failed> {
+) -> Result<Json<Message>, Failed> {
     blocking(node, move |node| {
         node.secrets().set(None, &values(body)?)?;
-        Ok(Json(json!({ "message": "OK" })))
+        Ok(Json(Message::ok()))
     })
     .await
 }
 
+/// Removes a secret of the node.
+#[utoipa::path(delete, path = "/secrets/{name}", tag = "Secrets", responses((status = 200, description = "Done.", body = Message)))]
 async fn remove(
     State(node): State<Arc<Node>>,
     Path(name): Path<String>,
-) -> Result<Json<Value>, Failed> {
+) -> Result<Json<Message>, Failed> {
     blocking(node, move |node| gone(node.secrets().remove(None, &name)?, &name)).await
 }
 
-fn gone(was_there: bool, name: &str) -> Result<Json<Value>, Failed> {
+fn gone(was_there: bool, name: &str) -> Result<Json<Message>, Failed> {
     match was_there {
-        true => Ok(Json(json!({ "message": "OK" }))),
+        true => Ok(Json(Message::ok())),
         false => Err(Failed::not_found(format!("there is no secret {name:?}"))),
     }
 }
 
+/// The names of the secrets of a system.
+#[utoipa::path(get, path = "/systems/{id}/secrets", tag = "Secrets", responses((status = 200, description = "Done.", body = Vec<String>)))]
 async fn names_of(
     State(node): State<Arc<Node>>,
     Path(id): Path<String>,
@@ -90,19 +100,23 @@ async fn names_of(
     Ok(Json(node.secrets().names(Some(&id))))
 }
 
+/// Sets secrets of a system; the others stay.
+#[utoipa::path(post, path = "/systems/{id}/secrets", tag = "Secrets", request_body = BTreeMap<String, String>, responses((status = 200, description = "Done.", body = Message)))]
 async fn add_of(
     State(node): State<Arc<Node>>,
     Path(id): Path<String>,
     Json(body): Json<Value>,
-) -> Result<Json<Value>, Failed> {
+) -> Result<Json<Message>, Failed> {
     change_of(node, id, body, Secrets::set).await
 }
 
+/// Makes these all the secrets of a system.
+#[utoipa::path(put, path = "/systems/{id}/secrets", tag = "Secrets", request_body = BTreeMap<String, String>, responses((status = 200, description = "Done.", body = Message)))]
 async fn replace_of(
     State(node): State<Arc<Node>>,
     Path(id): Path<String>,
     Json(body): Json<Value>,
-) -> Result<Json<Value>, Failed> {
+) -> Result<Json<Message>, Failed> {
     change_of(node, id, body, Secrets::replace).await
 }
 
@@ -111,19 +125,21 @@ async fn change_of(
     id: String,
     body: Value,
     change: fn(&Secrets, Option<&str>, &Values) -> Result<(), SecretsError>,
-) -> Result<Json<Value>, Failed> {
+) -> Result<Json<Message>, Failed> {
     blocking(node, move |node| {
         known(node, &id)?;
         change(node.secrets(), Some(&id), &values(body)?)?;
-        Ok(Json(json!({ "message": "OK" })))
+        Ok(Json(Message::ok()))
     })
     .await
 }
 
+/// Removes a secret of a system.
+#[utoipa::path(delete, path = "/systems/{id}/secrets/{name}", tag = "Secrets", responses((status = 200, description = "Done.", body = Message)))]
 async fn remove_of(
     State(node): State<Arc<Node>>,
     Path((id, name)): Path<(String, String)>,
-) -> Result<Json<Value>, Failed> {
+) -> Result<Json<Message>, Failed> {
     blocking(node, move |node| {
         known(node, &id)?;
         gone(node.secrets().remove(Some(&id), &name)?, &name)

@@ -1,54 +1,61 @@
 //! What the studio asks beyond the service API (`pipewright_protocol::studio`).
 
-use std::collections::HashMap;
-use std::sync::Arc;
+use std::collections::BTreeSet;
+use std::sync::{Arc, Weak};
 
+use axum::Extension;
 use axum::body::Body;
-use axum::extract::{Path, Query, State};
+use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{get, post};
-use axum::{Extension, Json, Router};
 use pipewright_protocol::studio::{
     self, Change, Check, Cluster, ClusterPage, Edited, Edits, EntityVersion, FailedEntity,
     FailedPage, FileEdit, FileInfo, FileText, Findings, Graph, Impact, ImpactRequest, Live,
     MergePipe, Preview, PreviewRequest, Project, Run, Save, SettleFailed, SystemOffer, SystemTest,
     Texts, Trust,
 };
+use serde::Deserialize;
+use utoipa::IntoParams;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 
+use super::query::{Asked, Json, Path, number};
 use super::{Failed, blocking};
 use crate::events::Listener;
 use crate::folder::text_hash;
-use crate::{Claims, Node};
+use crate::permissions::{self, Act, Resource};
+use crate::{Claims, Node, Refused};
 
 type Result<T> = std::result::Result<T, Failed>;
 
-pub(super) fn routes() -> Router<Arc<Node>> {
-    Router::new()
-        .route("/project", get(project))
-        .route("/project/trust", post(trust))
-        .route("/project/live", post(live))
-        .route("/files", get(files))
-        .route("/files/{*path}", get(file).put(save))
-        .route("/texts", get(texts))
-        .route("/edits", post(edits))
-        .route("/check", post(check))
-        .route("/graph", get(graph))
-        .route("/preview", post(preview))
-        .route("/impact", post(impact))
-        .route("/run", post(run))
-        .route("/stop", post(stop))
-        .route("/clusters", get(merges))
-        .route("/clusters/{pipe}", get(clusters))
-        .route("/clusters/{pipe}/cluster", get(cluster))
-        .route("/failed", get(failed).post(settle_failed))
-        .route("/failed/{pipe}", get(failed_entity))
-        .route("/versions/{dataset}", get(versions))
-        .route("/systems/{system}/test", get(system_test))
-        .route("/systems/{system}/offers", get(system_offers))
-        .route("/events", get(events))
+pub(super) fn routes() -> OpenApiRouter<Arc<Node>> {
+    OpenApiRouter::new()
+        .routes(routes!(project))
+        .routes(routes!(trust))
+        .routes(routes!(live))
+        .routes(routes!(files))
+        .routes(routes!(file, save))
+        .routes(routes!(texts))
+        .routes(routes!(edits))
+        .routes(routes!(check))
+        .routes(routes!(graph))
+        .routes(routes!(preview))
+        .routes(routes!(impact))
+        .routes(routes!(run))
+        .routes(routes!(stop))
+        .routes(routes!(merges))
+        .routes(routes!(clusters))
+        .routes(routes!(cluster))
+        .routes(routes!(failed, settle_failed))
+        .routes(routes!(failed_entity))
+        .routes(routes!(versions))
+        .routes(routes!(system_test))
+        .routes(routes!(system_offers))
+        .routes(routes!(events))
 }
 
+/// The open project and what the caller may do.
+#[utoipa::path(get, path = "/project", tag = "Studio", responses((status = 200, description = "Done.", body = Project)))]
 async fn project(
     State(node): State<Arc<Node>>,
     Extension(claims): Extension<Claims>,
@@ -56,6 +63,8 @@ async fn project(
     Json(node.project(claims.role))
 }
 
+/// Lets pipes of the folder run, or not.
+#[utoipa::path(post, path = "/project/trust", tag = "Studio", responses((status = 200, description = "Done.", body = Project)))]
 async fn trust(
     State(node): State<Arc<Node>>,
     Extension(claims): Extension<Claims>,
@@ -68,6 +77,8 @@ async fn trust(
     .await
 }
 
+/// Lets writes to outside systems through, or holds them.
+#[utoipa::path(post, path = "/project/live", tag = "Studio", responses((status = 200, description = "Done.", body = Project)))]
 async fn live(
     State(node): State<Arc<Node>>,
     Extension(claims): Extension<Claims>,
@@ -80,18 +91,42 @@ async fn live(
     Ok(Json(node.project(claims.role)))
 }
 
-async fn files(State(node): State<Arc<Node>>) -> Result<Json<Vec<FileInfo>>> {
-    blocking(node, |node| Ok(Json(node.files()?))).await
+/// The files of the config.
+#[utoipa::path(get, path = "/files", tag = "Studio", responses((status = 200, description = "Done.", body = Vec<FileInfo>)))]
+async fn files(
+    State(node): State<Arc<Node>>,
+    Extension(claims): Extension<Claims>,
+) -> Result<Json<Vec<FileInfo>>> {
+    blocking(node, move |node| Ok(Json(node.files(&claims)?))).await
 }
 
-async fn texts(State(node): State<Arc<Node>>) -> Result<Json<Texts>> {
-    blocking(node, |node| Ok(Json(node.texts()))).await
+/// All of the config at once.
+#[utoipa::path(get, path = "/texts", tag = "Studio", responses((status = 200, description = "Done.", body = Texts)))]
+async fn texts(
+    State(node): State<Arc<Node>>,
+    Extension(claims): Extension<Claims>,
+) -> Result<Json<Texts>> {
+    blocking(node, move |node| Ok(Json(node.texts(&claims)))).await
 }
 
-async fn file(State(node): State<Arc<Node>>, Path(path): Path<String>) -> Result<Json<FileText>> {
-    blocking(node, move |node| Ok(Json(node.folder()?.read(&path)?))).await
+/// A file of the config.
+#[utoipa::path(get, path = "/files/{*path}", tag = "Studio", params(("path" = String, Path, description = "Relative to the project folder")), responses((status = 200, description = "Done.", body = FileText)))]
+async fn file(
+    State(node): State<Arc<Node>>,
+    Extension(claims): Extension<Claims>,
+    Path(path): Path<String>,
+) -> Result<Json<FileText>> {
+    blocking(node, move |node| {
+        if !node.may_see_file(&node.loaded(), &claims, &path) {
+            return Err(Refused::NotAllowed { role: claims.role }.into());
+        }
+        Ok(Json(node.folder()?.read(&path)?))
+    })
+    .await
 }
 
+/// Saves a file of the config.
+#[utoipa::path(put, path = "/files/{*path}", tag = "Studio", params(("path" = String, Path, description = "Relative to the project folder")), responses((status = 200, description = "Done.", body = FileText)))]
 async fn save(
     State(node): State<Arc<Node>>,
     Extension(claims): Extension<Claims>,
@@ -123,6 +158,8 @@ async fn save(
     .await
 }
 
+/// Changes several files as one step.
+#[utoipa::path(post, path = "/edits", tag = "Studio", responses((status = 200, description = "Done.", body = Edited)))]
 async fn edits(
     State(node): State<Arc<Node>>,
     Extension(claims): Extension<Claims>,
@@ -131,29 +168,69 @@ async fn edits(
     blocking(node, move |node| Ok(Json(node.edit(&edits, &claims)?))).await
 }
 
+/// What is wrong with a text that is not saved.
+#[utoipa::path(post, path = "/check", tag = "Studio", responses((status = 200, description = "Done.", body = Vec<studio::Diagnostic>)))]
 async fn check(State(node): State<Arc<Node>>, Json(check): Json<Check>) -> Result<Json<Findings>> {
     blocking(node, move |node| Ok(Json(node.check(&check.path, check.text)))).await
 }
 
-async fn graph(State(node): State<Arc<Node>>) -> Result<Json<Graph>> {
-    blocking(node, |node| Ok(Json(node.picture()))).await
+/// The flow as a picture.
+#[utoipa::path(get, path = "/graph", tag = "Studio", responses((status = 200, description = "Done.", body = Graph)))]
+async fn graph(
+    State(node): State<Arc<Node>>,
+    Extension(claims): Extension<Claims>,
+) -> Result<Json<Graph>> {
+    blocking(node, move |node| {
+        let mut graph = node.picture();
+        let loaded = node.loaded();
+        // The place of what is hidden stays empty.
+        let seen = |shown: &studio::GraphNode| {
+            shown.file.as_ref().is_none_or(|file| node.may_see_file(&loaded, &claims, file))
+        };
+        graph.nodes.retain(seen);
+        let left: BTreeSet<&String> = graph.nodes.iter().map(|shown| &shown.id).collect();
+        graph.edges.retain(|edge| left.contains(&edge.from) && left.contains(&edge.to));
+        Ok(Json(graph))
+    })
+    .await
 }
 
+/// What a pipe makes of one entity.
+#[utoipa::path(post, path = "/preview", tag = "Studio", responses((status = 200, description = "Done.", body = Preview)))]
 async fn preview(
     State(node): State<Arc<Node>>,
+    Extension(claims): Extension<Claims>,
     Json(request): Json<PreviewRequest>,
 ) -> Result<Json<Preview>> {
-    blocking(node, move |node| Ok(Json(node.preview(request)?))).await
+    blocking(node, move |node| {
+        node.require(&claims, Resource::Pipe(&request.pipe), Act::ReadData)?;
+        Ok(Json(node.preview(request)?))
+    })
+    .await
 }
 
+/// What a changed pipe would make of many entities.
+#[utoipa::path(post, path = "/impact", tag = "Studio", responses((status = 200, description = "Done.", body = Impact)))]
 async fn impact(
     State(node): State<Arc<Node>>,
+    Extension(claims): Extension<Claims>,
     Json(request): Json<ImpactRequest>,
 ) -> Result<Json<Impact>> {
-    blocking(node, move |node| Ok(Json(node.impact(request)?))).await
+    blocking(node, move |node| {
+        node.require(&claims, Resource::Pipe(&request.pipe), Act::ReadData)?;
+        Ok(Json(node.impact(request)?))
+    })
+    .await
 }
 
-async fn run(State(node): State<Arc<Node>>, Json(run): Json<Run>) -> Result<StatusCode> {
+/// Marks pipes to run.
+#[utoipa::path(post, path = "/run", tag = "Studio", responses((status = 202, description = "Taken on.")))]
+async fn run(
+    State(node): State<Arc<Node>>,
+    Extension(claims): Extension<Claims>,
+    Json(run): Json<Run>,
+) -> Result<StatusCode> {
+    node.require_runs(&claims, &run.pipes)?;
     if !node.is_trusted() {
         return Err(Failed::not_trusted());
     }
@@ -164,77 +241,129 @@ async fn run(State(node): State<Arc<Node>>, Json(run): Json<Run>) -> Result<Stat
     .await
 }
 
-async fn stop(State(node): State<Arc<Node>>, Json(run): Json<Run>) -> Result<StatusCode> {
+/// Stops pipes.
+#[utoipa::path(post, path = "/stop", tag = "Studio", responses((status = 202, description = "Taken on.")))]
+async fn stop(
+    State(node): State<Arc<Node>>,
+    Extension(claims): Extension<Claims>,
+    Json(run): Json<Run>,
+) -> Result<StatusCode> {
+    node.require_runs(&claims, &run.pipes)?;
     node.stop(&run.pipes);
     Ok(StatusCode::ACCEPTED)
 }
 
-async fn merges(State(node): State<Arc<Node>>) -> Result<Json<Vec<MergePipe>>> {
-    blocking(node, |node| Ok(Json(crate::clusters::pipes(node)?))).await
+/// Which clusters to show.
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+struct ClusterQuery {
+    /// The `next` of the page before.
+    since: Option<String>,
+    /// At most so many; 100 when missing.
+    #[serde(default, deserialize_with = "number")]
+    limit: Option<usize>,
+    /// Only those with a member or golden record whose id contains this.
+    find: Option<String>,
 }
 
+/// Which entity is meant.
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+struct OfEntity {
+    /// Its `_id`.
+    entity_id: String,
+}
+
+/// The pipes that merge.
+#[utoipa::path(get, path = "/clusters", tag = "Studio", responses((status = 200, description = "Done.", body = Vec<MergePipe>)))]
+async fn merges(
+    State(node): State<Arc<Node>>,
+    Extension(claims): Extension<Claims>,
+) -> Result<Json<Vec<MergePipe>>> {
+    blocking(node, move |node| {
+        let mut merges = crate::clusters::pipes(node)?;
+        merges.retain(|merge| node.may(&claims, Resource::Pipe(&merge.pipe), Act::ReadData));
+        Ok(Json(merges))
+    })
+    .await
+}
+
+/// The clusters of a pipe that merges.
+#[utoipa::path(get, path = "/clusters/{pipe}", tag = "Studio", params(ClusterQuery), responses((status = 200, description = "Done.", body = ClusterPage)))]
 async fn clusters(
     State(node): State<Arc<Node>>,
     Path(pipe): Path<String>,
-    Query(query): Query<HashMap<String, String>>,
+    Asked(query): Asked<ClusterQuery>,
 ) -> Result<Json<ClusterPage>> {
-    let limit = query.get("limit").and_then(|limit| limit.parse().ok()).unwrap_or(100);
     blocking(node, move |node| {
-        let find = query.get("find").map_or("", String::as_str);
-        let since = query.get("since").map(String::as_str);
+        let find = query.find.as_deref().unwrap_or_default();
+        let (since, limit) = (query.since.as_deref(), query.limit.unwrap_or(100));
         Ok(Json(crate::clusters::page(node, &pipe, since, limit, find)?))
     })
     .await
 }
 
+/// One cluster.
+#[utoipa::path(get, path = "/clusters/{pipe}/cluster", tag = "Studio", params(OfEntity), responses((status = 200, description = "Done.", body = Cluster)))]
 async fn cluster(
     State(node): State<Arc<Node>>,
     Path(pipe): Path<String>,
-    Query(query): Query<HashMap<String, String>>,
+    Asked(OfEntity { entity_id: id }): Asked<OfEntity>,
 ) -> Result<Json<Cluster>> {
+    blocking(node, move |node| Ok(Json(crate::clusters::one(node, &pipe, &id)?))).await
+}
+
+/// The entities that failed.
+#[utoipa::path(get, path = "/failed", tag = "Studio", responses((status = 200, description = "Done.", body = FailedPage)))]
+async fn failed(
+    State(node): State<Arc<Node>>,
+    Extension(claims): Extension<Claims>,
+) -> Result<Json<FailedPage>> {
     blocking(node, move |node| {
-        let id = query.get("entity_id").map_or("", String::as_str);
-        Ok(Json(crate::clusters::one(node, &pipe, id)?))
+        let mut page = crate::failed::all(node)?;
+        let before = page.entities.len();
+        page.entities
+            .retain(|failed| node.may(&claims, Resource::Pipe(&failed.pipe), Act::ReadData));
+        page.total -= (before - page.entities.len()) as u64;
+        Ok(Json(page))
     })
     .await
 }
 
-async fn failed(State(node): State<Arc<Node>>) -> Result<Json<FailedPage>> {
-    blocking(node, |node| Ok(Json(crate::failed::all(node)?))).await
-}
-
+/// One entity that failed.
+#[utoipa::path(get, path = "/failed/{pipe}", tag = "Studio", params(OfEntity), responses((status = 200, description = "Done.", body = FailedEntity)))]
 async fn failed_entity(
     State(node): State<Arc<Node>>,
     Path(pipe): Path<String>,
-    Query(query): Query<HashMap<String, String>>,
+    Asked(OfEntity { entity_id: id }): Asked<OfEntity>,
 ) -> Result<Json<FailedEntity>> {
-    blocking(node, move |node| {
-        let id = query.get("entity_id").map_or("", String::as_str);
-        Ok(Json(crate::failed::one(node, &pipe, id)?))
-    })
-    .await
+    blocking(node, move |node| Ok(Json(crate::failed::one(node, &pipe, &id)?))).await
 }
 
+/// Tries failed entities again, or gives them up.
+#[utoipa::path(post, path = "/failed", tag = "Studio", responses((status = 204, description = "Done.")))]
 async fn settle_failed(
     State(node): State<Arc<Node>>,
     Extension(claims): Extension<Claims>,
     Json(settle): Json<SettleFailed>,
 ) -> Result<StatusCode> {
     blocking(node, move |node| {
+        node.require(&claims, Resource::Pipe(&settle.pipe), Act::RunPump)?;
         crate::failed::settle(node, settle, &claims.sub)?;
         Ok(StatusCode::NO_CONTENT)
     })
     .await
 }
 
+/// Every version of an entity, the newest first.
+#[utoipa::path(get, path = "/versions/{dataset}", tag = "Studio", params(OfEntity), responses((status = 200, description = "Done.", body = Vec<EntityVersion>)))]
 async fn versions(
     State(node): State<Arc<Node>>,
     Path(dataset): Path<String>,
-    Query(query): Query<HashMap<String, String>>,
+    Asked(OfEntity { entity_id: id }): Asked<OfEntity>,
 ) -> Result<Json<Vec<EntityVersion>>> {
     blocking(node, move |node| {
-        let id = query.get("entity_id").map_or("", String::as_str);
-        let history = node.store().reader()?.history(&dataset, id, 1000)?;
+        let history = node.store().reader()?.history(&dataset, &id, 1000)?;
         let shown = history.iter().map(|version| {
             Ok(EntityVersion {
                 offset: version.updated,
@@ -248,6 +377,8 @@ async fn versions(
     .await
 }
 
+/// Tries to reach a system.
+#[utoipa::path(get, path = "/systems/{system}/test", tag = "Studio", responses((status = 200, description = "Done.", body = SystemTest)))]
 async fn system_test(
     State(node): State<Arc<Node>>,
     Path(system): Path<String>,
@@ -255,6 +386,8 @@ async fn system_test(
     blocking(node, move |node| Ok(Json(node.test_system(&system)?))).await
 }
 
+/// The tables, operations and so on of a system.
+#[utoipa::path(get, path = "/systems/{system}/offers", tag = "Studio", responses((status = 200, description = "Done.", body = Vec<SystemOffer>)))]
 async fn system_offers(
     State(node): State<Arc<Node>>,
     Path(system): Path<String>,
@@ -264,6 +397,7 @@ async fn system_offers(
 
 /// The stream of changes, one JSON object a line. It ends when the listener
 /// goes away or the node does.
+#[utoipa::path(get, path = "/events", tag = "Studio", responses((status = 200, description = "Done.", content_type = "application/x-ndjson", body = studio::Event)))]
 async fn events(
     State(node): State<Arc<Node>>,
     Extension(claims): Extension<Claims>,
@@ -271,7 +405,7 @@ async fn events(
     let listener =
         node.hub().listen().ok_or_else(|| Failed::internal("the node is still starting"))?;
     let (send, receive) = tokio::sync::mpsc::channel(16);
-    tokio::spawn(pass_on(listener, claims, send));
+    tokio::spawn(pass_on(Arc::downgrade(&node), listener, claims, send));
     let stream = super::datasets::Received(receive);
     Ok((
         [(header::CONTENT_TYPE, "application/x-ndjson"), (header::CACHE_CONTROL, "no-store")],
@@ -280,7 +414,10 @@ async fn events(
         .into_response())
 }
 
+/// Passes events on to one listener: what its caller may see of each. It holds
+/// the node only while it looks at one, so that the stream can end with it.
 async fn pass_on(
+    node: Weak<Node>,
     mut listener: Listener,
     claims: Claims,
     send: tokio::sync::mpsc::Sender<std::io::Result<Vec<u8>>>,
@@ -291,24 +428,54 @@ async fn pass_on(
             () = send.closed() => return,
         };
         let Some(event) = event else { return };
-        // The project says what the caller may do, so it is each caller's own.
-        let line = match &*event {
-            studio::Event::Hello(hello) => {
-                let mut hello = hello.clone();
-                hello.project.role = claims.role;
-                serde_json::to_vec(&studio::Event::Hello(hello))
-            }
-            studio::Event::Project(project) => {
-                let mut project = project.clone();
-                project.role = claims.role;
-                serde_json::to_vec(&studio::Event::Project(project))
-            }
-            other => serde_json::to_vec(other),
-        };
-        let Ok(mut line) = line else { continue };
+        let Some(event) = node.upgrade().map(|node| seen(&node, &claims, &event)) else { return };
+        let Some(Ok(mut line)) = event.map(|event| serde_json::to_vec(&event)) else { continue };
         line.push(b'\n');
         if send.send(Ok(line)).await.is_err() {
             return;
         }
     }
+}
+
+/// What a caller may see of an event; `None` if nothing.
+fn seen(node: &Node, claims: &Claims, event: &studio::Event) -> Option<studio::Event> {
+    use studio::Event;
+    let loaded = node.loaded();
+    let pipe = |id: &str| permissions::may(&loaded, claims, Resource::Pipe(id), Act::ReadConfig);
+    let dataset =
+        |id: &str| permissions::may(&loaded, claims, Resource::Dataset(id), Act::ReadData);
+    // The project says what the caller may do, so it is each caller's own.
+    let project = |project: &mut Project| {
+        project.role = claims.role;
+        project.problems.retain(|problem| node.may_see_file(&loaded, claims, &problem.file));
+    };
+    let mut event = event.clone();
+    let is_empty = match &mut event {
+        Event::Hello(hello) => {
+            project(&mut hello.project);
+            hello.pipes.retain(|status| pipe(&status.id));
+            hello.datasets.retain(|status| dataset(&status.id));
+            false
+        }
+        Event::Project(told) => {
+            project(told);
+            false
+        }
+        Event::Pipes(pipes) => {
+            pipes.retain(|status| pipe(&status.id));
+            pipes.is_empty()
+        }
+        Event::Datasets(datasets) => {
+            datasets.retain(|status| dataset(&status.id));
+            datasets.is_empty()
+        }
+        Event::Config(files) => {
+            files.retain(|file| node.may_see_file(&loaded, claims, &file.path));
+            files.is_empty()
+        }
+        Event::Notice(notice) => notice.pipe.as_deref().is_some_and(|id| !pipe(id)),
+        // Of what is gone no permissions are left.
+        Event::Removed(_) => false,
+    };
+    (!is_empty).then_some(event)
 }

@@ -6,6 +6,7 @@ use super::Json;
 
 /// A pipe that merges.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct MergePipe {
     /// The pipe.
     pub pipe: String,
@@ -27,6 +28,7 @@ pub struct MergePipe {
 
 /// One equality rule.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct MergeRule {
     /// The expressions that it makes equal, as they stand in the config, such
     /// as `crm.email = erp.email`.
@@ -35,6 +37,7 @@ pub struct MergeRule {
 
 /// Part of the clusters of a merge pipe.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct ClusterPage {
     /// Largest first, then by id.
     pub clusters: Vec<ClusterInfo>,
@@ -44,6 +47,7 @@ pub struct ClusterPage {
 
 /// One line of the list of clusters.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct ClusterInfo {
     /// `_id` of the golden record.
     pub id: String,
@@ -55,6 +59,7 @@ pub struct ClusterInfo {
 
 /// Names one member.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct MemberId {
     /// The dataset it is read from.
     pub dataset: String,
@@ -64,6 +69,7 @@ pub struct MemberId {
 
 /// What deserves a look.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum ClusterFlag {
     /// Two members come from one dataset.
@@ -76,6 +82,7 @@ pub enum ClusterFlag {
 
 /// One cluster with everything that explains it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Cluster {
     /// `_id` of the golden record.
     pub id: String,
@@ -91,6 +98,7 @@ pub struct Cluster {
 
 /// A record that was merged.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Member {
     /// The dataset it is read from.
     pub dataset: String,
@@ -102,6 +110,7 @@ pub struct Member {
 
 /// Two members that one rule finds equal.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Link {
     /// Position in [`Cluster::members`].
     pub a: usize,

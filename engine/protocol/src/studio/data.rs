@@ -6,6 +6,8 @@ use serde_json::value::RawValue;
 /// Transit JSON carried as its text: never reparsed on the way, so nothing of
 /// it is lost. It cannot sit inside internally tagged or flattened types.
 #[derive(Clone, Debug, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[cfg_attr(feature = "openapi", schema(value_type = serde_json::Value))]
 #[serde(transparent)]
 pub struct Json(Box<RawValue>);
 
@@ -29,6 +31,7 @@ impl PartialEq for Json {
 
 /// One stored version of an entity.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct EntityVersion {
     /// Where it stands in the log: `_updated`.
     pub offset: u64,
@@ -42,6 +45,7 @@ pub struct EntityVersion {
 
 /// How much a finding weighs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum Severity {
     /// Worth knowing.
@@ -54,6 +58,7 @@ pub enum Severity {
 
 /// One finding in one text.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Diagnostic {
     /// Stable name of the rule that was broken; what software matches on.
     pub code: String,
@@ -74,6 +79,7 @@ pub struct Diagnostic {
 
 /// Body of every failed call.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct ApiError {
     /// Stable name of the failure; what software matches on.
     pub code: String,

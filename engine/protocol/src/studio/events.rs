@@ -12,6 +12,7 @@ use super::{Project, Severity};
 
 /// One line of the stream.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum Event {
     /// The state as a whole; replaces all that was known.
@@ -32,6 +33,7 @@ pub enum Event {
 
 /// The whole state.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Hello {
     /// The project.
     pub project: Project,
@@ -43,6 +45,7 @@ pub struct Hello {
 
 /// How a pipe fares.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct PipeStatus {
     /// The pipe.
     pub id: String,
@@ -71,6 +74,7 @@ pub struct PipeStatus {
 
 /// What went through in a run, beside the entities read.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct RunCounts {
     /// Entities that changed something.
     pub written: u64,
@@ -91,6 +95,7 @@ impl PipeStatus {
 
 /// State of a pipe in one word.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum PipeState {
     /// Has not run yet.
@@ -114,6 +119,7 @@ pub enum PipeState {
 
 /// How a dataset fares.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct DatasetStatus {
     /// The dataset.
     pub id: String,
@@ -135,6 +141,7 @@ pub struct DatasetStatus {
 
 /// What is gone.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Removed {
     /// Pipes.
     pub pipes: Vec<String>,
@@ -144,6 +151,7 @@ pub struct Removed {
 
 /// A config file that changed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct FileChange {
     /// Relative to the project folder.
     pub path: String,
@@ -153,6 +161,7 @@ pub struct FileChange {
 
 /// Something worth telling, shown in the status bar.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Notice {
     /// When, microseconds.
     pub ts: i64,

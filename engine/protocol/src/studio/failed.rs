@@ -7,6 +7,7 @@ use super::Json;
 
 /// Those that failed, the last first.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct FailedPage {
     /// At most [`FailedPage::MOST`].
     pub entities: Vec<FailedInfo>,
@@ -21,6 +22,7 @@ impl FailedPage {
 
 /// An entity that failed, in short.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct FailedInfo {
     /// The pipe that it failed in.
     pub pipe: String,
@@ -38,6 +40,7 @@ pub struct FailedInfo {
 
 /// Everything about an entity that failed.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct FailedEntity {
     /// In short.
     pub info: FailedInfo,
@@ -50,6 +53,7 @@ pub struct FailedEntity {
 
 /// What to do with entities that failed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct SettleFailed {
     /// The pipe that they failed in.
     pub pipe: String,
@@ -61,6 +65,7 @@ pub struct SettleFailed {
 
 /// What can be done with an entity that failed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum FailedAct {
     /// Tries it again now.

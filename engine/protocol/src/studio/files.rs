@@ -6,6 +6,7 @@ use super::Diagnostic;
 
 /// What a config file describes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum FileKind {
     /// `pipes/*.conf.json`
@@ -22,6 +23,7 @@ pub enum FileKind {
 
 /// One file of the project.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct FileInfo {
     /// Relative to the project folder, with `/`.
     pub path: String,
@@ -35,6 +37,7 @@ pub struct FileInfo {
 
 /// A file with its text.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct FileText {
     /// Relative to the project folder.
     pub path: String,
@@ -46,6 +49,7 @@ pub struct FileText {
 
 /// All of the config at once, for those who read it as a whole.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Texts {
     /// The files that say something about the project, with their texts.
     pub files: Vec<FileText>,
@@ -55,6 +59,7 @@ pub struct Texts {
 
 /// Replaces a file.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Save {
     /// The whole new text.
     pub text: String,
@@ -64,6 +69,7 @@ pub struct Save {
 
 /// Several changes that are one step for the user: all are applied, or none.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Edits {
     /// What the step is called, such as `Add pipe person-crm`.
     pub label: String,
@@ -73,6 +79,7 @@ pub struct Edits {
 
 /// Change of one file.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct FileEdit {
     /// Relative to the project folder.
     pub path: String,
@@ -82,6 +89,7 @@ pub struct FileEdit {
 
 /// What happens to a file.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum Change {
     /// Makes a file that must not be there yet.
@@ -105,6 +113,7 @@ pub enum Change {
 
 /// Replaces `start..end` by `text`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct TextEdit {
     /// First byte replaced.
     pub start: usize,
@@ -116,6 +125,7 @@ pub struct TextEdit {
 
 /// Edits that were applied.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Edited {
     /// Takes the step back; same label.
     pub inverse: Edits,
@@ -125,6 +135,7 @@ pub struct Edited {
 
 /// `409`: a file is not what the change was made from. Nothing was written.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Conflict {
     /// The file.
     pub path: String,
@@ -134,6 +145,7 @@ pub struct Conflict {
 
 /// Asks what is wrong with a text that is not saved yet.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Check {
     /// The file it would be saved as.
     pub path: String,

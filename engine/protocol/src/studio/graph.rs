@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 /// Systems, pipes and datasets, laid out left to right.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Graph {
     /// What is drawn as a card.
     pub nodes: Vec<GraphNode>,
@@ -24,6 +25,7 @@ pub struct Graph {
 /// A dataset that exactly one pipe writes is shown on that pipe's card
 /// ([`GraphNode::dataset`]) and has no card of its own.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct GraphNode {
     /// Unique in the graph: `pipe:…`, `dataset:…` or `system:…`.
     pub id: String,
@@ -62,6 +64,7 @@ pub struct GraphNode {
 
 /// What a card stands for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum NodeKind {
     /// A pipe with its output dataset.
@@ -74,6 +77,7 @@ pub enum NodeKind {
 
 /// A line.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct GraphEdge {
     /// [`GraphNode::id`] the data comes from.
     pub from: String,
@@ -91,6 +95,7 @@ pub struct GraphEdge {
 
 /// What a line means.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum EdgeKind {
     /// A pipe's source reads it.

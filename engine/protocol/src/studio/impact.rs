@@ -7,6 +7,7 @@ use super::Json;
 /// Sends many source entities through a pipe and compares what comes out with
 /// what its dataset holds. Nothing is written and nothing outside is called.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct ImpactRequest {
     /// The pipe; it need not be saved yet.
     pub pipe: String,
@@ -19,6 +20,7 @@ pub struct ImpactRequest {
 
 /// What a pipe would change.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Impact {
     /// Source entities that were looked at.
     pub read: u64,
@@ -59,6 +61,7 @@ impl Impact {
 
 /// How often one property of changed entities changes.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct PropertyImpact {
     /// The property.
     pub name: String,
@@ -72,6 +75,7 @@ pub struct PropertyImpact {
 
 /// What becomes of one entity.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct EntityImpact {
     /// Its `_id`, of the source entity if it failed.
     pub id: String,
@@ -89,6 +93,7 @@ pub struct EntityImpact {
 
 /// What becomes of an entity.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum ImpactKind {
     /// It could not be transformed.

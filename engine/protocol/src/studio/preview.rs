@@ -7,6 +7,7 @@ use super::{Diagnostic, Json, Trace};
 /// Runs a pipe's transforms on one sample. Nothing is written and nothing
 /// outside is called.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct PreviewRequest {
     /// The pipe; it need not be saved yet.
     pub pipe: String,
@@ -21,6 +22,7 @@ pub struct PreviewRequest {
 
 /// Where the sample comes from.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum Sample {
     /// The source's first entity.
@@ -35,6 +37,7 @@ pub enum Sample {
 
 /// The outcome of a preview.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Preview {
     /// The sample it ran on; `None` when the source holds none or the config
     /// could not be read so far.
@@ -62,6 +65,7 @@ pub struct Preview {
 
 /// One entity that came out.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Produced {
     /// What becomes of it.
     pub outcome: Outcome,
@@ -73,6 +77,7 @@ pub struct Produced {
 
 /// What becomes of an entity a transform produced.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum Outcome {
     /// Handed to the sink.
@@ -87,6 +92,7 @@ pub enum Outcome {
 
 /// Where and why a transform stopped.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Failure {
     /// What failed and on which value.
     pub message: String,

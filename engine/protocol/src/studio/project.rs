@@ -6,6 +6,7 @@ use super::Diagnostic;
 
 /// The project a node has open.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Project {
     /// What to call it: the folder's name, or the node's.
     pub name: String,
@@ -33,6 +34,7 @@ pub struct Project {
 
 /// What a token allows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub enum Role {
     /// Everything.
     Admin,
@@ -40,17 +42,21 @@ pub enum Role {
     Developer,
     /// Look only.
     Reader,
+    /// Whoever calls without a token: what the permissions of single pipes and
+    /// systems allow, and nothing else.
+    Anonymous,
 }
 
 impl Role {
     /// Whether calls that change something are allowed.
     pub fn may_change(self) -> bool {
-        !matches!(self, Role::Reader)
+        matches!(self, Role::Admin | Role::Developer)
     }
 }
 
 /// A finding in one file of the project.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Problem {
     /// The file, relative to the project folder.
     pub file: String,
@@ -62,6 +68,7 @@ pub struct Problem {
 
 /// The user's word on the folder.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Trust {
     /// Whether its pipes may run.
     pub trusted: bool,
@@ -69,6 +76,7 @@ pub struct Trust {
 
 /// Whether outside systems are written to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Live {
     /// `false` holds every outside write.
     pub live: bool,
@@ -76,6 +84,7 @@ pub struct Live {
 
 /// Which pipes to run or stop.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Run {
     /// Their ids; empty means all of the project, in flow order until nothing
     /// is left to do.

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 /// Whether a system can be reached.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct SystemTest {
     /// Whether it answers as it should.
     pub ok: bool,
@@ -13,6 +14,7 @@ pub struct SystemTest {
 
 /// One thing that a system offers.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct SystemOffer {
     /// `table`, `view` or `operation`.
     pub kind: String,
@@ -31,6 +33,7 @@ pub struct SystemOffer {
 
 /// A column of a table.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct SystemColumn {
     /// Its name.
     pub name: String,

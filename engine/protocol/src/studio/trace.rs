@@ -6,6 +6,7 @@ use super::Json;
 
 /// What the DTL transforms of a pipe did to one sample.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Trace {
     /// The file of the pipe, whose text the positions are in.
     pub file: String,
@@ -16,6 +17,7 @@ pub struct Trace {
 
 /// One entity through one DTL transform.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct TracedRun {
     /// The places in the config that the other parts name by number.
     pub places: Vec<TracedPlace>,
@@ -31,6 +33,7 @@ pub struct TracedRun {
 
 /// An expression, a transform or a rule in the config.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct TracedPlace {
     /// JSON path in the config.
     pub path: String,
@@ -44,6 +47,7 @@ pub struct TracedPlace {
 
 /// A value to look at.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Shown {
     /// The value, with `…` in place of what is left out.
     pub json: Json,
@@ -54,6 +58,7 @@ pub struct Shown {
 
 /// One run of a rule.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct TracedRule {
     /// The rule, a number of [`TracedRun::places`].
     pub place: usize,
@@ -73,6 +78,7 @@ pub struct TracedRule {
 
 /// How a rule or a transform ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum Ended {
     /// It ran to its end.
@@ -87,6 +93,7 @@ pub enum Ended {
 
 /// Where a property came from.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct TracedOrigin {
     /// The property.
     pub property: String,
@@ -98,6 +105,7 @@ pub struct TracedOrigin {
 
 /// One value of one expression.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct TracedValue {
     /// The expression.
     pub place: usize,
@@ -118,6 +126,7 @@ pub struct TracedValue {
 
 /// One run of one transform.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct TracedStep {
     /// The transform.
     pub place: usize,
@@ -137,6 +146,7 @@ pub struct TracedStep {
 
 /// A property before and after a transform.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct TracedChange {
     /// The property.
     pub property: String,

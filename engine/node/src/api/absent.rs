@@ -1,0 +1,110 @@
+//! What the service API has and this node does not, and why.
+//!
+//! No such operation is a route: a stub could only pretend.
+
+use axum::extract::OriginalUri;
+use axum::http::{Method, StatusCode};
+
+use super::Failed;
+
+/// Operations by method and path below `/api`, `*` for any method or the rest
+/// of a path, with the reason.
+pub(super) const ABSENT: &[(&str, &str, &str)] = &[
+    ("*", "/models", MODELS),
+    ("*", "/models/*", MODELS),
+    ("*", "/license", "a Pipewright node needs no licence"),
+    ("OPTIONS", "/pipes/{id}/log", WEBHOOKS),
+    ("OPTIONS", "/datasets/{id}/entities", WEBHOOKS),
+    ("POST", "/pipes/{id}/webhook", "the node subscribes to no webhook, so it knows no token"),
+    (
+        "DELETE",
+        "/datasets/{id}/indexes/{index}",
+        "indexes follow from the config: the ones that no pipe needs go away by themselves",
+    ),
+    ("GET", "/datasets/{id}/sdshare-collection", SDSHARE),
+    ("GET", "/datasets/{id}/sdshare-fragments", SDSHARE),
+    ("GET", "/datasets/{id}/sdshare-fragments/*", SDSHARE),
+    ("GET", "/publishers/{id}/sdshare-collection", SDSHARE),
+    ("GET", "/publishers/{id}/sdshare-fragments", SDSHARE),
+    ("POST", "/receivers/{id}/sdshare-push-receiver", SDSHARE),
+    ("*", "/publishers/{id}/excel", EXCEL),
+    ("*", "/publishers/{id}/excel/*", EXCEL),
+    ("OPTIONS", "/publishers/{id}/csv", OFFICE),
+    ("OPTIONS", "/publishers/{id}/xml", OFFICE),
+    ("*", "/publishers/{id}/shareable-links", LINKS),
+    ("*", "/publishers/{id}/shareable-links/*", LINKS),
+    ("GET", "/systems/{id}/logs", CONTAINERS),
+    ("POST", "/systems/{id}/reload", CONTAINERS),
+    ("*", "/systems/{id}/proxy", CONTAINERS),
+    ("*", "/systems/{id}/proxy/*", CONTAINERS),
+];
+
+const MODELS: &str = "models are an experiment of the service that this node does not take part \
+    in; `/pipes/{id}/entity-types/sink` says what the entities of a pipe look like";
+const WEBHOOKS: &str = "the node calls nobody; listen at `/api/studio/events` instead";
+const SDSHARE: &str = "SDShare feeds are not served; `/entities` gives the same entities";
+const EXCEL: &str = "Excel files are not made; spreadsheets read `/csv`";
+const OFFICE: &str = "the dialogue of Office programs is not spoken; they read the address by GET";
+const LINKS: &str = "links without a token are not given out; make a token with \
+    `pipewright token create --role Reader`";
+const CONTAINERS: &str = "the node runs no containers: a microservice is started by whoever \
+    operates it, and reached by its URL";
+
+/// Whether a path is of a pattern.
+fn fits(pattern: &str, path: &str) -> bool {
+    let mut parts = path.trim_matches('/').split('/');
+    for wanted in pattern.trim_start_matches('/').split('/') {
+        match (wanted, parts.next()) {
+            ("*", Some(_)) => return true,
+            (_, None) => return false,
+            (wanted, Some(_)) if wanted.starts_with('{') => {}
+            (wanted, Some(part)) if wanted == part => {}
+            _ => return false,
+        }
+    }
+    parts.next().is_none()
+}
+
+/// Why there is no such operation, where the service API has one.
+fn reason(method: &Method, path: &str) -> Option<&'static str> {
+    let path = path.strip_prefix("/api").unwrap_or(path);
+    let mut known = ABSENT.iter();
+    let found = known
+        .find(|(of, pattern, _)| (*of == "*" || *of == method.as_str()) && fits(pattern, path));
+    found.map(|(.., why)| *why)
+}
+
+/// Answers a path that is no operation.
+pub(super) async fn answer(method: Method, OriginalUri(uri): OriginalUri) -> Failed {
+    match reason(&method, uri.path()) {
+        Some(why) => Failed::new(StatusCode::NOT_FOUND, "not-supported", why),
+        None => Failed::not_found("there is no such operation"),
+    }
+}
+
+/// Answers a method that a path does not have.
+pub(super) async fn wrong_method(method: Method, OriginalUri(uri): OriginalUri) -> Failed {
+    match reason(&method, uri.path()) {
+        Some(why) => Failed::new(StatusCode::NOT_FOUND, "not-supported", why),
+        None => Failed::new(
+            StatusCode::METHOD_NOT_ALLOWED,
+            "method",
+            format!("{method} is no operation of this path"),
+        ),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn patterns_fit_what_they_say() {
+        assert!(fits("/models", "/models/") && fits("/models/*", "/models/a/b"));
+        assert!(fits("/systems/{id}/logs", "/systems/a%2Fb/logs"));
+        for other in ["/systems/a", "/systems/a/logs/more", "/models"] {
+            assert!(!fits("/systems/{id}/logs", other), "{other}");
+        }
+        assert!(!fits("/models/*", "/models"));
+    }
+}

@@ -1,0 +1,155 @@
+//! The one place that decides who may make a call, and writes down who did.
+//!
+//! A call that names a pipe, a system or a dataset in its path is decided by
+//! [`crate::permissions`]; every other by the role alone. What a body names is
+//! asked of the same permissions by the handler, and lists leave out what the
+//! caller may not see.
+
+use std::borrow::Cow;
+use std::sync::Arc;
+
+use axum::extract::{OriginalUri, Request, State};
+use axum::http::{Method, header};
+use axum::middleware::Next;
+use axum::response::Response;
+use percent_encoding::percent_decode_str;
+use pipewright_entity::Entity;
+use pipewright_protocol::studio::{CHECK, IMPACT, PREVIEW, Role};
+use pipewright_store::{Durability, names};
+
+use super::Failed;
+use crate::permissions::{Act, Resource};
+use crate::{Claims, Node, Refused};
+
+/// Lets a call through to its handler, or not.
+pub(super) async fn authorize(
+    State(node): State<Arc<Node>>,
+    OriginalUri(address): OriginalUri,
+    mut request: Request,
+    next: Next,
+) -> Result<Response, Failed> {
+    let token = request
+        .headers()
+        .get(header::AUTHORIZATION)
+        .and_then(|value| value.to_str().ok())
+        .and_then(|value| value.split_once(' '))
+        .filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"))
+        .map(|(_, token)| token.trim());
+    let claims = match token {
+        Some(token) => node.tokens().check(token)?,
+        None => Claims::anonymous(),
+    };
+    let method = request.method().clone();
+    let allowed = decide(&node, &claims, &method, address.path());
+    let line = Audited::of(&claims, &method, address.path());
+    if let Err(refused) = allowed {
+        // Who has no token at all is nobody to remember.
+        if let Some(line) = line.filter(|_| token.is_some()) {
+            line.write(&node, 403);
+        }
+        return Err(refused.into());
+    }
+    request.extensions_mut().insert(claims);
+    let response = next.run(request).await;
+    if let Some(line) = line {
+        line.write(&node, response.status().as_u16());
+    }
+    Ok(response)
+}
+
+fn decide(node: &Node, claims: &Claims, method: &Method, path: &str) -> Result<(), Refused> {
+    let parts: Vec<Cow<'_, str>> = path
+        .trim_start_matches("/api")
+        .split('/')
+        .filter(|part| !part.is_empty())
+        .map(|part| percent_decode_str(part).decode_utf8_lossy())
+        .collect();
+    let parts: Vec<&str> = parts.iter().map(AsRef::as_ref).collect();
+    let asks = matches!(*method, Method::GET | Method::HEAD | Method::OPTIONS);
+    let allowed = match needs(&parts, asks) {
+        Some((resource, act)) => node.may(claims, resource, act),
+        None => match parts.as_slice() {
+            // They end what others do, or take all there is.
+            ["admin"] | [] if !asks => claims.role == Role::Admin,
+            _ => match claims.role {
+                Role::Admin | Role::Developer => true,
+                Role::Reader => asks || [CHECK, IMPACT, PREVIEW].contains(&path),
+                Role::Anonymous => false,
+            },
+        },
+    };
+    match (allowed, claims.role) {
+        (true, _) => Ok(()),
+        (false, Role::Anonymous) => Err(Refused::Missing),
+        (false, role) => Err(Refused::NotAllowed { role }),
+    }
+}
+
+/// What a call needs that names what it is about in its path.
+fn needs<'p>(parts: &[&'p str], asks: bool) -> Option<(Resource<'p>, Act)> {
+    let data = if asks { Act::ReadData } else { Act::WriteData };
+    let config = if asks { Act::ReadConfig } else { Act::WriteConfig };
+    Some(match parts {
+        [
+            "pipes",
+            "run-all-pipes"
+            | "stop-run-all-pipes"
+            | "get-pipe-runner-status"
+            | "get-run-all-pipes-log"
+            | "delete-all-sink-datasets",
+        ] => return None,
+        ["pipes", id, "pump"] if !asks => (Resource::Pipe(id), Act::RunPump),
+        ["pipes", id] | ["pipes", id, "config" | "pump" | "log"] => (Resource::Pipe(id), config),
+        ["pipes" | "publishers", id, ..] => (Resource::Pipe(id), Act::ReadData),
+        ["receivers", id, ..] => (Resource::Pipe(id), Act::WriteData),
+        ["systems", id, ..] => (Resource::System(id), config),
+        ["datasets", id, ..] => (Resource::Dataset(id), data),
+        ["studio", "clusters" | "failed", pipe, ..] => (Resource::Pipe(pipe), Act::ReadData),
+        ["studio", "versions", dataset] => (Resource::Dataset(dataset), Act::ReadData),
+        ["studio", "systems", id, ..] => (Resource::System(id), Act::ReadConfig),
+        _ => return None,
+    })
+}
+
+/// A call that changes something, to be written down.
+struct Audited {
+    who: String,
+    role: String,
+    method: String,
+    path: String,
+}
+
+impl Audited {
+    /// Calls that only ask, or that bring data in, are not written down.
+    fn of(claims: &Claims, method: &Method, path: &str) -> Option<Audited> {
+        let asks = matches!(*method, Method::GET | Method::HEAD | Method::OPTIONS)
+            || [CHECK, IMPACT, PREVIEW].contains(&path)
+            || path.ends_with("/preview");
+        let data = path.ends_with("/entities");
+        (!asks && !data).then(|| Audited {
+            who: claims.sub.clone(),
+            role: format!("{:?}", claims.role),
+            method: method.to_string(),
+            path: path.to_owned(),
+        })
+    }
+
+    /// Appends it to the node's own dataset, off the way of the answer.
+    fn write(self, node: &Arc<Node>, status: u16) {
+        let node = node.clone();
+        tokio::task::spawn_blocking(move || {
+            let entity = Entity::new(uuid::Uuid::new_v4().to_string())
+                .with("who", self.who.as_str())
+                .with("role", self.role.as_str())
+                .with("method", self.method.as_str())
+                .with("path", self.path.as_str())
+                .with("status", i64::from(status));
+            let mut batch = node.store().batch(node.now());
+            batch.set_durability(Durability::Normal);
+            batch.append(names::AUDIT, entity);
+            if let Err(error) = node.store().commit(batch) {
+                tracing::error!(%error, "who did what cannot be written down");
+            }
+        });
+    }
+}
