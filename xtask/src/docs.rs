@@ -7,9 +7,12 @@ use anyhow::{Context, Result};
 
 use crate::shell;
 
-/// The page, and the program that prints it: an example of a crate.
-const PAGES: [(&str, [&str; 4]); 1] =
-    [("docs/dtl-reference.md", ["-p", "pipewright-dtl", "--example", "reference"])];
+/// The page, and the program that prints it: an example of a crate, or the
+/// product itself.
+const PAGES: [(&str, [&str; 4]); 2] = [
+    ("docs/dtl-reference.md", ["-p", "pipewright-dtl", "--example", "reference"]),
+    ("docs/cli.md", ["-p", "pipewright-cli", "--", "reference"]),
+];
 
 /// Writes every page.
 pub(crate) fn write() -> Result<()> {

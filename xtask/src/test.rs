@@ -34,6 +34,9 @@ const STORIES: [Need; 5] = [
     Need::program("dbus-run-session", "dbus-daemon"),
 ];
 
+/// What the client for Python is tried with.
+const PYTHON: [Need; 1] = [Need::program("python3", "python3")];
+
 /// The servers that the systems are tried on.
 const DATABASES: [Need; 4] = [
     // The server's own programs are not on the path.
@@ -91,7 +94,7 @@ const STAGES: &[Stage] = &[
     Stage {
         name: "tests",
         about: "the tests: databases are real, stories are told in a browser and in the window",
-        needs: &[&product::WINDOW, &STORIES, &DATABASES],
+        needs: &[&product::WINDOW, &STORIES, &DATABASES, &PYTHON],
         run: || embeddable().and_then(|()| runner::tests()),
     },
 ];

@@ -2,11 +2,12 @@
 
 mod commands;
 mod output;
+mod place;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
 use tracing_subscriber::EnvFilter;
 
 /// Keeps the data of business systems the same everywhere.
@@ -35,6 +36,30 @@ enum Command {
     Transform(commands::transform::Transform),
     /// Show the entities of a dataset, one JSON object a line.
     Entities(commands::entities::Entities),
+    /// Show the datasets of a project or a node.
+    Datasets(commands::datasets::Datasets),
+    /// Make the config of a node be that of a project.
+    ///
+    /// What is the same stays; with a pipe that goes away goes its dataset. Config
+    /// with errors is refused as a whole.
+    Upload(commands::sync::Copied),
+    /// Make the config of a project be that of a node.
+    ///
+    /// Files of components that are the same stay byte for byte.
+    Download(commands::sync::Copied),
+    /// Show where the config of a project and of a node differ.
+    ///
+    /// Exit code 1 if they do.
+    Status(commands::sync::Between),
+    /// Show how a pipe fares, or do something to its pump.
+    ///
+    /// Exit code 1 if its last run failed.
+    Pump(commands::pump::Pump),
+    /// Show the execution log of a pipe, the newest line last.
+    Log(commands::pump::Log),
+    /// Show and set the variables of a project or a node.
+    #[command(subcommand)]
+    Env(commands::env::Env),
     /// Run a project from scratch and compare with what its tests expect.
     ///
     /// Exit code 1 if a test failed.
@@ -50,6 +75,15 @@ enum Command {
     /// Make tokens for the API of a project's node.
     #[command(subcommand)]
     Token(commands::token::Token),
+    /// Open Jupyter on the datasets of a node that serves a project here.
+    Notebook(commands::notebook::Notebook),
+    /// Print what completes this program's arguments in a shell.
+    Completions(commands::about::Completions),
+    /// Print the manual page.
+    Man(commands::about::Man),
+    /// Print docs/cli.md.
+    #[command(hide = true)]
+    Reference,
 }
 
 /// A project and its store.
@@ -93,6 +127,20 @@ fn main() -> ExitCode {
         Command::Secrets(command) => command.execute(),
         Command::System(command) => command.execute(),
         Command::Token(command) => command.execute(),
+        Command::Notebook(command) => command.execute(),
+        Command::Datasets(command) => command.execute(),
+        Command::Upload(command) => command.upload(),
+        Command::Download(command) => command.download(),
+        Command::Status(command) => command.status(),
+        Command::Pump(command) => command.execute(),
+        Command::Log(command) => command.execute(),
+        Command::Env(command) => command.execute(),
+        Command::Completions(command) => command.execute(Arguments::command()),
+        Command::Man(command) => command.execute(Arguments::command()),
+        Command::Reference => {
+            print!("{}", commands::about::reference(Arguments::command()));
+            Ok(ExitCode::SUCCESS)
+        }
     };
     match result {
         Ok(code) => code,

@@ -119,9 +119,10 @@ const KEPT: &[Kept] = &[
     },
     Kept {
         library: "axum",
-        by: &["node", "studio"],
+        by: &["node", "cli", "studio"],
         optionally_by: &[],
-        reason: "there is one API: the node serves it and the studio hands requests to it",
+        reason: "there is one API: the node serves it, the studio and the command line hand \
+                 requests to it",
     },
     Kept {
         library: "tokio",

@@ -1,11 +1,17 @@
 //! One file per command.
 
+pub(crate) mod about;
+pub(crate) mod datasets;
 pub(crate) mod entities;
+pub(crate) mod env;
 mod listing;
+pub(crate) mod notebook;
 pub(crate) mod preview;
+pub(crate) mod pump;
 pub(crate) mod run;
 pub(crate) mod secrets;
 pub(crate) mod serve;
+pub(crate) mod sync;
 pub(crate) mod system;
 pub(crate) mod test;
 pub(crate) mod token;

@@ -10,24 +10,30 @@ use pipewright_protocol::studio::{self, RUN, Role, Run};
 use crate::{Called, Place, by_pipe};
 
 /// A served node, ended with its value.
-struct Served {
+pub(crate) struct Served {
     child: Child,
     /// Kept open: it goes on writing there.
     _out: BufReader<ChildStdout>,
-    address: String,
-    token: String,
+    pub(crate) address: String,
+    pub(crate) token: String,
 }
 
 impl Served {
-    fn start(place: &Place, rest: &[&str]) -> Served {
+    pub(crate) fn start(place: &Place, rest: &[&str]) -> Served {
         let rest: Vec<&str> = ["--port", "0"].into_iter().chain(rest.iter().copied()).collect();
         Served::start_as_said(place, &rest)
     }
 
     /// Without a port of the test's choice.
     fn start_as_said(place: &Place, rest: &[&str]) -> Served {
+        Served::start_with(place, rest, &[])
+    }
+
+    /// With variables in its environment.
+    pub(crate) fn start_with(place: &Place, rest: &[&str], env: &[(&str, &str)]) -> Served {
         let mut child = place
             .command(&["serve"], rest)
+            .envs(env.iter().copied())
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
             .spawn()
@@ -74,7 +80,7 @@ fn refused(call: Result<(), CallError>) -> (u16, String) {
     }
 }
 
-fn token(place: &Place, role: &str) -> String {
+pub(crate) fn token(place: &Place, role: &str) -> String {
     let called = place.command(&["token", "create"], &["--role", role]).output().unwrap();
     Called::of(called).well().out.trim_end().to_owned()
 }

@@ -4,6 +4,8 @@
 mod attach;
 mod commands;
 mod crash;
+mod pair;
+mod remote;
 mod secrets;
 mod transform;
 
