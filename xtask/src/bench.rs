@@ -80,8 +80,8 @@ const CASES: &[Case] = &[
 ];
 
 /// The bench of the room `node`, which says itself whether its targets hold.
-pub(crate) fn engine() -> Result<()> {
-    run(cargo().args(["bench", "-p", "pipewright-node", "--bench", "engine"]))
+pub(crate) fn engine(parts: &[&str]) -> Result<()> {
+    run(cargo().args(["bench", "-p", "pipewright-node", "--bench", "engine", "--"]).args(parts))
 }
 
 pub(crate) fn dtl() -> Result<()> {

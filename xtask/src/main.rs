@@ -27,8 +27,10 @@ usage: cargo xtask COMMAND
   language           builds the language service alone for a browser and says
                      what it weighs
   bench dtl          times DTL as a whole process on several kinds of work
-  bench engine       times the store and the pipes beside SQLite, counts memory;
-                     fails when a target is missed
+  bench engine [PART...]
+                     times the store and the pipes beside SQLite, counts memory;
+                     fails when a target is missed. Parts: ordered, shuffled,
+                     memory, change, pipes
   tidy               checks who may use whom, and what else no compiler checks
   licences           checks the licences of everything used
 
@@ -70,7 +72,7 @@ fn start(arguments: &[String]) -> Result<()> {
         ["docs"] => docs::write(),
         ["language"] => ui::language(),
         ["bench", "dtl"] => bench::dtl(),
-        ["bench", "engine"] => bench::engine(),
+        ["bench", "engine", rest @ ..] => bench::engine(rest),
         ["tidy"] => tidy::check(),
         ["licences"] => licences::check(),
         [] | ["help" | "--help" | "-h"] => {

@@ -38,7 +38,7 @@ fn check(project: &Project, wanted: impl Fn(&str) -> bool) -> Vec<Problem> {
         references(project, pipe, &mut problems);
         datasets.check(pipe, &mut problems);
         entities(pipe, &mut problems);
-        dtl(pipe, &mut problems);
+        problems.extend_from_slice(pipe.compiled.or_find(|| dtl(pipe)));
         unwritten::check(project, &graph, pipe, &mut problems);
     }
     shared_datasets(project, &graph, &mut problems);
@@ -246,7 +246,8 @@ fn entities(pipe: &Pipe, problems: &mut Vec<Problem>) {
 
 /// What the DTL compiler says: about rules, and about the expressions of
 /// subsets, indexes and merges.
-fn dtl(pipe: &Pipe, problems: &mut Vec<Problem>) {
+fn dtl(pipe: &Pipe) -> Vec<Problem> {
+    let mut problems = Vec::new();
     for (_, dtl) in pipe.dtl() {
         let rules = dtl.rules.with_variables();
         let options = pipe.dtl_options(dtl.id_required);
@@ -294,6 +295,7 @@ fn dtl(pipe: &Pipe, problems: &mut Vec<Problem>) {
             expression(&Ok(index.with_variables()), "_S", &sink.dataset);
         }
     }
+    problems
 }
 
 /// The expression of a subset, `["eq", expression, literal]` (documentation:

@@ -156,12 +156,42 @@ fn only_what_changed_is_read_again() {
     assert!(changed.pipe("y").is_some());
     let same = |path: &str| Arc::ptr_eq(project.file(path).unwrap(), changed.file(path).unwrap());
     assert!(same("pipes/a.conf.json") && !same("pipes/z.conf.json"));
-    assert_eq!(changed.pipe("a").unwrap(), project.pipe("a").unwrap());
+    assert!(Arc::ptr_eq(changed.pipe("a").unwrap(), project.pipe("a").unwrap()));
     let problems: Vec<_> = validate(&changed).iter().map(ToString::to_string).collect();
     assert_eq!(
         problems,
         ["pipes/m.conf.json:1:92: warning at $.source.datasets[1]: no pipe writes a dataset `z`"]
     );
+}
+
+#[test]
+fn what_depends_on_a_change_is_read_again() {
+    let put = |path, text| Change::Put(SourceFile::new(path, text));
+    let pipe = r#"{"_id": "p", "type": "pipe", "source": {"type": "embedded", "entities": []},
+        "pump": {"schedule_interval": "$ENV(every)"}, "sinck": 1}"#;
+    let before = Project::load([SourceFile::new("pipes/p.conf.json", pipe)], None);
+    let same_as_read_at_once = |project: &Project| {
+        let files: Vec<_> = project
+            .files()
+            .map(|file| SourceFile::new(file.path.as_str(), file.document.text.clone()))
+            .collect();
+        let anew = Project::load(files, None);
+        assert_eq!(validate(project), validate(&anew));
+        assert_eq!(project.pipe("p").unwrap().effective(), anew.pipe("p").unwrap().effective());
+    };
+    let with_variable = before.with([put("test-env.json", r#"{"every": 7}"#)]);
+    same_as_read_at_once(&with_variable);
+    assert_ne!(before.pipe("p").unwrap().effective(), with_variable.pipe("p").unwrap().effective());
+    let metadata = r#"{"_id": "node", "type": "metadata", "global_defaults": {"max_entity_bytes_size": 7},
+        "namespaced_identifiers": true}"#;
+    let with_metadata = with_variable.with([put("node-metadata.conf.json", metadata)]);
+    same_as_read_at_once(&with_metadata);
+    assert!(with_metadata.pipe("p").unwrap().namespaces.enabled);
+    // The same text in another file is another place for what is found.
+    let moved = with_metadata
+        .with([Change::Remove("pipes/p.conf.json".into()), put("pipes/q.conf.json", pipe)]);
+    same_as_read_at_once(&moved);
+    assert!(moved.problems().iter().any(|problem| problem.file == "pipes/q.conf.json"));
 }
 
 #[test]

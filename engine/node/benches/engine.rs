@@ -4,8 +4,9 @@
 //! `cargo xtask bench engine` runs it. Times of the store and the pumps are
 //! compared by processor time, medians of rounds that alternate, as that holds on
 //! a machine that others use. The last line is a summary; the exit code is 0 only
-//! when every target holds. Arguments: entities of the comparison (200000), of
-//! memory and changes (1000000), rounds (3).
+//! when every target holds. Arguments: which parts of it (`ordered`, `shuffled`,
+//! `memory`, `change`, `pipes`; all when none is named), entities of the comparison
+//! (200000), of memory and changes (1000000), rounds (3).
 #![allow(clippy::unwrap_used, missing_docs)]
 
 use std::fmt::Write as _;
@@ -26,6 +27,7 @@ use tempfile::TempDir;
 use uuid::Uuid;
 
 const PART: &str = "PIPEWRIGHT_BENCH_PART";
+const PARTS: [&str; 5] = ["ordered", "shuffled", "memory", "change", "pipes"];
 
 fn main() -> ExitCode {
     let numbers: Vec<usize> = std::env::args().filter_map(|word| word.parse().ok()).collect();
@@ -39,20 +41,31 @@ fn main() -> ExitCode {
         }
         return ExitCode::SUCCESS;
     }
+    let named: Vec<String> =
+        std::env::args().filter(|word| PARTS.contains(&word.as_str())).collect();
+    let wanted = |part: &str| named.is_empty() || named.iter().any(|word| word == part);
     let mut targets = Targets::default();
-    for shuffled in [false, true] {
-        throughput(count, shuffled, rounds, &mut targets);
+    for (part, shuffled) in [("ordered", false), ("shuffled", true)] {
+        if wanted(part) {
+            throughput(count, shuffled, rounds, &mut targets);
+        }
     }
-    let peak = number_of(&part("memory", many), "peak");
-    targets.most(&format!("{many} entities, peak memory"), peak / 1e6, 300.0, "MB");
-    let few = number_of(&part("change", 10_000), "change");
-    let most = number_of(&part("change", many), "change");
-    println!(
-        "one change, two hops and a merge: {few:.1} ms among 10000, {most:.1} ms among {many}"
-    );
-    targets.most(&format!("one change among {many}"), most, 100.0, "ms");
-    targets.most("the same, beside 10000 entities", most / few, 2.0, "times");
-    pipes(&mut targets);
+    if wanted("memory") {
+        let peak = number_of(&part("memory", many), "peak");
+        targets.most(&format!("{many} entities, peak memory"), peak / 1e6, 300.0, "MB");
+    }
+    if wanted("change") {
+        let few = number_of(&part("change", 10_000), "change");
+        let most = number_of(&part("change", many), "change");
+        println!(
+            "one change, two hops and a merge: {few:.1} ms among 10000, {most:.1} ms among {many}"
+        );
+        targets.most(&format!("one change among {many}"), most, 100.0, "ms");
+        targets.most("the same, beside 10000 entities", most / few, 2.0, "times");
+    }
+    if wanted("pipes") {
+        pipes(&mut targets);
+    }
     targets.summary()
 }
 

@@ -60,7 +60,7 @@ pub(crate) fn load_changed(project: Project, before: &Loaded) -> Loaded {
     let plans = project.pipes().map(|pipe| {
         let known = before.project.pipe(&pipe.id).filter(|known| {
             same_surroundings
-                && known.effective() == pipe.effective()
+                && (Arc::ptr_eq(known, pipe) || known.effective() == pipe.effective())
                 && same_systems(&project, before, pipe)
         });
         let plan = match known.and_then(|_| before.plans.get(&pipe.id)) {
@@ -74,11 +74,10 @@ pub(crate) fn load_changed(project: Project, before: &Loaded) -> Loaded {
 }
 
 fn same_systems(project: &Project, before: &Loaded, pipe: &config::Pipe) -> bool {
-    let effective = pipe.effective();
-    ["source", "sink"].iter().all(|part| {
-        let id = effective[part]["system"].as_str().unwrap_or_default();
-        let config = |project: &Project| project.system(id).map(|system| system.config.clone());
-        config(project) == config(&before.project)
+    pipe.systems().all(|id| match (project.system(id), before.project.system(id)) {
+        (Some(now), Some(known)) => Arc::ptr_eq(now, known) || now.config == known.config,
+        (None, None) => true,
+        _ => false,
     })
 }
 

@@ -12,9 +12,9 @@ use pipewright_dtl::Options;
 use pipewright_dtl::syntax::{Document, Member, Node, NodeKind, Path};
 use pipewright_entity::{Text, Value};
 use serde_json::{Map, Value as Json};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
-use crate::problem::Origin;
+use crate::problem::{Origin, Problem};
 use crate::variables::Variables;
 
 pub(crate) use effective::filled;
@@ -77,6 +77,25 @@ pub struct Pipe {
     pub metadata: Map<String, Json>,
     /// The effective config without source, transforms, sink and pump.
     pub config: Map<String, Json>,
+    /// What the DTL compiler says about it.
+    pub(crate) compiled: Compiled,
+}
+
+/// Findings that follow from a pipe alone, kept from the first time they are
+/// asked for. Equal pipes have equal ones.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Compiled(OnceLock<Arc<[Problem]>>);
+
+impl Compiled {
+    pub(crate) fn or_find(&self, find: impl FnOnce() -> Vec<Problem>) -> &[Problem] {
+        self.0.get_or_init(|| find().into())
+    }
+}
+
+impl PartialEq for Compiled {
+    fn eq(&self, _: &Compiled) -> bool {
+        true
+    }
 }
 
 /// Prefixes of ids and property names (documentation: features/namespaces).
@@ -279,6 +298,13 @@ impl Pipe {
             add(&self.sink.origin, why);
         }
         found
+    }
+
+    /// The systems its source, transforms and sink use.
+    pub fn systems(&self) -> impl Iterator<Item = &Text> {
+        let transforms = self.transforms.iter().map(|transform| &transform.system);
+        let all = [&self.source.system, &self.sink.system].into_iter().chain(transforms);
+        all.flatten()
     }
 
     /// The datasets its source reads, in order. Datasets that the transforms

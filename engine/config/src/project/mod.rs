@@ -15,7 +15,7 @@ use serde_json::{Map, Value as Json};
 
 use crate::metadata::{self, Metadata};
 use crate::pipe::{self, Pipe};
-use crate::problem::{Findings, Problem, code, did_you_mean};
+use crate::problem::{Findings, Origin, Problem, code, did_you_mean};
 use crate::resolve::{Item, name_of};
 use crate::spec::{self, Spec};
 use crate::system::{self, System};
@@ -50,6 +50,17 @@ pub struct Project {
     systems: BTreeMap<Text, Arc<System>>,
     specs: Vec<Arc<Spec>>,
     problems: Vec<Problem>,
+    /// What was found when a component was read, by its id.
+    found: HashMap<Text, Arc<[Problem]>>,
+}
+
+/// What was made of the files before some of them changed.
+struct Before {
+    variables: Arc<Variables>,
+    metadata: Arc<Metadata>,
+    pipes: BTreeMap<Text, Arc<Pipe>>,
+    systems: BTreeMap<Text, Arc<System>>,
+    found: HashMap<Text, Arc<[Problem]>>,
 }
 
 /// The profile that is used when none is asked for.
@@ -70,6 +81,7 @@ impl Project {
             systems: BTreeMap::new(),
             specs: Vec::new(),
             problems: Vec::new(),
+            found: HashMap::new(),
         };
         for file in files {
             project.put(file);
@@ -79,7 +91,8 @@ impl Project {
     }
 
     /// The project after some files have changed. Files that did not change
-    /// are not read again.
+    /// are not read again, and neither are their components, unless the profile
+    /// or the metadata is another.
     #[must_use]
     pub fn with(&self, changes: impl IntoIterator<Item = Change>) -> Project {
         let mut project = self.clone();
@@ -216,9 +229,16 @@ impl Project {
         Some((&origin.file, &origin.at))
     }
 
-    /// Reads all components anew from the trees of the files.
+    /// Reads the components from the trees of the files.
     fn assemble(&mut self) {
         let mut problems = Vec::new();
+        let before = Before {
+            variables: std::mem::take(&mut self.variables),
+            metadata: std::mem::take(&mut self.metadata),
+            pipes: std::mem::take(&mut self.pipes),
+            systems: std::mem::take(&mut self.systems),
+            found: std::mem::take(&mut self.found),
+        };
         self.read_texts(&mut problems);
         self.read_profile(&mut problems);
 
@@ -231,9 +251,6 @@ impl Project {
                 collect(file, &mut components, &mut problems);
             }
         }
-        self.metadata = Arc::default();
-        self.pipes.clear();
-        self.systems.clear();
         // Metadata first: the defaults of everything else hang on it.
         let (metadata, others): (Vec<_>, Vec<_>) =
             components.into_iter().partition(|component| component.kind == Kind::Metadata);
@@ -252,6 +269,8 @@ impl Project {
                 );
             }
         }
+        let same =
+            *self.variables == *before.variables && self.metadata.config == before.metadata.config;
         let mut taken: HashMap<Text, Text> = HashMap::new();
         for component in others {
             let Some(id) = component.id(&mut problems) else { continue };
@@ -267,7 +286,10 @@ impl Project {
                 continue;
             }
             taken.insert(id.clone(), component.file.path.clone());
-            self.read_component(id, &component, &mut problems);
+            if !(same && self.keep_component(&id, &component, &before)) {
+                self.read_component(id.clone(), &component);
+            }
+            problems.extend(self.found[&id].iter().cloned());
         }
         self.specs = self
             .files()
@@ -281,19 +303,46 @@ impl Project {
         self.problems = problems;
     }
 
-    fn read_component(&mut self, id: Text, component: &Component, problems: &mut Vec<Problem>) {
+    /// Takes over a component that is written where it was, in a file that is
+    /// what it was. Whether there is one.
+    fn keep_component(&mut self, id: &Text, component: &Component, before: &Before) -> bool {
+        let is_same = |origin: &Origin| {
+            Arc::ptr_eq(&origin.file, &component.file) && origin.span == component.node.span
+        };
+        let Some(found) = before.found.get(id) else { return false };
+        match component.kind {
+            Kind::System => {
+                let Some(known) = before.systems.get(id).filter(|known| is_same(&known.origin))
+                else {
+                    return false;
+                };
+                self.systems.insert(id.clone(), known.clone());
+            }
+            _ => {
+                let Some(known) = before.pipes.get(id).filter(|known| is_same(&known.origin))
+                else {
+                    return false;
+                };
+                self.pipes.insert(id.clone(), known.clone());
+            }
+        }
+        self.found.insert(id.clone(), found.clone());
+        true
+    }
+
+    fn read_component(&mut self, id: Text, component: &Component) {
         let variables = self.variables.clone();
         let metadata = self.metadata.clone();
-        let first = problems.len();
-        let mut findings = component.findings(Some(id.clone()), problems);
+        let mut problems = Vec::new();
+        let mut findings = component.findings(Some(id.clone()), &mut problems);
         let item = Item::resolve(&component.node, &variables, &mut findings);
         match component.kind {
             Kind::System => {
                 let system = system::read(id.clone(), &item, &metadata.config, &mut findings);
                 if system.obstacle.is_some() {
-                    soften(&mut problems[first..], &system.origin.span);
+                    soften(&mut problems, &system.origin.span);
                 }
-                self.systems.insert(id, Arc::new(system));
+                self.systems.insert(id.clone(), Arc::new(system));
             }
             _ => {
                 let mut reader = pipe::Reader {
@@ -303,11 +352,12 @@ impl Project {
                 };
                 let pipe = pipe::read(id.clone(), &item, &mut reader);
                 for obstacle in pipe.obstacles() {
-                    soften(&mut problems[first..], &obstacle.origin.span);
+                    soften(&mut problems, &obstacle.origin.span);
                 }
-                self.pipes.insert(id, Arc::new(pipe));
+                self.pipes.insert(id.clone(), Arc::new(pipe));
             }
         }
+        self.found.insert(id, problems.into());
     }
 
     /// Reports files that cannot be read and broken JSON.

@@ -13,7 +13,7 @@ use serde_json::{Map, Value as Json};
 
 use super::values::Values;
 use super::{
-    Compaction, DependencyTracking, Fragment, Namespaces, Pipe, Reprocessing, Sink, SinkKind,
+    Compaction, Compiled, DependencyTracking, Fragment, Namespaces, Pipe, Reprocessing, Sink,
     Source, filled,
 };
 use crate::catalogue::{self, Description, Part};
@@ -75,7 +75,7 @@ pub(crate) fn read(id: Text, item: &Item, reader: &mut Reader<'_, '_>) -> Pipe {
         config.insert("remove_namespaces".into(), namespaces.remove.into());
     }
     // A REST sink takes one entity at a time (configuration-pipes, batching).
-    let one_by_one = matches!(&sink.kind, SinkKind::Other { kind, .. } if kind == "rest");
+    let one_by_one = sink.type_name() == "rest";
     let values = Values::new(&config, &description.properties);
     let batch_size = values.count("batch_size").unwrap_or(if one_by_one { 1 } else { 100 });
     let checkpoint_interval =
@@ -125,6 +125,7 @@ pub(crate) fn read(id: Text, item: &Item, reader: &mut Reader<'_, '_>) -> Pipe {
         pump,
         namespaces,
         config,
+        compiled: Compiled::default(),
     }
 }
 
