@@ -69,6 +69,12 @@ enum Command {
     /// Keep the secrets that a project's config names.
     #[command(subcommand)]
     Secrets(commands::secrets::Secrets),
+    /// Copy a project's data into one file, while its node runs or not.
+    ///
+    /// Config is not part of it; secrets are, sealed as they are kept.
+    Backup(commands::backup::Backup),
+    /// Make a project's data anew out of a file that `backup` made.
+    Restore(commands::backup::Restore),
     /// Ask a system of a project without running a pipe.
     #[command(subcommand)]
     System(commands::system::System),
@@ -124,6 +130,8 @@ fn main() -> ExitCode {
         Command::Entities(command) => command.execute(),
         Command::Test(command) => command.execute(),
         Command::Serve(command) => command.execute(),
+        Command::Backup(command) => command.execute(),
+        Command::Restore(command) => command.execute(),
         Command::Secrets(command) => command.execute(),
         Command::System(command) => command.execute(),
         Command::Token(command) => command.execute(),

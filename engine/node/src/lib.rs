@@ -10,6 +10,7 @@
 
 mod access;
 mod api;
+mod backup;
 mod clusters;
 mod conductor;
 mod counters;
@@ -48,6 +49,7 @@ pub use pipewright_store::{Select, Store, StoreError};
 
 pub use access::{Claims, Issued, KeyError, Refused, Tokens};
 pub use api::router;
+pub use backup::{back_up, restore};
 pub use evaluate::Stage;
 pub use loaded::Unrunnable;
 pub use node::{Node, NodeError, OWN_FOLDER, Options, store_of};

@@ -26,7 +26,7 @@ use crate::access::{private_file, read_or_make};
 /// base64.
 pub const SECRETS_KEY_VARIABLE: &str = "PIPEWRIGHT_SECRETS_KEY";
 
-const FILE: &str = "secrets.json";
+pub(crate) const FILE: &str = "secrets.json";
 const KEY_FILE: &str = "secrets.key";
 const KEY_LEN: usize = 32;
 

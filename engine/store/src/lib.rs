@@ -52,6 +52,7 @@ mod state;
 mod store;
 mod versions;
 
+pub use backup::{back_up, restore};
 pub use batch::{Batch, Committed, Durability, Position, Write, Written};
 pub use compact::{Compacted, Compaction};
 pub use dataset::Dataset;

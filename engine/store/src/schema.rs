@@ -210,17 +210,7 @@ fn fault(error: rusqlite::Error) -> StoreError {
 
 /// Makes the tables of a new file, checks those of an old one.
 fn prepare(connection: &mut Connection, file: &Path) -> Result<(), StoreError> {
-    let number = |connection: &Connection, name: &str| -> Outcome<u32> {
-        Ok(connection.pragma_query_value(None, name, |row| row.get::<_, i64>(0))? as u32)
-    };
-    let tables = connection
-        .query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get::<_, i64>(0))
-        .map_err(|error| match error.sqlite_error_code() {
-            Some(rusqlite::ErrorCode::NotADatabase) => {
-                StoreError::NotAStore { file: file.to_path_buf() }
-            }
-            _ => fault(error),
-        })?;
+    let tables = tables(connection, file)?;
     let found = if tables == 0 {
         // These two only take effect before the first table.
         connection.pragma_update(None, "page_size", PAGE).map_err(fault)?;
@@ -228,14 +218,7 @@ fn prepare(connection: &mut Connection, file: &Path) -> Result<(), StoreError> {
         None
     } else {
         // Before anything is written: the file may belong to someone else.
-        if number(connection, "application_id")? != APPLICATION {
-            return Err(StoreError::NotAStore { file: file.to_path_buf() });
-        }
-        let found = number(connection, "user_version")?;
-        if found == 0 || found > FORMAT {
-            return Err(StoreError::NewerFormat { file: file.to_path_buf(), found, known: FORMAT });
-        }
-        Some(found)
+        Some(check(connection, file)?)
     };
     connection
         .query_row("PRAGMA journal_mode = WAL", [], |row| row.get::<_, String>(0))
@@ -245,6 +228,34 @@ fn prepare(connection: &mut Connection, file: &Path) -> Result<(), StoreError> {
         Some(found) => migrate(connection, found)?,
     }
     Ok(())
+}
+
+/// How many tables there are, if it is a database at all.
+fn tables(connection: &Connection, file: &Path) -> Result<i64, StoreError> {
+    connection.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0)).map_err(
+        |error| match error.sqlite_error_code() {
+            Some(rusqlite::ErrorCode::NotADatabase) => {
+                StoreError::NotAStore { file: file.to_path_buf() }
+            }
+            _ => fault(error),
+        },
+    )
+}
+
+/// The format of a store, if it is one that this program knows.
+pub(crate) fn check(connection: &Connection, file: &Path) -> Result<u32, StoreError> {
+    tables(connection, file)?;
+    let number = |name: &str| -> Outcome<u32> {
+        Ok(connection.pragma_query_value(None, name, |row| row.get::<_, i64>(0))? as u32)
+    };
+    if number("application_id")? != APPLICATION {
+        return Err(StoreError::NotAStore { file: file.to_path_buf() });
+    }
+    let found = number("user_version")?;
+    if found == 0 || found > FORMAT {
+        return Err(StoreError::NewerFormat { file: file.to_path_buf(), found, known: FORMAT });
+    }
+    Ok(found)
 }
 
 const PAGE: i64 = 4_096;

@@ -1,12 +1,10 @@
-//! Compaction, retraction, trimming, pages and backup.
+//! Compaction, retraction, trimming and pages.
 #![allow(clippy::unwrap_used)]
 
 mod common;
 
 use common::{entity, ids, open};
-use pipewright_store::{
-    Compaction, Past, Position, Reader, Select, Store, StoreError, Write, names,
-};
+use pipewright_store::{Compaction, Past, Position, Reader, Select, Store, Write, names};
 
 const ALL: Select =
     Select { history: true, deleted: true, reverse: false, before: None, subset: None };
@@ -250,30 +248,4 @@ fn a_purge_gives_the_space_back() {
     drop(store);
     let size = std::fs::metadata(dir.join("node.db")).unwrap().len();
     assert!(size < 3 << 20, "{size}");
-}
-
-#[test]
-fn a_backup_is_the_store_at_one_moment() {
-    let (_dir, store) = open();
-    fill(&store, 3);
-    let target = tempfile::tempdir().unwrap();
-    let copy = target.path().join("copy");
-    let mut reports = 0;
-    let writer = store.clone();
-    store
-        .backup_to(&copy, |done, all| {
-            reports += 1;
-            assert!(done <= all);
-            // Not part of the copy, and no reason to start over.
-            let mut batch = writer.batch(9);
-            batch.append("d", entity(&format!(r#"{{"_id":"{reports}"}}"#)));
-            writer.commit(batch).unwrap();
-        })
-        .unwrap();
-    assert!(reports >= 1);
-    assert!(matches!(store.backup_to(&copy, |_, _| ()), Err(StoreError::File { .. })));
-    let copy = Store::open(&copy).unwrap();
-    assert_eq!(places(&copy.reader().unwrap()), [0, 1, 2, 3, 4, 5]);
-    fill(&copy, 1);
-    assert_eq!(places(&copy.reader().unwrap()).len(), 8);
 }

@@ -1,6 +1,7 @@
 //! One file per command.
 
 pub(crate) mod about;
+pub(crate) mod backup;
 pub(crate) mod datasets;
 pub(crate) mod entities;
 pub(crate) mod env;
