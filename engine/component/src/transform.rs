@@ -10,6 +10,11 @@ pub trait Transform: Send {
     /// Whether it calls something outside the node.
     fn is_outside(&self) -> bool;
 
+    /// How many entities one call takes at most.
+    fn batch_size(&self) -> usize {
+        100
+    }
+
     /// Transforms some entities; there may be more or fewer of them
     /// afterwards. `Err` with [`Failure::Entity`] for many entities makes the
     /// pump try them one by one.

@@ -77,6 +77,15 @@ pub(crate) fn read(
                 }
                 obstacle = Some(why);
             }
+            // Its container may run elsewhere; here it is a process that does.
+            if kind == "system:microservice" && item.get("process").is_none() {
+                let why = "containers are not run here: say in `process` which command to start";
+                if let Some(kind) = item.get("type") {
+                    let span = kind.span.clone();
+                    findings.warning(code::NOT_SUPPORTED, span, why.to_owned(), None);
+                }
+                obstacle = Some(why.to_owned());
+            }
             filled(Some(item), &description.properties, metadata)
         }
         None => {

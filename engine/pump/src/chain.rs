@@ -2,14 +2,16 @@
 
 use std::sync::Arc;
 
-use pipewright_component::{Batch, Cancel, EntityFailure, Failure};
+use pipewright_component::{Batch, Cancel, EntityFailure, Failure, Transform};
 use pipewright_dtl::namespaces::remove_namespaces;
 use pipewright_dtl::{EvalError, FaultKind, Flow, Program, Target};
 use pipewright_entity::{Dict, Entity, Text, Value};
 use rustc_hash::FxHashMap;
 
+use crate::Resources;
 use crate::children;
 use crate::plan::{Plan, TransformPlan, Trigger};
+use crate::run::unknown;
 use crate::world::World;
 
 /// A source entity on its way in.
@@ -65,6 +67,9 @@ pub(crate) struct Passed {
     /// Source entities that failed, by their place in the batch. Nothing made
     /// from them is among `out`.
     pub(crate) failed: Vec<(usize, EntityFailure)>,
+    /// How many entities went to services that must answer with some
+    /// (`if_transform_empty`), and how many came back.
+    pub(crate) answers: (usize, usize),
 }
 
 /// An entity between two steps.
@@ -84,6 +89,7 @@ pub(crate) fn pass(
     let mut failed: FxHashMap<usize, EntityFailure> = FxHashMap::default();
     let mut flowing = Vec::with_capacity(batch.len());
     let mut straight = Vec::new();
+    let mut answers = (0, 0);
     for (origin, incoming) in batch.iter().enumerate() {
         let dict = match &plan.edges.add {
             Some(added) => Arc::new(added.add(&incoming.dict)),
@@ -130,6 +136,31 @@ pub(crate) fn pass(
                 }
                 next
             }
+            TransformPlan::Outside { part, trigger, fails_when_empty } => {
+                let Resources { components, surroundings, .. } = *world.resources;
+                let built = components.transform(&part.setting(plan.id()), surroundings)?;
+                let mut transform = built.ok_or_else(|| unknown(part, "transform"))?;
+                let (mut next, mut sent) = (Vec::with_capacity(flowing.len()), Vec::new());
+                for flow in flowing {
+                    if failed.contains_key(&flow.origin) {
+                        continue;
+                    }
+                    // What is filtered is only to be deleted.
+                    let passes = is_filtered(&flow.dict)
+                        || trigger.as_ref().is_some_and(|trigger| !trigger.is_met(&flow.dict));
+                    if passes { next.push(flow) } else { sent.push(flow) }
+                }
+                let before = next.len();
+                for some in sent.chunks(transform.batch_size().max(1)) {
+                    cancel.check()?;
+                    next.extend(send(transform.as_mut(), some, batch, &mut failed)?);
+                }
+                if *fails_when_empty {
+                    answers.0 += sent.len();
+                    answers.1 += next.len() - before;
+                }
+                next
+            }
             TransformPlan::EmitChildren => {
                 let mut next = Vec::with_capacity(flowing.len());
                 let mut emitted = Vec::new();
@@ -173,7 +204,58 @@ pub(crate) fn pass(
     out.retain(|out| !failed.contains_key(&out.origin));
     let mut failed: Vec<_> = failed.into_iter().collect();
     failed.sort_unstable_by_key(|(origin, _)| *origin);
-    Ok(Passed { out, failed })
+    Ok(Passed { out, failed, answers })
+}
+
+/// Some entities through a service; one by one when they are refused together.
+fn send(
+    transform: &mut dyn Transform,
+    some: &[Flowing],
+    batch: &[Incoming],
+    failed: &mut FxHashMap<usize, EntityFailure>,
+) -> Result<Vec<Flowing>, Failure> {
+    let mut entities = Vec::with_capacity(some.len());
+    let mut origins: FxHashMap<Text, usize> = FxHashMap::default();
+    for flow in some {
+        match Entity::from_dict(flow.dict.clone()) {
+            Ok(entity) => {
+                origins.insert(entity.id().clone(), flow.origin);
+                entities.push(entity);
+            }
+            Err(error) => {
+                let id = batch[flow.origin].id.clone();
+                failed.insert(flow.origin, EntityFailure::new(id, error.to_string()));
+            }
+        }
+    }
+    let Some(first) = entities.first().and_then(|first| origins.get(first.id())).copied() else {
+        return Ok(Vec::new());
+    };
+    match transform.apply(entities) {
+        Ok(made) => {
+            let flow = |entity: Entity| Flowing {
+                // What the service made anew belongs to the call as a whole.
+                origin: origins.get(entity.id()).copied().unwrap_or(first),
+                dict: entity.dict().clone(),
+            };
+            Ok(made.into_iter().map(flow).collect())
+        }
+        Err(Failure::Entity(failure)) if some.len() == 1 => {
+            let id = batch[first].id.clone();
+            failed.insert(first, EntityFailure { id, ..failure });
+            Ok(Vec::new())
+        }
+        Err(Failure::Entity(_)) => {
+            let mut next = Vec::new();
+            for one in some.chunks(1) {
+                if !failed.contains_key(&one[0].origin) {
+                    next.extend(send(transform, one, batch, failed)?);
+                }
+            }
+            Ok(next)
+        }
+        Err(other) => Err(other),
+    }
 }
 
 /// One entity through one DTL transform.

@@ -19,6 +19,7 @@ const TRACES: usize = 20;
 /// remembered: the entities of a batch often ask the same.
 pub(crate) struct World<'a> {
     pub(crate) reader: &'a Reader,
+    pub(crate) resources: &'a crate::Resources<'a>,
     pub(crate) now: i64,
     pub(crate) variables: &'a dyn Variables,
     pub(crate) random: &'a dyn Fn() -> Uuid,
@@ -51,6 +52,7 @@ impl<'a> World<'a> {
     ) -> World<'a> {
         World {
             reader,
+            resources,
             now: resources.surroundings.clock.now(),
             variables: &*resources.surroundings.variables,
             random: resources.random,

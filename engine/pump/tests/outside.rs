@@ -37,6 +37,8 @@ struct World {
     chokes_on: BTreeSet<String>,
     /// The source and the sink fail so many times before they work.
     fails: u32,
+    /// The service that transforms gives nothing back.
+    swallows: bool,
 }
 
 impl World {
@@ -70,7 +72,7 @@ impl Components for Outside {
         _: &Setting<'_>,
         _: &Surroundings,
     ) -> Result<Option<Box<dyn Transform>>, Failure> {
-        Ok(None)
+        Ok(Some(Box::new(TestTransform(self.clone()))))
     }
 
     fn sink(
@@ -128,6 +130,37 @@ impl Source for TestSource {
             })
             .collect();
         Ok(Reading::new(coverage, Box::new(batches.into_iter())))
+    }
+}
+
+/// A service that marks what it was given, two at a time.
+struct TestTransform(Outside);
+
+impl Transform for TestTransform {
+    fn is_outside(&self) -> bool {
+        true
+    }
+
+    fn batch_size(&self) -> usize {
+        2
+    }
+
+    fn apply(&mut self, entities: Vec<Entity>) -> Result<Vec<Entity>, Failure> {
+        self.0.with(|world| {
+            if world.is_down {
+                return Err(Failure::retryable("nobody answers"));
+            }
+            let ids: Vec<String> = entities.iter().map(|entity| entity.id().to_string()).collect();
+            let is_refused = ids.iter().any(|id| world.refuses.contains(id));
+            world.calls.push(ids);
+            if is_refused {
+                return Err(Failure::entity(None, "no good"));
+            }
+            if world.swallows {
+                return Ok(Vec::new());
+            }
+            Ok(entities.into_iter().map(|entity| entity.with("seen", true)).collect())
+        })
     }
 }
 
@@ -572,4 +605,107 @@ fn entities_of_a_refused_batch_are_not_tried_singly_where_that_costs_too_much() 
     let report = node.run("out");
     assert_eq!((report.counts.written, report.counts.failed), (1, 2));
     assert_eq!(outside.with(|world| world.calls.clone()), [vec!["c"]]);
+}
+
+fn served(config: Json) -> Json {
+    let mut transform = json!({"type": "rest", "system": "web", "operation": "get"});
+    transform.as_object_mut().unwrap().extend(config.as_object().unwrap().clone());
+    json!({
+        "_id": "served",
+        "source": {"type": "dataset", "dataset": "in"},
+        "transform": [
+            {"type": "dtl", "rules": {"default": [["copy", "*"], ["filter", ["neq", "_S.x", "out"]]]}},
+            transform,
+        ],
+    })
+}
+
+#[test]
+fn a_service_on_the_way_gets_calls_of_its_size_and_only_what_it_is_for() {
+    let outside = Outside::default();
+    let node = node(served(json!({"trigger_on": {"key": "way", "value": "go*"}})), &outside);
+    node.put("in", (0..3).map(|n| json!({"_id": n.to_string(), "way": "x"})));
+    node.put("in", ["a", "b", "c"].map(|id| json!({"_id": id, "way": "go on"})));
+    node.put("in", [json!({"_id": "d", "way": "go", "x": "out"})]);
+    let report = node.run("served");
+    assert!(report.is_success(), "{report:#?}");
+    assert_eq!(outside.with(|world| world.calls.clone()), [vec!["a", "b"], vec!["c"]]);
+    let seen = |id: &str| node.live("served")[id].get("seen") == Some(&json!(true));
+    assert!(seen("a") && seen("b") && seen("c") && !seen("0"));
+    assert!(!node.live("served").contains_key("d"));
+    assert!(node.plan("served").caveats().iter().any(|caveat| caveat.contains("answers")));
+}
+
+#[test]
+fn what_a_service_refuses_is_queued_and_the_rest_goes_on() {
+    let outside = Outside::default();
+    let node = node(served(json!({})), &outside);
+    outside.with(|world| world.refuses.insert("b".to_owned()));
+    node.put("in", ["a", "b", "c"].map(|id| json!({"_id": id})));
+    let report = node.run("served");
+    assert_eq!((&report.ending, report.counts.failed), (&Ending::Completed, 1), "{report:#?}");
+    assert_eq!(ids(&node, "served"), ["a", "c"]);
+    outside.with(|world| world.refuses.clear());
+    node.run("served");
+    assert_eq!(ids(&node, "served"), ["a", "b", "c"]);
+}
+
+#[test]
+fn a_service_that_is_down_ends_the_run_and_costs_nothing() {
+    let outside = Outside::default();
+    let node = node(served(json!({})), &outside);
+    node.put("in", ["a", "b"].map(|id| json!({"_id": id})));
+    outside.with(|world| world.is_down = true);
+    assert!(matches!(node.run("served").ending, Ending::Failed { .. }));
+    outside.with(|world| world.is_down = false);
+    assert!(node.run("served").is_success());
+    assert_eq!(ids(&node, "served"), ["a", "b"]);
+}
+
+#[test]
+fn a_service_that_gives_nothing_back_deletes_nothing_where_that_must_not_be() {
+    let outside = Outside::default();
+    let node = node(served(json!({"if_transform_empty": "fail"})), &outside);
+    node.put("in", ["a", "b"].map(|id| json!({"_id": id})));
+    assert!(node.run("served").is_success());
+    outside.with(|world| world.swallows = true);
+    let report = node.run_full("served");
+    assert!(matches!(report.ending, Ending::Failed { .. }), "{report:#?}");
+    assert_eq!(ids(&node, "served"), ["a", "b"]);
+    let allowed = Outside::default();
+    let node = self::node(served(json!({})), &allowed);
+    node.put("in", [json!({"_id": "a"})]);
+    node.run("served");
+    allowed.with(|world| world.swallows = true);
+    assert!(node.run_full("served").is_success());
+    assert!(ids(&node, "served").is_empty());
+}
+
+#[test]
+fn entities_that_a_target_breaks_at_become_dead_letters_once_others_get_through() {
+    let outside = Outside::default();
+    let mut pipe = outbound();
+    pipe["pump"] = json!({"max_retries_per_entity": 2});
+    let node = node(pipe, &outside);
+    let id = node.plan("out").id().clone();
+    let counts = || node.store.reader().unwrap().retry_counts(&id).unwrap();
+    node.put("in", ["a", "b"].map(|id| json!({"_id": id})));
+    outside.with(|world| world.chokes_on.insert("a".to_owned()));
+    assert_eq!(node.run("out").ending, Ending::Completed);
+    assert_eq!((counts().waiting, counts().dead), (1, 0));
+    // While nothing else is sent nobody knows whether it is the target.
+    for _ in 0..5 {
+        node.run("out");
+    }
+    assert_eq!((counts().waiting, counts().dead), (1, 0));
+    for n in 0..3 {
+        node.put("in", [json!({"_id": format!("c{n}")})]);
+        assert_eq!(node.run("out").ending, Ending::Completed);
+    }
+    assert_eq!((counts().waiting, counts().dead), (0, 1));
+    // A newer version is a new chance.
+    outside.with(|world| world.chokes_on.clear());
+    node.put("in", [json!({"_id": "a", "x": 1})]);
+    assert!(node.run("out").is_success());
+    assert_eq!((counts().waiting, counts().dead), (0, 0));
 }

@@ -16,6 +16,7 @@ mod files;
 mod http;
 mod json;
 mod plain;
+mod processes;
 mod properties;
 mod rest;
 mod secrets;
@@ -31,16 +32,18 @@ use pipewright_component::{
 use serde_json::{Map, Value as Json};
 
 use crate::http::Http;
-use crate::rest::{RestAsked, RestSink, RestSource};
+use crate::processes::Processes;
+use crate::rest::{RestAsked, RestSink, RestSource, RestTransform};
 use crate::sql::{Connections, SqlSink, SqlSource, SqlSystem};
 use crate::url::UrlSystem;
 use crate::waiting::Waiting;
 
 /// The components that talk to the outside, and what outlives their runs:
-/// connections and access tokens. One per node.
+/// connections, access tokens and services that it started. One per node.
 #[derive(Clone)]
 pub struct Systems {
     http: Arc<Http>,
+    processes: Arc<Processes>,
     databases: Arc<Connections>,
 }
 
@@ -49,6 +52,7 @@ impl Default for Systems {
         let waiting = Arc::new(Waiting::default());
         Systems {
             http: Arc::new(Http::new(waiting.clone())),
+            processes: Arc::new(Processes::new(waiting.clone())),
             databases: Arc::new(Connections::new(waiting)),
         }
     }
@@ -58,6 +62,15 @@ impl Systems {
     /// Nothing is opened until a run needs it.
     pub fn new() -> Systems {
         Systems::default()
+    }
+
+    fn url(
+        &self,
+        setting: &Setting<'_>,
+        surroundings: &Surroundings,
+    ) -> Result<UrlSystem, Failure> {
+        UrlSystem::new(&self.http, setting.system, surroundings, setting.path)?
+            .with_process(&self.processes)
     }
 
     fn database(
@@ -86,7 +99,7 @@ impl Components for Systems {
         setting: &Setting<'_>,
         surroundings: &Surroundings,
     ) -> Result<Option<Box<dyn Source>>, Failure> {
-        let system = || UrlSystem::new(&self.http, setting.system, surroundings, setting.path);
+        let system = || self.url(setting, surroundings);
         Ok(Some(match setting.kind() {
             "csv" => Box::new(csv::CsvSource::new(setting, system()?)?),
             "json" => Box::new(json::JsonSource::new(setting, system()?)?),
@@ -98,10 +111,15 @@ impl Components for Systems {
 
     fn transform(
         &self,
-        _: &Setting<'_>,
-        _: &Surroundings,
+        setting: &Setting<'_>,
+        surroundings: &Surroundings,
     ) -> Result<Option<Box<dyn Transform>>, Failure> {
-        Ok(None)
+        let system = || self.url(setting, surroundings);
+        Ok(Some(match setting.kind() {
+            "http" => Box::new(json::HttpTransform::new(setting, system()?)?),
+            "rest" => Box::new(RestTransform::new(setting, system()?)?),
+            _ => return Ok(None),
+        }))
     }
 
     fn sink(
@@ -109,7 +127,7 @@ impl Components for Systems {
         setting: &Setting<'_>,
         surroundings: &Surroundings,
     ) -> Result<Option<Box<dyn Sink>>, Failure> {
-        let system = || UrlSystem::new(&self.http, setting.system, surroundings, setting.path);
+        let system = || self.url(setting, surroundings);
         Ok(Some(match setting.kind() {
             "json" => Box::new(json::JsonSink::new(setting, system()?)?),
             "rest" => Box::new(RestSink::new(setting, system()?)?),
@@ -133,7 +151,7 @@ impl Components for Systems {
         }
         if UrlSystem::is_kind(config) {
             let system = UrlSystem::new(&self.http, Some((id, config)), surroundings, "$")?;
-            return Ok(Some(Box::new(system)));
+            return Ok(Some(Box::new(system.with_process(&self.processes)?)));
         }
         Ok(None)
     }

@@ -17,7 +17,7 @@ async fn the_graph_shows_every_pipe_and_what_feeds_it() {
         assert_eq!(graph.nodes.iter().filter(|node| node.id == id).count(), 1, "{id}");
     }
     let systems = graph.nodes.iter().filter(|node| node.kind == NodeKind::System).count();
-    assert_eq!(systems, 5);
+    assert_eq!(systems, 7);
     let edge = |from: &str, to: &str| {
         let found = graph.edges.iter().find(|edge| edge.from == from && edge.to == to);
         found.unwrap_or_else(|| panic!("{from} → {to}")).kind

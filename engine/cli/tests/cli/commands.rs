@@ -271,3 +271,53 @@ fn an_address_that_others_can_reach_is_refused_without_tls() {
     assert_eq!(refused.code, Some(2));
     assert!(refused.err.contains("--without-tls"), "{refused:?}");
 }
+
+#[test]
+fn data_goes_into_one_file_and_comes_back() {
+    let place = Place::with_example();
+    let file = place.home.path().join("node.backup");
+    let name = file.to_str().unwrap();
+    let called = place.call("backup", &[name]);
+    assert_eq!(called.code, Some(2), "there is nothing to back up: {called:?}");
+    place.call("run", &[]).well();
+    place.call("backup", &[name]).well();
+    let dataset = "global-person";
+    let before = place.call("entities", &[dataset]).well().lines();
+    assert!(!before.is_empty());
+
+    let called = place.call("restore", &[name]);
+    assert_eq!(called.code, Some(2));
+    assert!(called.err.contains("node.db"), "{called:?}");
+    place.call("restore", &[name, "--replace"]).well();
+    assert_eq!(place.call("entities", &[dataset]).well().lines(), before);
+
+    std::fs::remove_dir_all(place.project().join(".pipewright")).unwrap();
+    place.call("restore", &[name]).well();
+    assert_eq!(place.call("entities", &[dataset]).well().lines(), before);
+    std::fs::write(&file, "no backup").unwrap();
+    let called = place.call("restore", &[name, "--replace"]);
+    assert_eq!(called.code, Some(2));
+    assert!(called.err.contains("is not a store of this program"), "{called:?}");
+}
+
+#[test]
+fn the_other_profile_of_the_example_gives_the_same_from_other_systems() {
+    let place = Place::with_example();
+    let offline = place.call("test", &["--profile", "local"]);
+    assert_ne!(offline.code, Some(0), "a service is started only where that is allowed");
+    let called = place.call("test", &["--profile", "local", "--online"]).well();
+    assert!(called.out.contains("5 passed"), "{called:?}");
+    // The database and the file have the same rows, column by column.
+    let run = ["--profile", "local", "--json"];
+    place.call("run", &run).well();
+    let of = |dataset: &str| place.call("entities", &[dataset]).well().lines();
+    let plain = |mut entity: Value| {
+        entity.as_object_mut().unwrap().retain(|name, _| !name.starts_with('_') || name == "_id");
+        entity
+    };
+    let local: Vec<Value> = of("crm-contact-collect").into_iter().map(plain).collect();
+    std::fs::remove_dir_all(place.project().join(".pipewright")).unwrap();
+    place.call("run", &[]).well();
+    let test: Vec<Value> = of("crm-contact-collect").into_iter().map(plain).collect();
+    assert_eq!(local, test);
+}

@@ -401,7 +401,9 @@ impl Transform {
         match &self.kind {
             TransformKind::Dtl(_) => "dtl",
             TransformKind::EmitChildren => "emit_children",
-            TransformKind::Plain { kind, .. } | TransformKind::Other { kind, .. } => kind,
+            TransformKind::Plain { kind, .. }
+            | TransformKind::Outside { kind, .. }
+            | TransformKind::Other { kind, .. } => kind,
         }
     }
 }

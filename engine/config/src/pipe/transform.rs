@@ -39,6 +39,14 @@ pub enum TransformKind {
         /// The entities that are transformed; the others pass as they are.
         trigger: Option<Trigger>,
     },
+    /// One of those that call a service, such as `http`; the type is its name.
+    /// Its settings are in [`Transform::config`].
+    Outside {
+        /// Its type.
+        kind: Text,
+        /// The entities that are transformed; the others pass as they are.
+        trigger: Option<Trigger>,
+    },
     /// Something that does not run.
     Other {
         /// Its type, empty when it has none.

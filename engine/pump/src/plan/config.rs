@@ -75,6 +75,10 @@ impl Compiler<'_> {
         };
         let (mut tracked, mut indexes, mut caveats) = (Vec::new(), Vec::new(), Vec::new());
         for (place, step) in transforms.iter().enumerate() {
+            if let TransformPlan::Outside { part, .. } = step {
+                let kind = part.config.get("type").and_then(Json::as_str).unwrap_or_default();
+                caveats.push(format!("what the service of the {kind} transform answers"));
+            }
             let TransformPlan::Dtl { program, .. } = step else { continue };
             tracking::add(&mut tracked, program.dependencies(), place, &origin);
             indexes.extend(program.indexes().iter().cloned());
@@ -343,6 +347,19 @@ impl Compiler<'_> {
                         None
                     }
                 }
+            }
+            TransformKind::Outside { trigger: on, .. } => {
+                let part = OutsidePart {
+                    config: step.config.clone(),
+                    system: self.system(&step.system, &step.origin)?,
+                    path: step.origin.at.to_string(),
+                };
+                let if_empty = step.config.get("if_transform_empty").and_then(Json::as_str);
+                Some(TransformPlan::Outside {
+                    part,
+                    trigger: on.as_ref().map(trigger),
+                    fails_when_empty: if_empty == Some("fail"),
+                })
             }
             TransformKind::Other { why, .. } => {
                 self.obstacle(&step.origin, why);

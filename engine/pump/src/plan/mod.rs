@@ -160,6 +160,7 @@ pub(crate) enum TransformPlan {
     Dtl { program: Arc<Program>, trigger: Option<Trigger> },
     EmitChildren,
     Plain { step: Arc<dyn Step>, trigger: Option<Trigger> },
+    Outside { part: OutsidePart, trigger: Option<Trigger>, fails_when_empty: bool },
 }
 
 /// Which entities a transform is for (`trigger_on`); others pass
@@ -302,6 +303,11 @@ impl Plan {
     /// Whether running it reads from outside the node.
     pub fn reads_outside(&self) -> bool {
         matches!(self.source, SourcePlan::Outside(_))
+    }
+
+    /// Whether it calls services on the way from source to sink.
+    pub fn calls_outside(&self) -> bool {
+        self.transforms.iter().any(|step| matches!(step, TransformPlan::Outside { .. }))
     }
 
     /// Whether running it writes to the outside.

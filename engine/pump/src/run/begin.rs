@@ -187,7 +187,7 @@ impl Run<'_> {
     /// and memory bears where only the store is written, a batch where each
     /// batch leaves the node.
     fn commit_size(&self, datasets: &[Arc<Dataset>]) -> usize {
-        if let SinkPlan::Outside(_) = self.plan.sink {
+        if matches!(self.plan.sink, SinkPlan::Outside(_)) || self.plan.calls_outside() {
             return self.plan.batch_size;
         }
         let bytes: u64 = datasets.iter().map(|dataset| dataset.bytes).sum();
@@ -415,7 +415,7 @@ pub(crate) fn is_behind(plan: &Plan, reader: &Reader) -> Result<bool, StoreError
 }
 
 /// No component of this kind is built here.
-pub(super) fn unknown(part: &OutsidePart, what: &str) -> Failure {
+pub(crate) fn unknown(part: &OutsidePart, what: &str) -> Failure {
     let kind = part.config.get("type").and_then(|kind| kind.as_str()).unwrap_or_default();
     Failure::config(
         format!("{}.type", part.path),

@@ -29,6 +29,12 @@ impl Run<'_> {
                 "the source has no entities, which makes this pipe fail (if_source_empty)",
             ));
         }
+        if is_full && self.answers.0 > 0 && self.answers.1 == 0 {
+            return Err(RunError::failed(
+                "the service gave no entities back, which makes this pipe fail \
+                 (if_transform_empty)",
+            ));
+        }
         let pipe = self.plan.id().clone();
         let reader = self.reader()?;
         let unseen = match &target {

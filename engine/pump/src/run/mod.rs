@@ -34,7 +34,7 @@ mod sink;
 
 use pipewright_component::{Components, Failure, Surroundings};
 use pipewright_entity::{Text, Value};
-use pipewright_store::{Batch, Durability, Position, Reader, Store, StoreError};
+use pipewright_store::{Batch, Durability, Position, Reader, Retry, Store, StoreError};
 use pipewright_sync::merge::MergeError;
 use rustc_hash::FxHashSet;
 use uuid::Uuid;
@@ -43,7 +43,7 @@ use crate::log::Times;
 use crate::plan::{Plan, SinkPlan};
 use crate::report::{Counts, Ending, Note, Observer, Phase, Progress, Report, RunKind};
 pub(crate) use begin::{
-    FINGERPRINT, FULL, SPACE, complete_until, generation, is_behind, outside_source,
+    FINGERPRINT, FULL, SPACE, complete_until, generation, is_behind, outside_source, unknown,
 };
 pub use breaker::{commit_tripped, is_tripped, roll_back_tripped};
 use pipewright_store::names::execution_log;
@@ -124,6 +124,10 @@ pub fn run(
         carried: Carried::default(),
         waiting: FxHashSet::default(),
         failed_now: FxHashSet::default(),
+        answers: (0, 0),
+        postponed: Vec::new(),
+        got_through: false,
+        insists: false,
         consecutive: 0,
         ids_differ: false,
         guard: None,
@@ -163,6 +167,15 @@ struct Run<'r> {
     waiting: FxHashSet<Text>,
     /// Ids that failed in this run.
     failed_now: FxHashSet<Text>,
+    /// What services were sent, and what they gave back (`if_transform_empty`).
+    answers: (usize, usize),
+    /// What was to be tried again and could not be, perhaps because the other
+    /// side is down.
+    postponed: Vec<Retry>,
+    /// Whether the other side has taken something in this run.
+    got_through: bool,
+    /// Whether what fails now fails by itself.
+    insists: bool,
     /// Failures since the last success.
     consecutive: u64,
     /// Whether an entity came out under another id than it went in.
@@ -216,6 +229,7 @@ impl Run<'_> {
             Some(source) => self.read_again(source, &mut start, &mut target)?,
             None => self.read_inside(&start, &mut target)?,
         };
+        self.insist(&start, &mut target)?;
         self.finish(&start, done, target)?;
         Ok(Ending::Completed)
     }
@@ -226,6 +240,7 @@ impl Run<'_> {
         batch.set_run(self.id.clone());
         batch.set_durability(match self.plan.sink {
             SinkPlan::Outside(_) => Durability::Full,
+            _ if self.plan.calls_outside() => Durability::Full,
             _ => Durability::Normal,
         });
         batch

@@ -211,6 +211,8 @@ impl Run<'_> {
         let world = World::new(reader, self.resources, None, Missing::Fail);
         let passed =
             chain::pass(self.plan, &entities, &world, &self.resources.surroundings.cancel)?;
+        self.answers.0 += passed.answers.0;
+        self.answers.1 += passed.answers.1;
         let transformed = self.now();
         self.times.transform += transformed - begun;
         self.check_pace(&entities, transformed - begun)?;

@@ -30,6 +30,9 @@ use pipewright_store::names::execution_log;
 const QUEUE: u64 = 1_000;
 /// How many retries a run takes up.
 const DUE: usize = 10_000;
+/// How many of those that the other side seems to break at are tried again
+/// within a run.
+const INSISTED: usize = 20;
 
 impl Run<'_> {
     /// Tries again what failed before.
@@ -46,42 +49,71 @@ impl Run<'_> {
         if let Some(guard) = &mut self.guard {
             guard.touches_state = true;
         }
-        let read_until = place(start.since.as_ref());
         for retries in due.chunks(start.size) {
             self.check()?;
-            let reader = self.reader()?;
-            let mut entities = Vec::with_capacity(retries.len());
-            for retry in retries {
-                match &self.plan.source {
-                    SourcePlan::Dataset(source) => {
-                        // A newer version comes with the changes.
-                        let version = match reader.dataset(&source.dataset)? {
-                            Some(_) => reader.get(&source.dataset, &retry.id)?,
-                            None => None,
-                        };
-                        let version = version.filter(|v| Some(v.updated) <= read_until);
-                        entities.extend(version.map(|version| dataset_incoming(source, &version)));
-                    }
-                    _ => entities.push(Incoming {
-                        offset: retry.source_offset.clone(),
-                        ..Incoming::entity(retry.entity.clone())
-                    }),
-                }
-            }
-            let portion = Portion { entities, ..Portion::default() };
-            match self.process(&reader, portion, Vec::new(), target) {
+            match self.try_again(retries, start, target) {
                 // Be it the other side or these entities alone: they must not
                 // keep what is new from being tried.
                 Err(RunError::Component(failure @ Failure::Retryable { .. })) => {
                     let message =
                         format!("What failed before cannot be tried again now: {failure}");
                     self.note("retries.postponed", message);
+                    self.postponed = retries.iter().take(INSISTED).cloned().collect();
                     break;
                 }
                 other => other?,
             }
         }
         Ok(())
+    }
+
+    /// Tries once more what was put off, now that others have got through: the
+    /// other side is well, so it is these entities that it breaks at, and each
+    /// try counts.
+    pub(super) fn insist(&mut self, start: &Start, target: &mut Target) -> Result<(), RunError> {
+        let postponed = std::mem::take(&mut self.postponed);
+        if postponed.is_empty() || !self.got_through {
+            return Ok(());
+        }
+        self.enter(Phase::Retrying);
+        self.insists = true;
+        let tried = self.try_again(&postponed, start, target);
+        self.insists = false;
+        match tried {
+            // Not well after all.
+            Err(RunError::Component(Failure::Retryable { .. })) => Ok(()),
+            other => other,
+        }
+    }
+
+    fn try_again(
+        &mut self,
+        retries: &[Retry],
+        start: &Start,
+        target: &mut Target,
+    ) -> Result<(), RunError> {
+        let read_until = place(start.since.as_ref());
+        let reader = self.reader()?;
+        let mut entities = Vec::with_capacity(retries.len());
+        for retry in retries {
+            match &self.plan.source {
+                SourcePlan::Dataset(source) => {
+                    // A newer version comes with the changes.
+                    let version = match reader.dataset(&source.dataset)? {
+                        Some(_) => reader.get(&source.dataset, &retry.id)?,
+                        None => None,
+                    };
+                    let version = version.filter(|v| Some(v.updated) <= read_until);
+                    entities.extend(version.map(|version| dataset_incoming(source, &version)));
+                }
+                _ => entities.push(Incoming {
+                    offset: retry.source_offset.clone(),
+                    ..Incoming::entity(retry.entity.clone())
+                }),
+            }
+        }
+        let portion = Portion { entities, ..Portion::default() };
+        self.process(&reader, portion, Vec::new(), target)
     }
 
     /// Queues what failed of a batch, and takes out of the queue what did not.

@@ -112,7 +112,7 @@ impl Run<'_> {
                 if !out.is_empty() {
                     self.resources.store.make_durable()?;
                 }
-                let mut unlucky = Unlucky::default();
+                let mut unlucky = Unlucky { insists: self.insists, ..Unlucky::default() };
                 for chunk in out.chunks(*size) {
                     self.check()?;
                     match self.send_again(sink.as_mut(), chunk) {
@@ -141,6 +141,7 @@ impl Run<'_> {
                         Err(other) => return Err(other.into()),
                     }
                 }
+                self.got_through |= unlucky.any_passed;
                 refused.extend(unlucky.settle()?);
                 Ok(refused)
             }
@@ -167,6 +168,8 @@ struct Unlucky {
     last: Option<Failure>,
     row: usize,
     any_passed: bool,
+    /// It is them in any case.
+    insists: bool,
 }
 
 impl Unlucky {
@@ -177,7 +180,7 @@ impl Unlucky {
 
     fn failed(&mut self, one: &[Outgoing], failure: Failure) -> Result<(), Failure> {
         self.row += 1;
-        if !failure.is_retryable() || self.row >= ROW {
+        if !failure.is_retryable() || self.row >= ROW && !self.insists {
             return Err(failure);
         }
         self.failed.extend(one.iter().map(|out| {
@@ -190,7 +193,7 @@ impl Unlucky {
 
     fn settle(self) -> Result<Vec<(usize, EntityFailure)>, Failure> {
         match self.last {
-            Some(failure) if !self.any_passed => Err(failure),
+            Some(failure) if !self.any_passed && !self.insists => Err(failure),
             _ => Ok(self.failed),
         }
     }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use pipewright_component::Failure;
 use reqwest::StatusCode;
-use reqwest::header::{HeaderMap, RETRY_AFTER};
+use reqwest::header::{DATE, HeaderMap, HeaderValue, RETRY_AFTER};
 
 use super::{Connection, Place, is_passing};
 use crate::secrets::Told;
@@ -116,12 +116,21 @@ impl Fault {
     }
 
     pub(super) fn status(status: StatusCode, headers: &HeaderMap, body: &str) -> Fault {
-        let wait = headers
-            .get(RETRY_AFTER)
-            .and_then(|value| value.to_str().ok()?.trim().parse().ok())
-            .map(Duration::from_secs);
+        let text = |name| headers.get(name).and_then(|value: &HeaderValue| value.to_str().ok());
+        let wait = text(RETRY_AFTER).and_then(|after| retry_after(after, text(DATE)));
         Fault::Status { status, body: body.to_owned(), wait }
     }
+}
+
+/// What `Retry-After` asks for: seconds, or a date, which counts from the date
+/// of the answer so that both clocks need not agree.
+fn retry_after(after: &str, date: Option<&str>) -> Option<Duration> {
+    if let Ok(seconds) = after.trim().parse() {
+        return Some(Duration::from_secs(seconds));
+    }
+    let time = |text: &str| jiff::fmt::rfc2822::parse(text.trim()).ok().map(|at| at.timestamp());
+    let (until, from) = (time(after)?, time(date?)?);
+    Some(Duration::try_from(until.duration_since(from)).unwrap_or_default())
 }
 
 impl CallError {
@@ -172,5 +181,21 @@ impl CallError {
                 Failure::retryable(message)
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_time_to_wait_is_seconds_or_a_date() {
+        let date = Some("Wed, 21 Oct 2026 07:28:00 GMT");
+        assert_eq!(retry_after(" 120 ", None), Some(Duration::from_secs(120)));
+        let after = |text| retry_after(text, date);
+        assert_eq!(after("Wed, 21 Oct 2026 07:29:30 GMT"), Some(Duration::from_secs(90)));
+        assert_eq!(after("Wed, 21 Oct 2026 07:00:00 GMT"), Some(Duration::ZERO));
+        assert_eq!(retry_after("Wed, 21 Oct 2026 07:29:30 GMT", None), None);
+        assert_eq!(after("soon"), None);
     }
 }

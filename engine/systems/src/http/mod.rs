@@ -4,10 +4,11 @@
 mod body;
 mod fault;
 pub(crate) mod oauth2;
+mod statuses;
 
 use std::collections::HashMap;
 use std::future::Future;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use pipewright_component::{Cancel, Failure};
@@ -17,6 +18,7 @@ use reqwest::{Certificate, Client, Method, Proxy, StatusCode, Url};
 use crate::waiting::{NotWaited, Waiting};
 pub(crate) use body::Body;
 pub(crate) use fault::{CallError, Fault};
+pub(crate) use statuses::Statuses;
 
 /// The largest answer that is read whole, such as an error or a token.
 const SMALL_ANSWER: usize = 64 << 10;
@@ -41,6 +43,8 @@ pub(crate) struct Call {
     /// Who is called, for messages: the system's id and the URL without
     /// credentials.
     pub(crate) place: Place,
+    /// The status codes that make an answer; those of success when `None`.
+    pub(crate) takes: Option<Statuses>,
 }
 
 /// Who is called, in words that may be shown and logged.
@@ -51,8 +55,10 @@ pub(crate) struct Place {
     pub(crate) url: String,
 }
 
-/// An answer whose status is a success and whose body is still to be read.
+/// An answer whose status is one that was asked for and whose body is still to
+/// be read.
 pub(crate) struct Answer {
+    pub(crate) status: StatusCode,
     pub(crate) headers: HeaderMap,
     pub(crate) body: Body,
 }
@@ -63,6 +69,17 @@ pub(crate) struct Http {
     waiting: Arc<Waiting>,
     clients: Mutex<HashMap<Connection, Client>>,
     tokens: Mutex<HashMap<oauth2::Grant, oauth2::Token>>,
+    sessions: Mutex<HashMap<String, Session>>,
+}
+
+/// What a service handed out when its own way of signing in was gone.
+#[derive(Clone, Default)]
+pub(crate) struct Session {
+    /// What the answers held.
+    pub(crate) token: serde_json::Map<String, serde_json::Value>,
+    /// Microseconds since 1970.
+    pub(crate) expires: Option<i64>,
+    pub(crate) refresh_expires: Option<i64>,
 }
 
 impl Http {
@@ -77,7 +94,7 @@ impl Http {
         call: Call,
         cancel: &Cancel,
     ) -> Result<Answer, CallError> {
-        let Call { method, url, headers, body, place } = call;
+        let Call { method, url, headers, body, place, takes } = call;
         let fault = |fault| CallError { place: place.clone(), fault };
         let client = self.client(connection).map_err(fault)?;
         let mut request = client.request(method, url).headers(headers);
@@ -93,11 +110,15 @@ impl Http {
             response.headers().clone(),
             Body::answer(self.clone(), response, place.clone(), connection, cancel.clone()),
         );
-        if !status.is_success() {
+        let is_taken = match &takes {
+            Some(takes) => takes.contains(status),
+            None => status.is_success(),
+        };
+        if !is_taken {
             let text = body.read_small(SMALL_ANSWER).unwrap_or_default();
             return Err(fault(Fault::status(status, &headers, &text)));
         }
-        Ok(Answer { headers, body })
+        Ok(Answer { status, headers, body })
     }
 
     /// Waits for something, unless the run is stopped first.
@@ -122,7 +143,12 @@ impl Http {
         Ok(client)
     }
 
-    fn tokens(&self) -> std::sync::MutexGuard<'_, HashMap<oauth2::Grant, oauth2::Token>> {
+    /// What was handed out for a system, by a key that names it and its config.
+    pub(crate) fn sessions(&self) -> MutexGuard<'_, HashMap<String, Session>> {
+        self.sessions.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn tokens(&self) -> MutexGuard<'_, HashMap<oauth2::Grant, oauth2::Token>> {
         self.tokens.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

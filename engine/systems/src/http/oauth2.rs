@@ -110,6 +110,7 @@ impl Http {
                 method: Method::POST,
                 url: shown.to_string(),
             },
+            takes: None,
         };
         let mut answer =
             self.call(asking.connection, call, cancel).map_err(|error| error.into_failure(PATH))?;

@@ -3,6 +3,8 @@
 
 mod sink;
 mod source;
+mod transform;
 
 pub(crate) use sink::JsonSink;
 pub(crate) use source::JsonSource;
+pub(crate) use transform::HttpTransform;

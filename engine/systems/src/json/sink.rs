@@ -110,7 +110,7 @@ impl JsonSink {
 }
 
 /// Entities as a JSON array.
-fn array(entities: &[&Entity]) -> Vec<u8> {
+pub(super) fn array(entities: &[&Entity]) -> Vec<u8> {
     let mut body = Vec::with_capacity(entities.len() * 256 + 2);
     body.push(b'[');
     for (at, entity) in entities.iter().enumerate() {

@@ -1,27 +1,37 @@
 //! Web services with named operations
 //! (`hub/documentation/service-configuration/systems/configuration-systems-rest`).
 
+mod auth;
+mod pages;
+mod payload;
 mod sink;
 mod source;
 mod template;
+mod times;
+mod transform;
 
 use std::io::Read;
 use std::sync::Arc;
 use std::time::Duration;
 
-use pipewright_component::{Failure, Offer, OfferKind, Setting, Surroundings, System};
-use pipewright_entity::Value;
+use pipewright_component::{
+    EntityFailure, Failure, Offer, OfferKind, Setting, Surroundings, System,
+};
+use pipewright_entity::{Text, Value};
 use reqwest::header::{CONTENT_TYPE, HeaderMap};
 use reqwest::{Method, StatusCode, Url};
 use serde_json::{Value as Json, json};
 
-use self::template::{Context, Templates, plain_json};
-use crate::http::{Answer, Body, CallError, Http, put_headers};
+use self::auth::CustomAuth;
+use self::payload::Payload;
+use self::template::{Context, Templates, both, plain_json};
+use crate::http::{Answer, Body, CallError, Http, Statuses, put_headers};
 use crate::plain::plain;
 use crate::properties::{Config, Properties};
 use crate::url::{Rendered, UrlSystem};
 pub(crate) use sink::RestSink;
 pub(crate) use source::RestSource;
+pub(crate) use transform::RestTransform;
 
 /// A REST system as one component uses it in one run.
 struct RestSystem {
@@ -33,6 +43,7 @@ struct RestSystem {
     json_types: Vec<String>,
     retries: u64,
     delay: Duration,
+    auth: Option<CustomAuth>,
 }
 
 /// One named operation.
@@ -52,8 +63,69 @@ struct Request {
     body: Option<Vec<u8>>,
 }
 
+/// Why there is no answer.
+enum Trouble {
+    /// A template of the operation cannot be filled in.
+    Template(String),
+    /// The service did not answer as it should.
+    Call(CallError),
+    /// More than this call is concerned.
+    Failure(Failure),
+}
+
+impl From<Failure> for Trouble {
+    fn from(failure: Failure) -> Trouble {
+        Trouble::Failure(failure)
+    }
+}
+
+impl Trouble {
+    /// The failure of a call that is about no entity.
+    fn into_failure(self, path: &str) -> Failure {
+        match self {
+            Trouble::Template(message) => Failure::config(path, message),
+            Trouble::Call(error) => error.into_failure(path),
+            Trouble::Failure(failure) => failure,
+        }
+    }
+
+    /// The failure of a call for one entity: the inner one is about the entity
+    /// alone.
+    fn for_entity(self, id: &Text, path: &str) -> Result<EntityFailure, Failure> {
+        match self {
+            Trouble::Template(message) => Ok(EntityFailure::new(Some(id.clone()), message)),
+            Trouble::Call(error) if is_about_the_entity(&error) => {
+                let mut failure = EntityFailure::new(Some(id.clone()), error.to_string());
+                failure.detail = error.answer().map(Value::from);
+                Ok(failure)
+            }
+            Trouble::Call(error) => Err(error.into_failure(path)),
+            Trouble::Failure(Failure::Entity(failure)) => Ok(failure),
+            Trouble::Failure(failure) => Err(failure),
+        }
+    }
+}
+
+/// Whether the other side refuses this entity, rather than us or everything.
+fn is_about_the_entity(error: &CallError) -> bool {
+    error.status().is_some_and(|status| {
+        status.is_client_error()
+            && !matches!(
+                status,
+                StatusCode::UNAUTHORIZED
+                    | StatusCode::FORBIDDEN
+                    | StatusCode::METHOD_NOT_ALLOWED
+                    | StatusCode::PROXY_AUTHENTICATION_REQUIRED
+                    | StatusCode::REQUEST_TIMEOUT
+                    | StatusCode::TOO_EARLY
+                    | StatusCode::TOO_MANY_REQUESTS
+            )
+    })
+}
+
 /// An answer, read whole.
 struct Reply {
+    status: StatusCode,
     headers: HeaderMap,
     bytes: Vec<u8>,
 }
@@ -63,10 +135,6 @@ impl RestSystem {
         let properties = Properties::new(setting.config, setting.path);
         let system = setting.system.map(|(_, config)| config.clone()).unwrap_or_default();
         let of_system = Properties::new(&system, "$");
-        if of_system.get("custom_auth").is_some() {
-            let message = "is not supported; basic, jwt and oauth2 are";
-            return Err(of_system.failure("custom_auth", message));
-        }
         // The component's delay has a default: it counts with its own retries.
         let limits = match properties.number("rate_limiting_retries")? {
             Some(_) => properties,
@@ -75,22 +143,27 @@ impl RestSystem {
         let mut json_types = vec!["application/json".to_owned()];
         let more = of_system.texts("json_content_types")?.unwrap_or_default();
         json_types.extend(more.into_iter().map(str::to_lowercase));
-        let mut templates = Templates::new();
+        let mut templates = Templates::new(url.surroundings().clock.clone());
         for name in ["properties", "payload", "id_expression", "updated_expression"] {
             if let Some(config) = properties.get(name) {
                 let path = format!("{}.{name}", setting.path);
                 templates.add(config, &path, &|text| Ok(text.to_owned()))?;
             }
         }
-        Ok(RestSystem {
+        let mut rest = RestSystem {
             config: setting.config.clone(),
             path: setting.path.to_owned(),
             templates,
             json_types,
             retries: limits.number("rate_limiting_retries")?.unwrap_or(0),
             delay: Duration::from_secs(limits.number("rate_limiting_delay")?.unwrap_or(1)),
+            auth: None,
             url,
-        })
+        };
+        if let Some(auth) = of_system.dict("custom_auth")? {
+            rest.learn_auth(CustomAuth::new(auth)?)?;
+        }
+        Ok(rest)
     }
 
     fn properties(&self) -> Properties<'_> {
@@ -154,7 +227,24 @@ impl RestSystem {
         operation: &Operation,
         context: &Context,
         link: Option<Url>,
-        payload: Option<Payload<'_>>,
+        payload: Option<&Payload<'_>>,
+    ) -> Result<Request, String> {
+        match self.auth {
+            Some(_) => {
+                let context = both(context, &self.session_context());
+                self.fill(operation, &context, link, payload, true)
+            }
+            None => self.fill(operation, context, link, payload, false),
+        }
+    }
+
+    fn fill(
+        &self,
+        operation: &Operation,
+        context: &Context,
+        link: Option<Url>,
+        payload: Option<&Payload<'_>>,
+        signed: bool,
     ) -> Result<Request, String> {
         let failed = |failure: Failure| failure.to_string();
         let (url, shown) = match link {
@@ -187,6 +277,9 @@ impl RestSystem {
             }
         }
         let mut headers = HeaderMap::new();
+        if signed && self.url.is_own(&url) {
+            self.put_session_headers(context, &mut headers)?;
+        }
         for (name, value) in pairs("headers")? {
             let value = text_of(&value);
             put_headers(&mut headers, [(name.as_str(), value.as_str())]).map_err(failed)?;
@@ -198,7 +291,8 @@ impl RestSystem {
                 let kind = kind.and_then(Json::as_str).unwrap_or("json");
                 let (bytes, content_type) = payload.encode(kind)?;
                 if !headers.contains_key(CONTENT_TYPE) {
-                    put_headers(&mut headers, [("Content-Type", content_type)]).map_err(failed)?;
+                    let own = [("Content-Type", content_type.as_str())];
+                    put_headers(&mut headers, own).map_err(failed)?;
                 }
                 Some(bytes)
             }
@@ -213,6 +307,7 @@ impl RestSystem {
         operation: &Operation,
         request: &Request,
         writes: bool,
+        takes: Option<&Statuses>,
     ) -> Result<Result<Reply, CallError>, Failure> {
         let mut url = request.url.clone();
         let there: Vec<String> = url.query_pairs().map(|(name, _)| name.into_owned()).collect();
@@ -221,7 +316,14 @@ impl RestSystem {
         if !more.is_empty() {
             url.query_pairs_mut().extend_pairs(more);
         }
-        let mut left = self.retries;
+        let of_operation = Properties::new(&operation.config, &operation.path);
+        let (mut left, delay) = match of_operation.number("rate_limiting_retries")? {
+            Some(retries) => {
+                let delay = of_operation.number("rate_limiting_delay")?;
+                (retries, delay.map_or(self.delay, Duration::from_secs))
+            }
+            None => (self.retries, self.delay),
+        };
         loop {
             let rendered = Rendered {
                 method: operation.method.clone(),
@@ -230,12 +332,13 @@ impl RestSystem {
                 headers: &request.headers,
                 body: request.body.as_deref(),
                 writes,
+                takes,
             };
             match self.url.exchange(&rendered)? {
                 Ok(answer) => return self.read(answer).map(Ok),
                 Err(error) if error.status() == Some(StatusCode::TOO_MANY_REQUESTS) && left > 0 => {
                     left -= 1;
-                    let wait = error.wait().unwrap_or_default().max(self.delay);
+                    let wait = error.wait().unwrap_or_default().max(delay);
                     let surroundings = self.url.surroundings();
                     surroundings.clock.wait(wait, &surroundings.cancel)?;
                 }
@@ -244,11 +347,39 @@ impl RestSystem {
         }
     }
 
+    /// Makes a request, and once more with a new token when the service no
+    /// longer takes the one it has. `again` fills the request in anew.
+    fn call(
+        &self,
+        operation: &Operation,
+        request: Request,
+        writes: bool,
+        takes: Option<&Statuses>,
+        again: impl FnOnce() -> Result<Request, String>,
+    ) -> Result<(Request, Reply), Trouble> {
+        match self.exchange(operation, &request, writes, takes)? {
+            Ok(reply) => Ok((request, reply)),
+            Err(error)
+                if self.auth.is_some()
+                    && error.status() == Some(StatusCode::UNAUTHORIZED)
+                    && self.sign_out() =>
+            {
+                self.sign_in()?;
+                let request = again().map_err(Trouble::Template)?;
+                match self.exchange(operation, &request, writes, takes)? {
+                    Ok(reply) => Ok((request, reply)),
+                    Err(error) => Err(Trouble::Call(error)),
+                }
+            }
+            Err(error) => Err(Trouble::Call(error)),
+        }
+    }
+
     fn read(&self, answer: Answer) -> Result<Reply, Failure> {
-        let Answer { headers, mut body } = answer;
+        let Answer { status, headers, mut body } = answer;
         let mut bytes = Vec::new();
         match body.read_to_end(&mut bytes) {
-            Ok(_) => Ok(Reply { headers, bytes }),
+            Ok(_) => Ok(Reply { status, headers, bytes }),
             Err(_) if self.url.surroundings().cancel.is_stopped() => Err(Failure::Stopped),
             Err(error) => Err(match Body::failure_of(&error) {
                 Some(call) => call.clone().into_failure(&self.url.path_of("operation")),
@@ -262,62 +393,6 @@ impl RestSystem {
         let kind = reply.headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
         let kind = kind.unwrap_or_default().split(';').next().unwrap_or_default();
         self.json_types.contains(&kind.trim().to_lowercase())
-    }
-}
-
-/// What is sent.
-enum Payload<'a> {
-    /// A property of an entity, as it is.
-    Value(&'a Value),
-    /// Config, filled in.
-    Json(Json),
-}
-
-impl Payload<'_> {
-    /// The bytes, and the content type that goes with them.
-    fn encode(&self, kind: &str) -> Result<(Vec<u8>, &'static str), String> {
-        let json = || match self {
-            Payload::Value(value) => plain_json(value),
-            Payload::Json(json) => json.clone(),
-        };
-        // A text is sent as it stands, whatever it is.
-        let text = match self {
-            Payload::Value(Value::String(text)) => Some(text.as_bytes()),
-            Payload::Value(Value::Bytes(bytes)) => Some(bytes.as_slice()),
-            Payload::Json(Json::String(text)) => Some(text.as_bytes()),
-            _ => None,
-        };
-        Ok(match (kind, text) {
-            ("json", None) => (json().to_string().into_bytes(), "application/json"),
-            ("json-transit", None) => {
-                let transit = match self {
-                    Payload::Value(value) => value.to_transit(),
-                    Payload::Json(json) => json.to_string(),
-                };
-                (transit.into_bytes(), "application/json")
-            }
-            ("json" | "json-transit", Some(text)) => (text.to_vec(), "application/json"),
-            ("text", Some(text)) => {
-                let is_bytes = matches!(self, Payload::Value(Value::Bytes(_)));
-                let kind = if is_bytes { "application/octet-stream" } else { "text/plain" };
-                (text.to_vec(), kind)
-            }
-            ("text", None) => (json().to_string().into_bytes(), "text/plain"),
-            ("form", _) => {
-                let Json::Object(fields) = json() else {
-                    return Err("the payload of a form must be a dict".into());
-                };
-                let mut form = String::new();
-                for (name, value) in &fields {
-                    let pair = [(name.as_str(), text_of(value))];
-                    let encoded = crate::http::form(&pair);
-                    form += if form.is_empty() { "" } else { "&" };
-                    form += &encoded;
-                }
-                (form.into_bytes(), "application/x-www-form-urlencoded")
-            }
-            (other, _) => return Err(format!("the payload-type \"{other}\" does not run here")),
-        })
     }
 }
 

@@ -5,12 +5,11 @@ use std::collections::HashMap;
 
 use pipewright_component::{EntityFailure, Failure, Sequence, Setting, Sink, Written};
 use pipewright_entity::{Entity, Value};
-use reqwest::StatusCode;
 use serde_json::json;
 
+use super::payload::Payload;
 use super::template::{plain_json, seen};
-use super::{Operation, Payload, RestSystem};
-use crate::http::CallError;
+use super::{Operation, RestSystem};
 use crate::properties::Properties;
 use crate::url::UrlSystem;
 
@@ -82,37 +81,17 @@ impl RestSink {
                 None => None,
             },
         };
-        let request = match rest.request(operation, &context, None, payload) {
+        rest.sign_in()?;
+        let build = || rest.request(operation, &context, None, payload.as_ref());
+        let request = match build() {
             Ok(request) => request,
             Err(message) => return Ok(Err(bad(message))),
         };
-        match rest.exchange(operation, &request, true)? {
+        match rest.call(operation, request, true, None, build) {
             Ok(_) => Ok(Ok(())),
-            Err(error) if is_about_the_entity(&error) => {
-                let mut failure = bad(error.to_string());
-                failure.detail = error.answer().map(Value::from);
-                Ok(Err(failure))
-            }
-            Err(error) => Err(error.into_failure(&operation.path)),
+            Err(trouble) => trouble.for_entity(entity.id(), &operation.path).map(Err),
         }
     }
-}
-
-/// Whether the other side refuses this entity, rather than us or everything.
-fn is_about_the_entity(error: &CallError) -> bool {
-    error.status().is_some_and(|status| {
-        status.is_client_error()
-            && !matches!(
-                status,
-                StatusCode::UNAUTHORIZED
-                    | StatusCode::FORBIDDEN
-                    | StatusCode::METHOD_NOT_ALLOWED
-                    | StatusCode::PROXY_AUTHENTICATION_REQUIRED
-                    | StatusCode::REQUEST_TIMEOUT
-                    | StatusCode::TOO_EARLY
-                    | StatusCode::TOO_MANY_REQUESTS
-            )
-    })
 }
 
 impl Sink for RestSink {

@@ -2,13 +2,16 @@
 //! (`hub/documentation/service-configuration/systems/configuration-systems-rest`,
 //! "Notes on Jinja templates").
 
+use std::sync::Arc;
+
 use base64::Engine;
 use minijinja::value::{ValueKind, merge_maps};
 use minijinja::{AutoEscape, Environment, Error, ErrorKind, UndefinedBehavior};
-use pipewright_component::Failure;
+use pipewright_component::{Clock, Failure};
 use pipewright_entity::Value;
 use serde_json::Value as Json;
 
+use super::times;
 use crate::plain::plain;
 
 /// What a template can name.
@@ -25,13 +28,12 @@ pub(super) struct Templates {
 }
 
 impl Templates {
-    pub(super) fn new() -> Templates {
+    pub(super) fn new(clock: Arc<dyn Clock>) -> Templates {
         let mut environment = Environment::new();
         environment.set_auto_escape_callback(|_| AutoEscape::None);
         // The last page often lacks what leads to the next: that is no error.
         environment.set_undefined_behavior(UndefinedBehavior::Chainable);
-        environment
-            .set_unknown_method_callback(minijinja_contrib::pycompat::unknown_method_callback);
+        times::add(&mut environment, clock);
         environment.add_filter("bytes", |text: String| text);
         environment.add_filter("base64_encode", |value: minijinja::Value| {
             let bytes = value

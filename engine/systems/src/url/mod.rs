@@ -20,7 +20,8 @@ use reqwest::{Method, StatusCode, Url};
 
 use crate::files;
 use crate::http::oauth2::{Asking, Grant};
-use crate::http::{self, Answer, Body, Call, CallError, Connection, Http, Place};
+use crate::http::{self, Answer, Body, Call, CallError, Connection, Http, Place, Statuses};
+use crate::processes::{Process, Processes};
 use crate::properties::{Config, Properties};
 use crate::secrets::{self, Told};
 pub(crate) use address::Address;
@@ -37,6 +38,8 @@ pub(crate) struct UrlSystem {
     told: Arc<Told>,
     /// The JSON path of the component.
     path: String,
+    /// The service behind it, if the node is to run it.
+    process: Option<Arc<Process>>,
 }
 
 /// An address with the words that may be shown for it.
@@ -62,6 +65,8 @@ pub(crate) struct Rendered<'a> {
     pub(crate) body: Option<&'a [u8]>,
     /// Whether it is meant to change something.
     pub(crate) writes: bool,
+    /// The status codes that make an answer; those of success when `None`.
+    pub(crate) takes: Option<&'a Statuses>,
 }
 
 impl UrlSystem {
@@ -69,7 +74,7 @@ impl UrlSystem {
     pub(crate) fn is_kind(config: &Config) -> bool {
         matches!(
             config.get("type").and_then(|kind| kind.as_str()),
-            Some("system:url" | "url" | "system:rest")
+            Some("system:url" | "url" | "system:rest" | "system:microservice")
         )
     }
 
@@ -96,7 +101,26 @@ impl UrlSystem {
             surroundings: Surroundings { variables: told.clone(), ..surroundings.clone() },
             told,
             path: path.to_owned(),
+            process: None,
         })
+    }
+
+    /// With the service behind it, if it is one that the node runs. It is
+    /// started when it is first called.
+    pub(crate) fn with_process(mut self, processes: &Processes) -> Result<UrlSystem, Failure> {
+        if self.config.get("type").and_then(|kind| kind.as_str()) != Some("system:microservice") {
+            return Ok(self);
+        }
+        let resolve = |text: &str| self.resolve("process", text);
+        let process = processes.of(self.id(), &self.config, &self.surroundings, &resolve)?;
+        let scheme = match self.properties().flag("use_https", false)? {
+            true => "https",
+            false => "http",
+        };
+        let pattern = format!("{scheme}://127.0.0.1:{}/%s", process.port());
+        self.config.insert("url_pattern".into(), pattern.into());
+        self.process = Some(process);
+        Ok(self)
     }
 
     pub(crate) fn surroundings(&self) -> &Surroundings {
@@ -110,6 +134,15 @@ impl UrlSystem {
 
     pub(crate) fn config(&self) -> &Config {
         &self.config
+    }
+
+    pub(crate) fn http(&self) -> &Arc<Http> {
+        &self.http
+    }
+
+    /// Takes something as secret that the other side handed out.
+    pub(crate) fn hide(&self, secret: &str) {
+        self.told.add(secret);
     }
 
     /// The system's id; empty without a system.
@@ -186,7 +219,7 @@ impl UrlSystem {
         }
         let place = self.place(request.method.clone(), request.shown);
         let body = request.body.map(<[u8]>::to_vec);
-        self.call(&place, request.url, &[], request.headers, body)
+        self.call(&place, request.url, &[], request.headers, body, request.takes)
     }
 
     /// A failure of this system's own config.
@@ -263,7 +296,7 @@ impl UrlSystem {
                 self.surroundings.may_read_outside(&self.path_of("url"))?;
                 let place = self.place(Method::GET, &target.shown);
                 let url = with_query(url, query);
-                self.call(&place, &url, headers, &HeaderMap::new(), None)?
+                self.call(&place, &url, headers, &HeaderMap::new(), None, None)?
                     .map(|answer| Opened { headers: answer.headers, body: answer.body })
                     .map_err(|error| error.into_failure(&self.path_of("url")))
             }
@@ -286,7 +319,8 @@ impl UrlSystem {
         };
         self.surroundings.may_write_outside(&self.path)?;
         let place = self.place(Method::POST, &target.shown);
-        self.call(&place, &with_query(url, query), headers, &HeaderMap::new(), Some(body))
+        let url = with_query(url, query);
+        self.call(&place, &url, headers, &HeaderMap::new(), Some(body), None)
     }
 
     /// What is found at the system's own address.
@@ -302,7 +336,7 @@ impl UrlSystem {
             Address::Web(url) => {
                 self.surroundings.may_read_outside("$.url_pattern")?;
                 let place = self.place(Method::GET, &target.shown);
-                match self.call(&place, url, &[], &HeaderMap::new(), None)? {
+                match self.call(&place, url, &[], &HeaderMap::new(), None, None)? {
                     Ok(_) => Ok(format!("{} answers", target.shown)),
                     // The bare address need not be a resource of its own.
                     Err(error) if error.status().is_some_and(is_only_the_path) => {
@@ -348,7 +382,12 @@ impl UrlSystem {
         headers: &[(&str, &str)],
         rendered: &HeaderMap,
         body: Option<Vec<u8>>,
+        takes: Option<&Statuses>,
     ) -> Result<Result<Answer, CallError>, Failure> {
+        if let Some(process) = &self.process {
+            let started = process.ensure(&self.surroundings);
+            started.map_err(|failure| self.told.hide_in(failure))?;
+        }
         let connection = self.connection()?;
         let grant = self.grant()?;
         let mut again = grant.is_some();
@@ -363,6 +402,7 @@ impl UrlSystem {
                 headers,
                 body: body.clone(),
                 place: place.clone(),
+                takes: takes.cloned(),
             };
             match self.http.call(&connection, call, &self.surroundings.cancel) {
                 // A token may be revoked before its time: ask for a new one, once.
@@ -404,7 +444,7 @@ impl UrlSystem {
 
     /// Whether a URL belongs to this system, so that it may see its
     /// credentials. A component can name a URL on quite another server.
-    fn is_own(&self, url: &Url) -> bool {
+    pub(crate) fn is_own(&self, url: &Url) -> bool {
         let root = self.base().ok().and_then(Base::root);
         let root = root.and_then(|root| self.resolve("url_pattern", &root).ok());
         root.and_then(|root| Url::parse(&root).ok())
@@ -420,7 +460,12 @@ impl UrlSystem {
     ) -> Result<HeaderMap, Failure> {
         let mut headers = HeaderMap::new();
         if self.is_own(url) {
+            let signs_in_itself = self.config.contains_key("custom_auth");
             for (name, value) in self.properties().text_dict("headers")? {
+                // Filled in once there is a token; see `rest`.
+                if signs_in_itself && value.contains("{{") {
+                    continue;
+                }
                 let value = self.resolve("headers", value)?;
                 http::put_headers(&mut headers, [(name, value.as_str())])?;
             }

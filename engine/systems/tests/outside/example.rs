@@ -15,10 +15,14 @@ fn collect(pipe: &str) -> Json {
         serde_json::from_slice(&fs::read(folder.join(path)).unwrap()).unwrap()
     };
     let pipe = config(format!("pipes/{pipe}.conf.json"));
-    let system = pipe["source"]["system"].as_str().unwrap();
+    let source_config = match &pipe["source"]["alternatives"] {
+        Json::Null => &pipe["source"],
+        alternatives => &alternatives["test"],
+    };
+    let system = source_config["system"].as_str().unwrap();
     let system = config(format!("systems/{system}.conf.json"));
     let surroundings = in_folder(&folder);
-    let mut source = source(&Systems::new(), &pipe["source"], &system, &surroundings).unwrap();
+    let mut source = source(&Systems::new(), source_config, &system, &surroundings).unwrap();
     let batches = read(&mut *source, &request(100)).unwrap();
     assert!(batches.iter().all(|batch| batch.unreadable.is_empty()));
     entities(&batches)

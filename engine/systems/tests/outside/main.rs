@@ -5,10 +5,12 @@ mod csv_source;
 mod example;
 mod json_sink;
 mod json_source;
+mod processes;
 mod render;
 mod rest;
 mod server;
 mod sql;
+mod transforms;
 mod url_system;
 
 use std::path::Path;

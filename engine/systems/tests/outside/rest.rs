@@ -394,3 +394,129 @@ fn a_system_tells_its_operations() {
     assert_eq!(offers[0].source.as_ref().unwrap()["operation"], "list");
     assert_eq!((offers[1].name.as_str(), &offers[1].source), ("put", &None));
 }
+
+/// A service that hands out tokens which last for 100 seconds, by way of a
+/// second one that lasts for 1000.
+fn with_tokens(asked: &Asked) -> Reply {
+    let header = |name: &str| asked.headers.get(name).map(String::as_str);
+    match asked.path.as_str() {
+        "/api/first" => json_reply(&json!({"pass": format!("pass-{}", asked.query["key"])})),
+        "/api/token" => match header("x-pass") {
+            Some("pass-hidden") => {
+                let body = json!({"value": {"access": "secret-token", "lasts": 100}});
+                json_reply(&body)
+            }
+            other => Reply::status(400, other.unwrap_or_default()),
+        },
+        "/api/list" if header("authorization") == Some("Bearer secret-token") => {
+            json_reply(&json!([{"id": 1}]))
+        }
+        _ => Reply::status(401, "who? secret-token"),
+    }
+}
+
+fn custom_auth(server: &Server) -> Json {
+    let mut system = system(
+        server,
+        json!({
+            "list": {"url": "list", "method": "GET", "id_expression": "{{ id }}"},
+            "first": {"url": "first", "method": "GET", "params": {"key": "$SECRET(key)"}},
+            "token": {
+                "url": "token", "method": "POST", "payload_property": "value",
+                "headers": {"X-Pass": "{{ token.pass }}"},
+                "payload": {"until": "{{ (now() + timedelta(hours=48)).strftime('%Y-%m-%d') }}"},
+            },
+        }),
+    );
+    system["headers"] = json!({"Authorization": "Bearer {{ token.access }}", "X-Plain": "1"});
+    system["custom_auth"] = json!({
+        "get_token_operation": "token", "expires_in_expression": "{{ token.lasts }}",
+        "get_refresh_token_operation": "first",
+        "refresh_token_expires_in_expression": "{{ 1000 }}",
+    });
+    system
+}
+
+#[test]
+fn services_are_signed_in_to_by_their_own_operations() {
+    let server = Server::start(with_tokens);
+    let clock = FixedClock::at(0);
+    let surroundings = Surroundings {
+        clock: Arc::new(clock.clone()),
+        variables: Arc::new(Secrets(&[("key", "hidden")])),
+        ..live()
+    };
+    let (systems, system) = (Systems::new(), custom_auth(&server));
+    let config = json!({"type": "rest", "system": "sys", "operation": "list"});
+    let fetch = || {
+        let mut source = source(&systems, &config, &system, &surroundings).unwrap();
+        read(&mut *source, &request(10)).map(|batches| entities(&batches))
+    };
+    assert_eq!(fetch().unwrap(), json!([{"id": 1, "_id": "1"}]));
+    assert_eq!(paths(&server), ["/api/first", "/api/token", "/api/list"]);
+    let token = &server.asked()[1];
+    assert_eq!(token.body, r#"{"until":"1970-01-03"}"#);
+    assert!(!token.headers.contains_key("authorization"));
+    assert_eq!(token.headers["x-plain"], "1");
+    // It is kept until 30 seconds before its end.
+    clock.advance(Duration::from_secs(69));
+    fetch().unwrap();
+    assert_eq!(paths(&server).len(), 4);
+    clock.advance(Duration::from_secs(2));
+    fetch().unwrap();
+    assert_eq!(paths(&server)[4..], ["/api/token", "/api/list"]);
+}
+
+#[test]
+fn a_token_that_is_no_longer_taken_is_fetched_anew() {
+    let listed = std::sync::atomic::AtomicUsize::new(0);
+    let server = Server::start(move |asked| {
+        let is_second = asked.path == "/api/list"
+            && listed.fetch_add(1, std::sync::atomic::Ordering::Relaxed) == 1;
+        if is_second { Reply::status(401, "expired") } else { with_tokens(asked) }
+    });
+    let variables = Arc::new(Secrets(&[("key", "hidden")]));
+    let surroundings = Surroundings { variables, ..live() };
+    let (systems, system) = (Systems::new(), custom_auth(&server));
+    let config = json!({"type": "rest", "system": "sys", "operation": "list"});
+    for _ in 0..2 {
+        let mut source = source(&systems, &config, &system, &surroundings).unwrap();
+        read(&mut *source, &request(10)).unwrap();
+    }
+    let expected = ["first", "token", "list", "list", "first", "token", "list"];
+    let asked: Vec<String> = paths(&server);
+    assert_eq!(asked, expected.map(|name| format!("/api/{name}")));
+}
+
+#[test]
+fn what_signing_in_needs_is_checked_and_never_told() {
+    let server = Server::start(|asked| match asked.path.as_str() {
+        "/api/list" => Reply::status(403, "secret-token is not enough"),
+        _ => with_tokens(asked),
+    });
+    let fetch = |system: &Json| {
+        let variables = Arc::new(Secrets(&[("key", "hidden")]));
+        let surroundings = Surroundings { variables, ..live() };
+        let config = json!({"type": "rest", "system": "sys", "operation": "list"});
+        let mut source = source(&Systems::new(), &config, system, &surroundings)?;
+        read(&mut *source, &request(10))
+    };
+    let system = custom_auth(&server);
+    let failure = fetch(&system).unwrap_err().to_string();
+    assert!(
+        failure.contains("*** is not enough") && !failure.contains("secret-token"),
+        "{failure}"
+    );
+    for (name, value, said) in [
+        ("get_token_operation", json!("none"), "no operation"),
+        ("get_token_operation", json!(null), "is missing"),
+        ("expires_in_expression", json!("{{ token.none }}"), "the time at which"),
+        ("expires_in_expression", json!(null), "expires_at_expression"),
+    ] {
+        let mut system = system.clone();
+        system["custom_auth"][name] = value;
+        let failure = fetch(&system).unwrap_err();
+        assert!(matches!(failure, Failure::Config { .. }), "{failure}");
+        assert!(failure.to_string().contains(said), "{failure}");
+    }
+}

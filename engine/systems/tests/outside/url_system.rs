@@ -90,8 +90,8 @@ fn what_is_not_supported_says_so() {
     system["authentication"] = json!("ntlm");
     let message = fetch("a", &system, &live()).unwrap_err();
     assert!(message.contains("ntlm") && message.contains("$.authentication"), "{message}");
-    let micro = json!({"_id": "sys", "type": "system:microservice"});
-    assert!(fetch("a", &micro, &live()).unwrap_err().contains("$.source.system"));
+    let mail = json!({"_id": "sys", "type": "system:smtp"});
+    assert!(fetch("a", &mail, &live()).unwrap_err().contains("$.source.system"));
     let both = json!({"type": "system:url", "url_pattern": "http://a/", "base_url": "http://a/"});
     assert!(fetch("a", &both, &live()).unwrap_err().contains("$.base_url"));
 }

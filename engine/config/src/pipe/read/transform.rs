@@ -65,6 +65,10 @@ impl Reader<'_, '_> {
                 }),
                 None => other("the transform has no rules".into()),
             },
+            name @ ("http" | "rest") => TransformKind::Outside {
+                kind: Text::new(name),
+                trigger: config.get("trigger_on").and_then(trigger),
+            },
             name => TransformKind::Plain {
                 kind: Text::new(name),
                 trigger: config.get("trigger_on").and_then(trigger),
