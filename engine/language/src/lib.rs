@@ -32,8 +32,10 @@
 
 mod action;
 mod complete;
+mod component;
 mod describe;
 mod finding;
+mod form;
 mod format;
 mod name;
 mod range;
@@ -43,11 +45,14 @@ mod workspace;
 
 pub use action::Action;
 pub use complete::{Completion, CompletionKind, Completions};
+pub use component::{FileChange, Use};
 pub use describe::Hover;
 pub use finding::Finding;
+pub use form::{Control, Form, FormField, FormKind, FormPart, blank};
 pub use name::{Location, Symbol, SymbolKind};
+pub use pipewright_config::catalogue::Part;
 pub use pipewright_dtl::Severity;
-pub use pipewright_dtl::syntax::Position;
+pub use pipewright_dtl::syntax::{Path, Position, TextEdit};
 pub use range::{Change, Range};
 pub use signature::{Parameter, Signature};
 pub use workspace::Workspace;
