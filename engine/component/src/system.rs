@@ -40,6 +40,8 @@ pub enum OfferKind {
     View,
     /// A named operation of a service.
     Operation,
+    /// A file in a folder.
+    File,
 }
 
 impl OfferKind {
@@ -49,6 +51,7 @@ impl OfferKind {
             OfferKind::Table => "table",
             OfferKind::View => "view",
             OfferKind::Operation => "operation",
+            OfferKind::File => "file",
         }
     }
 }

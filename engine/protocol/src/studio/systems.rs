@@ -16,7 +16,7 @@ pub struct SystemTest {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct SystemOffer {
-    /// `table`, `view` or `operation`.
+    /// `table`, `view`, `operation` or `file`.
     pub kind: String,
     /// Its name.
     pub name: String,

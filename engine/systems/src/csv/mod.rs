@@ -6,5 +6,7 @@ mod render;
 mod rows;
 mod source;
 
+pub(crate) use dialect::Dialect;
 pub use render::{Format, Quoting};
+pub(crate) use rows::Rows;
 pub(crate) use source::CsvSource;

@@ -59,6 +59,11 @@ impl<R: Read> Rows<R> {
         Rows { text, dialect, buffer: String::new(), at: 0, ended: false, line: 1 }
     }
 
+    /// How fields are told apart, set or found out.
+    pub(crate) fn dialect(&self) -> &Dialect {
+        &self.dialect
+    }
+
     pub(crate) fn has_replaced(&self) -> bool {
         self.text.has_replaced()
     }

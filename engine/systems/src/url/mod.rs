@@ -6,6 +6,7 @@
 //! part of the project and can be read at any time; files elsewhere are outside.
 
 mod address;
+mod folder;
 
 use std::fs::File;
 use std::io;
@@ -565,8 +566,19 @@ impl System for UrlSystem {
     }
 
     fn offers(&mut self) -> Result<Vec<Offer>, Failure> {
-        // Neither a folder nor a web server says what it has.
-        Ok(Vec::new())
+        let target = self.locate(&self.base()?.root().unwrap_or_default())?;
+        match &target.address {
+            // A web server does not say what it has.
+            Address::Web(_) => Ok(Vec::new()),
+            Address::File(path) => {
+                let (full, inside) = self.file(path, &target.shown)?;
+                if !inside {
+                    self.surroundings.may_read_outside(&self.path_of("url"))?;
+                }
+                folder::offers(&full, self.id())
+                    .map_err(|error| self.no_file(&target.shown, &error))
+            }
+        }
     }
 }
 

@@ -7,7 +7,7 @@ use pipewright_systems::Systems;
 use serde_json::{Value as Json, json};
 
 use crate::server::{Reply, Server};
-use crate::{Secrets, in_folder, live, object, read, request, source, url_system};
+use crate::{Secrets, entities, in_folder, live, object, read, request, source, url_system};
 
 const SECRETS: Secrets = Secrets(&[("user", "ane"), ("password", "p:w"), ("token", "a.b.c")]);
 
@@ -195,4 +195,40 @@ fn a_connection_can_be_tried_without_a_run() {
     fs::create_dir(folder.path().join("data")).unwrap();
     let found = probe(&url_system("file:data/%s"), &in_folder(folder.path())).unwrap();
     assert_eq!(found, "file:data/ is a folder");
+}
+
+#[test]
+fn a_folder_offers_its_files_with_sources_that_read_them() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("data");
+    fs::create_dir(&data).unwrap();
+    fs::write(data.join("people.csv"), "Name;id;Town\nAnna;7;Vik\nBo;8;Vik\n").unwrap();
+    fs::write(data.join("towns.csv"), b"name,size\nT\xf8nsberg,3\nT\xf8nsberg,3\n").unwrap();
+    fs::write(data.join("orders.json"), "[]").unwrap();
+    fs::write(data.join("notes.md"), "").unwrap();
+    fs::write(data.join("none.csv"), "").unwrap();
+    let surroundings = in_folder(folder.path());
+    let system = url_system("file:data/%s");
+    let config = system.as_object().unwrap();
+    let mut asked = Systems::new().system("files", config, &surroundings).unwrap().unwrap();
+    let offers = asked.offers().unwrap();
+    let told: Vec<_> = offers.iter().map(|it| (it.name.as_str(), it.about.as_deref())).collect();
+    assert_eq!(
+        told,
+        [
+            ("none.csv", Some("is empty")),
+            ("orders.json", None),
+            ("people.csv", None),
+            ("towns.csv", Some("no column could be the key")),
+        ]
+    );
+    let source_of = |index: usize| Json::Object(offers[index].source.clone().unwrap());
+    let keys: Vec<_> = offers[2].columns.iter().map(|it| (it.name.as_str(), it.is_key)).collect();
+    assert_eq!(keys, [("Name", false), ("id", true), ("Town", false)]);
+    assert_eq!(source_of(3)["encoding"], "iso-8859-1");
+    let people = source_of(2);
+    assert_eq!((&people["delimiter"], &people["primary_key"]), (&json!(";"), &json!("id")));
+    let mut source = source(&Systems::new(), &people, &system, &surroundings).unwrap();
+    let entities = entities(&read(&mut *source, &request(10)).unwrap());
+    assert_eq!(entities[0]["_id"], "7");
 }
