@@ -14,13 +14,14 @@ use crate::{
     monaco::{Models, use_models},
     monitor::MonitorScreen,
     palette::Palette,
-    pipes::{PipesScreen, SystemsScreen},
+    pipes::PipesScreen,
     place::{Area, Nav, Place, use_nav},
     shell::{AREAS, LinkBar, Rail, StatusBar, TopBar, TrustBar, start_of},
     state::{
         Files, History, Language, Live, Prefs, Side, Theme, use_files, use_history, use_live,
         use_prefs,
     },
+    systems::{SystemScreen, SystemsScreen},
 };
 
 /// The window: what lives as long as it, and the session of the open
@@ -86,6 +87,7 @@ fn Session(client: Client) -> impl IntoView {
                         Place::Pipes => view! { <PipesScreen /> }.into_any(),
                         Place::Pipe { .. } => view! { <PipeScreen /> }.into_any(),
                         Place::Systems => view! { <SystemsScreen /> }.into_any(),
+                        Place::System { .. } => view! { <SystemScreen /> }.into_any(),
                         Place::File { .. } => view! { <FileScreen /> }.into_any(),
                         Place::Datasets => view! { <DatasetsScreen /> }.into_any(),
                         Place::Dataset { .. } => view! { <DatasetScreen /> }.into_any(),

@@ -17,8 +17,10 @@ mod commands;
 mod components;
 mod connections;
 mod datasets;
+mod draft;
 mod duplicates;
 mod editor;
+mod forms;
 mod graph;
 mod json;
 mod monaco;
@@ -29,6 +31,7 @@ mod place;
 mod problems;
 mod shell;
 mod state;
+mod systems;
 
 fn main() {
     console_error_panic_hook::set_once();

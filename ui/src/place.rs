@@ -29,6 +29,13 @@ pub enum Place {
     },
     /// The list of systems.
     Systems,
+    /// One system.
+    System {
+        /// The system.
+        id: String,
+        /// Which side of it.
+        tab: SystemTab,
+    },
     /// One file of the project in the editor.
     File {
         /// Relative to the project folder.
@@ -67,6 +74,8 @@ pub enum PipeTab {
     /// Config with live preview.
     #[default]
     Config,
+    /// Its parts as forms.
+    Settings,
     /// What it would change.
     Impact,
     /// What it wrote.
@@ -79,11 +88,22 @@ impl PipeTab {
     fn name(self) -> &'static str {
         match self {
             PipeTab::Config => "",
+            PipeTab::Settings => "settings",
             PipeTab::Impact => "impact",
             PipeTab::Output => "output",
             PipeTab::Runs => "runs",
         }
     }
+}
+
+/// Sides of a system.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum SystemTab {
+    /// Config as form and text.
+    #[default]
+    Config,
+    /// What it offers.
+    Contents,
 }
 
 /// Entries of the left rail.
@@ -119,6 +139,11 @@ impl Place {
         Place::Pipe { id: id.into(), tab: PipeTab::Runs }
     }
 
+    /// A system's config.
+    pub fn system(id: impl Into<String>) -> Self {
+        Place::System { id: id.into(), tab: SystemTab::Config }
+    }
+
     /// A dataset with nothing selected.
     pub fn dataset(id: impl Into<String>) -> Self {
         Place::Dataset { id: id.into(), entity: None }
@@ -129,7 +154,7 @@ impl Place {
         match self {
             Place::Flow { .. } => Area::Flow,
             Place::Pipes | Place::Pipe { .. } => Area::Pipes,
-            Place::Systems | Place::File { .. } => Area::Systems,
+            Place::Systems | Place::System { .. } | Place::File { .. } => Area::Systems,
             Place::Datasets | Place::Dataset { .. } => Area::Datasets,
             Place::Duplicates { .. } => Area::Duplicates,
             Place::Monitor | Place::Failed { .. } => Area::Monitor,
@@ -153,6 +178,7 @@ impl Place {
             ["pipes"] => Place::Pipes,
             ["pipes", id] => {
                 let tab = match field("tab").as_deref() {
+                    Some("settings") => PipeTab::Settings,
                     Some("impact") => PipeTab::Impact,
                     Some("output") => PipeTab::Output,
                     Some("runs") => PipeTab::Runs,
@@ -161,6 +187,13 @@ impl Place {
                 Place::Pipe { id: (*id).to_owned(), tab }
             }
             ["systems"] => Place::Systems,
+            ["systems", id] => {
+                let tab = match field("tab").as_deref() {
+                    Some("contents") => SystemTab::Contents,
+                    _ => SystemTab::Config,
+                };
+                Place::System { id: (*id).to_owned(), tab }
+            }
             ["files", path @ ..] if !path.is_empty() => Place::File { path: path.join("/") },
             ["datasets"] => Place::Datasets,
             ["datasets", id] => Place::Dataset { id: (*id).to_owned(), entity: field("entity") },
@@ -196,6 +229,13 @@ impl fmt::Display for Place {
                 }
             }
             Place::Systems => f.write_str("/systems"),
+            Place::System { id, tab } => {
+                write!(f, "/systems/{}", encode(id))?;
+                match tab {
+                    SystemTab::Config => Ok(()),
+                    SystemTab::Contents => f.write_str("?tab=contents"),
+                }
+            }
             Place::File { path } => {
                 f.write_str("/files")?;
                 path.split('/').try_for_each(|part| write!(f, "/{}", encode(part)))
@@ -327,7 +367,10 @@ mod tests {
             Place::Pipe { id: "a".into(), tab: PipeTab::Runs },
             Place::Pipe { id: "a".into(), tab: PipeTab::Output },
             Place::Pipe { id: "a".into(), tab: PipeTab::Impact },
+            Place::Pipe { id: "a".into(), tab: PipeTab::Settings },
             Place::Systems,
+            Place::system(odd),
+            Place::System { id: odd.into(), tab: SystemTab::Contents },
             Place::File { path: "pipes/a b.conf.json".into() },
             Place::Datasets,
             Place::dataset("system:pump:x"),

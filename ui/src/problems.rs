@@ -5,7 +5,6 @@ use pipewright_protocol::studio::{Problem, Severity};
 
 use crate::{
     components::{Empty, Icon, Link, Sign},
-    place::Place,
     state::use_live,
 };
 
@@ -22,15 +21,7 @@ pub fn ProblemList() -> impl IntoView {
         });
         problems
     });
-    let place = move |problem: &Problem| {
-        let is_pipe = problem.component.as_ref().filter(|id| {
-            live.pipe_node(id).is_some_and(|node| node.file.as_ref() == Some(&problem.file))
-        });
-        match is_pipe {
-            Some(id) => Place::pipe(id),
-            None => Place::File { path: problem.file.clone() },
-        }
-    };
+    let place = move |problem: &Problem| live.place_of_file(&problem.file);
     view! {
         <Show when=move || !problems.with(Vec::is_empty) fallback=|| view! { <Empty sign=Sign::Check title="No problems" hint="Everything in the folder could be read." /> }>
             <ul class="findings standing" data-testid="problems">

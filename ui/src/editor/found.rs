@@ -16,7 +16,7 @@ const PAUSE: Duration = Duration::from_millis(150);
 
 /// The findings in a text, told anew a moment after it has changed. Looks at
 /// the data of what the file reads on the way.
-pub(super) fn found(file: Signal<Option<OpenFile>>) -> RwSignal<Vec<Diagnostic>> {
+pub fn found(file: Signal<Option<OpenFile>>) -> RwSignal<Vec<Diagnostic>> {
     let (language, live) = (use_language(), use_live());
     let client = StoredValue::new(use_client());
     let found = RwSignal::new(Vec::new());

@@ -7,8 +7,11 @@ mod impact;
 mod preview;
 mod runs;
 mod screen;
+mod settings;
 mod text;
 mod trace;
 mod trace_pane;
 
+pub use found::found;
 pub use screen::{FileScreen, PipeScreen};
+pub use text::{SaveButton, TextPane, offer_save, open_file, opened};

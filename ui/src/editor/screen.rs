@@ -8,6 +8,7 @@ use super::{
     impact::ImpactPane,
     preview::{Live as Preview, ResultPane, SamplePane},
     runs::Runs,
+    settings::SettingsPane,
     text::{SaveButton, TextPane, go_to, offer_save, open_file, opened},
 };
 use crate::{
@@ -73,7 +74,11 @@ pub fn PipeScreen() -> impl IntoView {
         Memo::new(move |_| node.with(|node| node.as_ref().and_then(|node| node.dataset.clone())));
     let tabs = Signal::derive(move || {
         let at = |tab| Place::Pipe { id: pipe.get(), tab };
-        let mut tabs = vec![("Config", at(PipeTab::Config)), ("Impact", at(PipeTab::Impact))];
+        let mut tabs = vec![
+            ("Config", at(PipeTab::Config)),
+            ("Settings", at(PipeTab::Settings)),
+            ("Impact", at(PipeTab::Impact)),
+        ];
         if dataset.with(Option::is_some) {
             tabs.push(("Output", at(PipeTab::Output)));
         }
@@ -93,6 +98,9 @@ pub fn PipeScreen() -> impl IntoView {
                 view! { <ResultPane preview on_goto=move |bytes| go_to(goto, bytes) /> }.into_any(),
             ];
             view! { <Split name="pipe" shares=&[5.0, 3.0, 4.0] panes labels=&["Config", "Sample", "Result"] /> }.into_any()
+        }
+        PipeTab::Settings => {
+            view! { <SettingsPane pipe opening file diagnostics goto /> }.into_any()
         }
         PipeTab::Impact => view! { <ImpactPane pipe file /> }.into_any(),
         PipeTab::Output => {

@@ -15,10 +15,10 @@ use crate::{
 };
 
 /// A file being read, open, or not to be had.
-pub(super) type Opening = Option<Result<OpenFile, Failure>>;
+pub type Opening = Option<Result<OpenFile, Failure>>;
 
 /// Opens the file whenever its path changes.
-pub(super) fn open_file(path: Memo<Option<String>>) -> RwSignal<Opening, LocalStorage> {
+pub fn open_file(path: Memo<Option<String>>) -> RwSignal<Opening, LocalStorage> {
     let (files, client) = (use_files(), use_client());
     let opening = RwSignal::new_local(None);
     Effect::new(move || {
@@ -37,7 +37,7 @@ pub(super) fn open_file(path: Memo<Option<String>>) -> RwSignal<Opening, LocalSt
 }
 
 /// The open file, if it is.
-pub(super) fn opened(opening: RwSignal<Opening, LocalStorage>) -> Signal<Option<OpenFile>> {
+pub fn opened(opening: RwSignal<Opening, LocalStorage>) -> Signal<Option<OpenFile>> {
     let memo = Memo::new_with_compare(
         move |_| {
             opening
@@ -71,7 +71,7 @@ pub(super) fn saving(file: Signal<Option<OpenFile>>) -> impl Fn() + Copy + Send 
 }
 
 /// Offers to save the file while this screen is shown.
-pub(super) fn offer_save(file: Signal<Option<OpenFile>>) {
+pub fn offer_save(file: Signal<Option<OpenFile>>) {
     let save = saving(file);
     use_commands()
         .offer(move || vec![Command::new("save", "Save", Sign::Save, save).keys("Ctrl+S")]);
@@ -79,7 +79,7 @@ pub(super) fn offer_save(file: Signal<Option<OpenFile>>) {
 
 /// Saves the file; enabled only when there is something to save.
 #[component]
-pub(super) fn SaveButton(file: Signal<Option<OpenFile>>) -> impl IntoView {
+pub fn SaveButton(file: Signal<Option<OpenFile>>) -> impl IntoView {
     let dirty = Memo::new(move |_| file.with(|file| file.as_ref().is_some_and(OpenFile::dirty)));
     let save = saving(file);
     view! {
@@ -97,7 +97,7 @@ pub(super) fn SaveButton(file: Signal<Option<OpenFile>>) -> impl IntoView {
 
 /// The editor over the list of what is wrong.
 #[component]
-pub(super) fn TextPane(
+pub fn TextPane(
     /// The file.
     opening: RwSignal<Opening, LocalStorage>,
     /// What is wrong in it.

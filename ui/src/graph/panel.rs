@@ -27,7 +27,7 @@ pub(super) fn place_of(node: &GraphNode) -> Option<Place> {
     match node.kind {
         NodeKind::Pipe => Some(Place::pipe(&node.name)),
         NodeKind::Dataset => Some(Place::dataset(&node.name)),
-        NodeKind::System => node.file.clone().map(|path| Place::File { path }),
+        NodeKind::System => Some(Place::system(&node.name)),
     }
 }
 

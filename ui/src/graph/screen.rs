@@ -15,7 +15,8 @@ use super::{
 };
 use crate::{
     commands::{Command, use_commands},
-    components::{Dialog, Empty, IconButton, Problem, Search, Sign, Waiting},
+    components::{Button, Dialog, Empty, Icon, IconButton, Link, Problem, Search, Sign, Waiting},
+    draft::NewMerge,
     place::{Place, use_nav},
     state::{use_live, use_prefs},
 };
@@ -63,8 +64,13 @@ pub fn FlowScreen() -> impl IntoView {
                         <Empty
                             sign=Sign::Flow
                             title="This project has no pipes yet"
-                            hint="Put a pipe into the folder, as pipes/NAME.conf.json: it appears here as soon as it is there."
-                        />
+                            hint="Begin with a system: it says what it has, and pipes are made from that. A pipe put into the folder appears here, too."
+                        >
+                            <Link to=Place::Systems class="button primary" id="empty-systems">
+                                <Icon sign=Sign::System />
+                                <span>"To the systems"</span>
+                            </Link>
+                        </Empty>
                     }
                     .into_any()
                 }
@@ -95,6 +101,7 @@ fn Canvas(
     let drag = RwSignal::new(None::<Drag>);
     let new_from = RwSignal::new(None::<String>);
     let asking = RwSignal::new(false);
+    let merging = RwSignal::new(false);
 
     stage.on_load(move |stage| {
         let element = stage.clone();
@@ -343,7 +350,14 @@ fn Canvas(
         set_camera(Camera { x: cx - x * now.scale, y: cy - y * now.scale, ..now });
     };
     use_commands().offer(move || {
-        vec![Command::new("flow-fit", "Show the whole flow", Sign::Fit, fit).keys("Ctrl+0")]
+        let mut all =
+            vec![Command::new("flow-fit", "Show the whole flow", Sign::Fit, fit).keys("Ctrl+0")];
+        if live.may_change() {
+            all.push(Command::new("merge", "Merge datasets", Sign::Merge, move || {
+                merging.set(true)
+            }));
+        }
+        all
     });
 
     let cards = move |index: usize| {
@@ -422,6 +436,7 @@ fn Canvas(
             <Show when=move || found.with(Option::is_some)>
                 <span class="flow-found">{move || found.with(|found| found.as_ref().map_or(0, HashSet::len))} " found"</span>
             </Show>
+            <Button label="Merge" sign=Sign::Merge id="flow-merge" tip="A pipe that makes one record of those that are the same in several datasets" disabled=Signal::derive(move || !live.may_change()) on_click=move || merging.set(true) />
         </div>
         <div class="flow-zoom" role="toolbar" aria-label="Zoom">
             <IconButton sign=Sign::Minus label="Farther" id="zoom-out" on_click=move || set_camera(camera.get_untracked().zoomed(0.8, middle())) />
@@ -440,6 +455,14 @@ fn Canvas(
         {panel}
         <Dialog open=asking title="New pipe" id="new-pipe">
             {move || new_from.get().map(|dataset| view! { <NewPipe dataset on_close=move || asking.set(false) /> })}
+        </Dialog>
+        <Dialog open=merging title="Merge datasets" id="new-merge">
+            {move || {
+                let dataset = selected.get_untracked().and_then(|index| {
+                    wiring.with_untracked(|wiring| wiring.graph.nodes[index].dataset.clone())
+                });
+                view! { <NewMerge first=dataset on_close=move || merging.set(false) /> }
+            }}
         </Dialog>
     }
 }

@@ -5,7 +5,7 @@ use std::ops::Range as Bytes;
 
 use leptos::{html, prelude::*, task::spawn_local};
 use pipewright_language::Position as At;
-use pipewright_protocol::studio::{Diagnostic, FileKind, Severity};
+use pipewright_protocol::studio::{Diagnostic, Severity};
 use send_wrapper::SendWrapper;
 use wasm_bindgen::{JsCast, JsValue, prelude::Closure};
 
@@ -17,8 +17,8 @@ use super::{
 };
 use crate::{
     components::Waiting,
-    place::{Place, use_nav},
-    state::{Language, Live, OpenFile, use_language, use_live, use_prefs},
+    place::use_nav,
+    state::{Language, OpenFile, use_language, use_live, use_prefs},
 };
 
 /// Puts the cursor somewhere, or selects something: bytes of the text, counted
@@ -266,7 +266,7 @@ pub fn Code(
                     models.shown.set_value(Some(SendWrapper::new(made.clone())));
                     let opener = on_open(&monaco, move |path, at| {
                         models.lead_to(&path, at);
-                        nav.go(place_of(live, path));
+                        nav.go(live.place_of_file(&path));
                     });
                     opened.set_value(Some(SendWrapper::new(opener)));
                     editor.set(Some(SendWrapper::new((monaco, made))));
@@ -393,18 +393,6 @@ pub fn Code(
             </Show>
             {move || failed.get().map(|why| view! { <p class="code-failed" role="alert">{why}</p> })}
         </div>
-    }
-}
-
-/// The screen of a file.
-fn place_of(live: Live, path: String) -> Place {
-    let pipe = live.files.with_untracked(|files| {
-        let file = files.as_ref()?.iter().find(|file| file.path == path)?;
-        file.component.clone().filter(|_| file.kind == FileKind::Pipe)
-    });
-    match pipe {
-        Some(id) => Place::pipe(id),
-        None => Place::File { path },
     }
 }
 

@@ -103,12 +103,9 @@ fn entries() -> Vec<Entry> {
                         );
                     }
                 }
-                (NodeKind::System, Some(file)) => go(
-                    node.name.clone(),
-                    "system",
-                    Sign::System,
-                    Place::File { path: file.clone() },
-                ),
+                (NodeKind::System, Some(_)) => {
+                    go(node.name.clone(), "system", Sign::System, Place::system(&node.name))
+                }
                 _ => {}
             }
         }

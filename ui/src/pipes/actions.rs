@@ -6,6 +6,7 @@ use pipewright_protocol::studio::{self, PipeState, Run, encode};
 use crate::{
     client::{Failure, use_client},
     components::{Button, Icon, Menu, MenuItem, Sign, use_toasts},
+    draft::{ActDialog, act_items},
     state::use_live,
 };
 
@@ -45,6 +46,7 @@ pub fn PipeActions(
             None
         }
     });
+    let act = RwSignal::new(None);
     let items = Signal::derive(move || {
         let disabled = state.get() == PipeState::Disabled;
         let busy = (state.get() == PipeState::Running).then(|| "The pipe runs now.".to_owned());
@@ -57,7 +59,11 @@ pub fn PipeActions(
             operate("update-last-seen", &[("last-seen", "")])
         })
         .sign(Sign::Refresh);
-        vec![switch.held(held.get()), restart.held(held.get().or(busy))]
+        let mut all = vec![switch.held(held.get()), restart.held(held.get().or(busy))];
+        let readonly = (!live.may_change())
+            .then(|| "Your access to this node is for reading only.".to_owned());
+        all.extend(act_items(act, readonly));
+        all
     });
     let run_held = Memo::new(move |_| {
         held.get().or_else(|| {
@@ -86,5 +92,6 @@ pub fn PipeActions(
         <Menu label="More" id="pipe-more" items>
             <Icon sign=Sign::More />
         </Menu>
+        <ActDialog act id=Signal::derive(move || id.get_value()) is_pipe=true />
     }
 }

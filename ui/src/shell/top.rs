@@ -1,7 +1,7 @@
 //! The top bar: which project, search, what is unsaved, run and stop.
 
 use leptos::{prelude::*, task::spawn_local};
-use pipewright_protocol::studio::{self, FileKind, Run};
+use pipewright_protocol::studio::{self, Run};
 
 use crate::{
     client::use_client,
@@ -89,22 +89,6 @@ pub fn TopBar(
     }
 }
 
-/// Where a file is edited.
-fn place_of(path: &str) -> Place {
-    let live = use_live();
-    let pipe = live.files.with_untracked(|files| {
-        files
-            .iter()
-            .flat_map(|files| files.iter())
-            .find(|file| file.path == path && file.kind == FileKind::Pipe)
-            .and_then(|file| file.component.clone())
-    });
-    match pipe {
-        Some(pipe) => Place::pipe(pipe),
-        None => Place::File { path: path.to_owned() },
-    }
-}
-
 /// How many files have something to save, and which.
 #[component]
 fn Unsaved() -> impl IntoView {
@@ -126,7 +110,7 @@ fn Unsaved() -> impl IntoView {
             .get()
             .into_iter()
             .map(|file| {
-                let place = place_of(&file.path);
+                let place = live.place_of_file(&file.path);
                 MenuItem::new(file.path.clone(), move || nav.go(place.clone())).sign(Sign::File)
             })
             .collect();

@@ -125,6 +125,11 @@ impl Language {
         })
     }
 
+    /// The answer to a question about the project as it was last read.
+    pub fn look_at<T>(self, ask: impl FnOnce(&Workspace) -> T) -> Option<T> {
+        self.workspace.try_with_value(ask)
+    }
+
     /// Looks at the data of the datasets that a file reads, for the names of
     /// their properties, unless it is what was looked at before.
     pub fn look(self, client: &Client, live: Live, path: &str, text: &str) {

@@ -12,11 +12,14 @@ use std::{
 
 use leptos::{leptos_dom::helpers::TimeoutHandle, prelude::*, task::spawn_local};
 use pipewright_protocol::studio::{
-    self, DatasetStatus, Event, FileChange, FileInfo, Graph, GraphNode, NodeKind, Notice,
+    self, DatasetStatus, Event, FileChange, FileInfo, FileKind, Graph, GraphNode, NodeKind, Notice,
     PipeState, PipeStatus, Project,
 };
 
-use crate::client::{Client, Failure, Part, Stream};
+use crate::{
+    client::{Client, Failure, Part, Stream},
+    place::Place,
+};
 
 /// How the connection to the node is.
 #[derive(Clone, Debug, PartialEq)]
@@ -146,6 +149,27 @@ impl Live {
                 .iter()
                 .find(|node| node.kind == NodeKind::Pipe && node.name == id)
                 .cloned()
+        })
+    }
+
+    /// Whether a pipe, system or dataset has this name. Tracked.
+    pub fn name_taken(self, id: &str) -> bool {
+        self.pipes.with(|pipes| pipes.contains_key(id))
+            || self.datasets.with(|datasets| datasets.contains_key(id))
+            || self.graph.with(|graph| {
+                graph.iter().flat_map(|graph| &graph.nodes).any(|node| node.name == id)
+            })
+    }
+
+    /// The screen of a file: that of the component in it, if it has one.
+    pub fn place_of_file(self, path: &str) -> Place {
+        self.files.with_untracked(|files| {
+            let file = files.iter().flat_map(|files| files.iter()).find(|file| file.path == path);
+            match file.map(|file| (file.kind, &file.component)) {
+                Some((FileKind::Pipe, Some(id))) => Place::pipe(id),
+                Some((FileKind::System, Some(id))) => Place::system(id),
+                _ => Place::File { path: path.to_owned() },
+            }
         })
     }
 

@@ -1,11 +1,12 @@
-//! All systems and the other files of the project.
+//! All systems, and the files of the project that are neither pipe nor system.
 
 use leptos::prelude::*;
 use pipewright_protocol::studio::{FileKind, NodeKind};
 
+use super::new_system::NewSystem;
 use crate::{
-    components::{Column, Empty, Icon, Search, Sign, Table},
-    place::{Place, use_nav},
+    components::{Button, Column, Dialog, Empty, Icon, Kind, Search, Sign, Table},
+    place::use_nav,
     state::use_live,
 };
 
@@ -75,6 +76,7 @@ fn columns() -> Vec<Column<Row>> {
 pub fn SystemsScreen() -> impl IntoView {
     let (live, nav) = (use_live(), use_nav());
     let find = RwSignal::new(String::new());
+    let making = RwSignal::new(false);
     let rows = Memo::new(move |_| {
         let find = find.get().trim().to_lowercase();
         let files = live.files.get().unwrap_or_default();
@@ -120,13 +122,19 @@ pub fn SystemsScreen() -> impl IntoView {
             <header class="page-head">
                 <h1>"Systems and settings"</h1>
                 <Search value=find label="Filter by name or type" />
+                <div class="page-actions">
+                    <Button label="New system" kind=Kind::Primary sign=Sign::Plus id="new-system" disabled=Signal::derive(move || !live.may_change()) on_click=move || making.set(true) />
+                </div>
             </header>
             <Show
                 when=move || !none.get()
-                fallback=|| view! { <Empty sign=Sign::System title="No systems yet" hint="A system says how to reach something outside. Put one into the folder, as systems/NAME.conf.json." /> }
+                fallback=|| view! { <Empty sign=Sign::System title="No systems yet" hint="A system says how to reach something outside: a database, a web service, a folder of files. Make one to begin with." /> }
             >
-                <Table label="Systems and settings" rows columns=columns() key=|row| row.path.clone() on_open=move |row: &Row| nav.go(Place::File { path: row.path.clone() }) id="systems-table" />
+                <Table label="Systems and settings" rows columns=columns() key=|row| row.path.clone() on_open=move |row: &Row| nav.go(live.place_of_file(&row.path)) id="systems-table" />
             </Show>
+            <Dialog open=making title="New system" id="new-system-dialog">
+                <NewSystem on_close=move || making.set(false) />
+            </Dialog>
         </div>
     }
 }

@@ -1,0 +1,197 @@
+//! Another name, a copy, taking away: what can be done with a pipe or system
+//! as a whole.
+
+use leptos::prelude::*;
+use pipewright_language::{FileChange, Workspace};
+
+use super::{Maker, Review, name_problem};
+use crate::{
+    components::{Button, Dialog, Field, Icon, Kind, Link, MenuItem, Sign},
+    place::Place,
+    state::{use_language, use_live},
+};
+
+/// Something to be done with a component.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Act {
+    /// Give it another name, with all that name it.
+    Rename,
+    /// Make another one like it.
+    Copy,
+    /// Take it away.
+    Remove,
+}
+
+impl Act {
+    fn verb(self) -> &'static str {
+        match self {
+            Act::Rename => "Rename",
+            Act::Copy => "Duplicate",
+            Act::Remove => "Remove",
+        }
+    }
+}
+
+/// The entries of a menu that begin an act; `held` says why they cannot be
+/// chosen now.
+pub fn act_items(begun: RwSignal<Option<Act>>, held: Option<String>) -> Vec<MenuItem> {
+    let item = |act: Act, sign: Sign| {
+        let label = format!("{}…", act.verb());
+        MenuItem::new(label, move || begun.set(Some(act))).sign(sign).held(held.clone())
+    };
+    vec![item(Act::Rename, Sign::File), item(Act::Copy, Sign::Copy), item(Act::Remove, Sign::Close)]
+}
+
+/// Asks what is needed for an act, shows what it would change, and does it.
+#[component]
+pub fn ActDialog(
+    /// What was begun; none closes it.
+    act: RwSignal<Option<Act>>,
+    /// The pipe or system.
+    #[prop(into)]
+    id: Signal<String>,
+    /// Whether it is a pipe.
+    is_pipe: bool,
+) -> impl IntoView {
+    let open = RwSignal::new(false);
+    // Each follows the other, and tells nobody when nothing has changed.
+    Effect::new(move || {
+        let begun = act.with(Option::is_some);
+        if open.get_untracked() != begun {
+            open.set(begun);
+        }
+    });
+    Effect::new(move || {
+        if !open.get() && act.with_untracked(Option::is_some) {
+            act.set(None);
+        }
+    });
+    let title = Signal::derive(move || {
+        let verb = act.get().map(Act::verb).unwrap_or_default();
+        format!("{verb} {}", id.get())
+    });
+    view! {
+        <Dialog open title id="act" wide=true>
+            {move || act.get().map(|begun| view! { <Form begun id=id.get_untracked() is_pipe on_close=move || act.set(None) /> })}
+        </Dialog>
+    }
+}
+
+#[component]
+fn Form(
+    begun: Act,
+    id: String,
+    is_pipe: bool,
+    on_close: impl Fn() + Copy + Send + Sync + 'static,
+) -> impl IntoView {
+    let (live, language, maker) = (use_live(), use_language(), Maker::start());
+    let what = if is_pipe { "pipe" } else { "system" };
+    let id = StoredValue::new(id);
+    let name = RwSignal::new(match begun {
+        Act::Rename | Act::Remove => id.get_value(),
+        Act::Copy => format!("{}-copy", id.get_value()),
+    });
+    let new = Memo::new(move |_| name.with(|name| name.trim().to_owned()));
+    let wrong = Memo::new(move |_| {
+        let new = new.get();
+        let same = begun == Act::Rename && new == id.get_value();
+        if begun == Act::Remove || same {
+            return None;
+        }
+        name_problem(&new, what, |id| live.name_taken(id))
+    });
+    let drafted = Memo::new(move |_| -> Result<Vec<FileChange>, String> {
+        if wrong.with(Option::is_some) {
+            return Ok(Vec::new());
+        }
+        let (id, new) = (id.get_value(), new.get());
+        language.ready();
+        let drafted = language.look_at(|workspace: &Workspace| match begun {
+            Act::Rename if id == new => Ok(Vec::new()),
+            Act::Rename => workspace.rename_component(&id, &new),
+            Act::Copy => workspace.copy_component(&id, &new),
+            Act::Remove => workspace.remove_component(&id),
+        });
+        drafted.unwrap_or_else(|| Ok(Vec::new()))
+    });
+    let changes = Signal::derive(move || drafted.get().unwrap_or_default());
+    // What stops working, by name.
+    let breaks = Memo::new(move |_| {
+        if begun != Act::Remove {
+            return Vec::new();
+        }
+        let id = id.get_value();
+        let uses = language.look_at(|workspace| workspace.uses(&id)).unwrap_or_default();
+        let mut by: Vec<String> = uses.into_iter().filter_map(|each| each.component).collect();
+        by.retain(|each| *each != id);
+        by.sort();
+        by.dedup();
+        by
+    });
+    let make = move || {
+        let changes = changes.get_untracked();
+        if changes.is_empty() {
+            return;
+        }
+        let (id, new) = (id.get_value(), new.get_untracked());
+        let label = match begun {
+            Act::Rename => format!("Rename {id} to {new}"),
+            Act::Copy => format!("Duplicate {id} as {new}"),
+            Act::Remove => format!("Remove {what} {id}"),
+        };
+        let then = match (begun, is_pipe) {
+            (Act::Remove, true) => Place::Pipes,
+            (Act::Remove, false) => Place::Systems,
+            (_, true) => Place::pipe(new),
+            (_, false) => Place::system(new),
+        };
+        maker.make(maker.step(label, &changes), Some(then), on_close);
+    };
+    let field = (begun != Act::Remove).then(|| {
+        view! { <Field label=format!("Name of the {what}") value=name focus=true problem=wrong id="act-name" /> }
+    });
+    let warning = move || {
+        let breaks = breaks.get();
+        (!breaks.is_empty()).then(|| {
+            let links = breaks.into_iter().map(|pipe| {
+                view! { <Link to=Place::pipe(&pipe)>{pipe.clone()}</Link> }
+            });
+            view! {
+                <div class="notice warning" data-testid="breaks">
+                    <Icon sign=Sign::Warning />
+                    <span class="notice-links">"These pipes name it and will not find it: " {links.collect_view()}</span>
+                </div>
+            }
+        })
+    };
+    let refused = move || {
+        drafted.with(|drafted| {
+            drafted.as_ref().err().map(|why| {
+                let why = why.clone();
+                view! { <div class="notice error"><Icon sign=Sign::Error /><span>{why}</span></div> }
+            })
+        })
+    };
+    view! {
+        <form
+            class="act"
+            on:submit=move |event| {
+                event.prevent_default();
+                make();
+            }
+        >
+            <div class="act-head">{field} {warning} {refused}</div>
+            <Review changes />
+            <div class="form-actions act-foot">
+                <Button label="Cancel" on_click=move || on_close() />
+                <Button
+                    label=begun.verb()
+                    kind=Kind::Primary
+                    id="act-do"
+                    disabled=Signal::derive(move || maker.busy.get() || wrong.with(Option::is_some) || changes.with(Vec::is_empty))
+                    on_click=make
+                />
+            </div>
+        </form>
+    }
+}
