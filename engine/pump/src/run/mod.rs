@@ -127,6 +127,7 @@ pub fn run(
         answers: (0, 0),
         postponed: Vec::new(),
         got_through: false,
+        unlucky: 0,
         insists: false,
         consecutive: 0,
         ids_differ: false,
@@ -174,6 +175,8 @@ struct Run<'r> {
     postponed: Vec<Retry>,
     /// Whether the other side has taken something in this run.
     got_through: bool,
+    /// How many in a row failed in a way that may pass.
+    unlucky: usize,
     /// Whether what fails now fails by itself.
     insists: bool,
     /// Failures since the last success.

@@ -112,7 +112,12 @@ impl Run<'_> {
                 if !out.is_empty() {
                     self.resources.store.make_durable()?;
                 }
-                let mut unlucky = Unlucky { insists: self.insists, ..Unlucky::default() };
+                let mut unlucky = Unlucky {
+                    insists: self.insists,
+                    any_passed: self.got_through,
+                    row: self.unlucky,
+                    ..Unlucky::default()
+                };
                 for chunk in out.chunks(*size) {
                     self.check()?;
                     match self.send_again(sink.as_mut(), chunk) {
@@ -141,7 +146,8 @@ impl Run<'_> {
                         Err(other) => return Err(other.into()),
                     }
                 }
-                self.got_through |= unlucky.any_passed;
+                self.got_through = unlucky.any_passed;
+                self.unlucky = unlucky.row;
                 refused.extend(unlucky.settle()?);
                 Ok(refused)
             }
@@ -160,8 +166,8 @@ impl Run<'_> {
 const ROW: usize = 3;
 
 /// Entities of a batch that failed in a way that may pass. When others get
-/// through it is them, and they wait for another try; when none does it is the
-/// other side, and the run ends.
+/// through in this run it is them, and they wait for another try; when none
+/// does, or too many in a row fail, it is the other side, and the run ends.
 #[derive(Default)]
 struct Unlucky {
     failed: Vec<(usize, EntityFailure)>,
