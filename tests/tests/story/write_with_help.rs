@@ -1,6 +1,8 @@
 //! Writes a rule with what the editor offers, mends a slip as it proposes, and
 //! reads what a function does.
 
+use std::time::Duration;
+
 use anyhow::{Result, ensure};
 use pipewright_tests::story::{Key, Scene};
 
@@ -22,6 +24,9 @@ pub(super) async fn told(scene: &mut Scene) -> Result<()> {
 
     // A function is offered with its arguments, then the properties of the data.
     window.press(Key::Enter, 1).await?;
+    // The editor closes brackets by itself once it has read the new line; nobody
+    // types on in the same instant.
+    tokio::time::sleep(Duration::from_millis(800)).await;
     window.type_text("[\"add\", \"story\", [\"conc").await?;
     window.until(FOCUSED, |text| text.starts_with("concat")).await?;
     window.press(Key::Enter, 1).await?;
