@@ -312,6 +312,17 @@ impl Nav {
         self.place.get()
     }
 
+    /// What the places of a screen say. On the way to another screen, whose
+    /// places say nothing of it, it stays what it was.
+    pub fn says<T>(self, of: impl Fn(Place) -> Option<T> + Send + Sync + 'static) -> Memo<T>
+    where
+        T: Clone + Default + PartialEq + Send + Sync + 'static,
+    {
+        Memo::new(move |last: Option<&T>| {
+            of(self.place()).or_else(|| last.cloned()).unwrap_or_default()
+        })
+    }
+
     /// The place as it is now, untracked.
     pub fn now(self) -> Place {
         self.place.get_untracked()

@@ -6,7 +6,7 @@ use pipewright_language::{FileChange, Workspace};
 
 use super::{Maker, Review, name_problem};
 use crate::{
-    components::{Button, Dialog, Field, Icon, Kind, Link, MenuItem, Sign},
+    components::{Dialog, Field, Form, Icon, Link, MenuItem, Sign},
     place::Place,
     state::{use_language, use_live},
 };
@@ -30,16 +30,24 @@ impl Act {
             Act::Remove => "Remove",
         }
     }
+
+    fn sign(self) -> Sign {
+        match self {
+            Act::Rename => Sign::File,
+            Act::Copy => Sign::Copy,
+            Act::Remove => Sign::Close,
+        }
+    }
 }
 
 /// The entries of a menu that begin an act; `held` says why they cannot be
 /// chosen now.
 pub fn act_items(begun: RwSignal<Option<Act>>, held: Option<String>) -> Vec<MenuItem> {
-    let item = |act: Act, sign: Sign| {
+    let item = |act: Act| {
         let label = format!("{}…", act.verb());
-        MenuItem::new(label, move || begun.set(Some(act))).sign(sign).held(held.clone())
+        MenuItem::new(label, move || begun.set(Some(act))).sign(act.sign()).held(held.clone())
     };
-    vec![item(Act::Rename, Sign::File), item(Act::Copy, Sign::Copy), item(Act::Remove, Sign::Close)]
+    [Act::Rename, Act::Copy, Act::Remove].map(item).into()
 }
 
 /// Asks what is needed for an act, shows what it would change, and does it.
@@ -72,13 +80,13 @@ pub fn ActDialog(
     });
     view! {
         <Dialog open title id="act" wide=true>
-            {move || act.get().map(|begun| view! { <Form begun id=id.get_untracked() is_pipe on_close=move || act.set(None) /> })}
+            {move || act.get().map(|begun| view! { <Asked begun id=id.get_untracked() is_pipe on_close=move || act.set(None) /> })}
         </Dialog>
     }
 }
 
 #[component]
-fn Form(
+fn Asked(
     begun: Act,
     id: String,
     is_pipe: bool,
@@ -130,9 +138,6 @@ fn Form(
     });
     let make = move || {
         let changes = changes.get_untracked();
-        if changes.is_empty() {
-            return;
-        }
         let (id, new) = (id.get_value(), new.get_untracked());
         let label = match begun {
             Act::Rename => format!("Rename {id} to {new}"),
@@ -173,25 +178,17 @@ fn Form(
         })
     };
     view! {
-        <form
+        <Form
+            label=begun.verb()
+            sign=begun.sign()
+            id="act-do"
             class="act"
-            on:submit=move |event| {
-                event.prevent_default();
-                make();
-            }
+            disabled=Signal::derive(move || maker.busy.get() || wrong.with(Option::is_some) || changes.with(Vec::is_empty))
+            on_submit=make
+            on_close
         >
             <div class="act-head">{field} {warning} {refused}</div>
             <Review changes />
-            <div class="form-actions act-foot">
-                <Button label="Cancel" on_click=move || on_close() />
-                <Button
-                    label=begun.verb()
-                    kind=Kind::Primary
-                    id="act-do"
-                    disabled=Signal::derive(move || maker.busy.get() || wrong.with(Option::is_some) || changes.with(Vec::is_empty))
-                    on_click=make
-                />
-            </div>
-        </form>
+        </Form>
     }
 }

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::{Maker, create, name_problem, text};
 use crate::{
     client::use_client,
-    components::{Button, Field, IconButton, Kind, Sign},
+    components::{Button, Field, Form, IconButton, Sign},
     json::Tree,
     place::Place,
     state::use_live,
@@ -157,23 +157,20 @@ pub fn NewMerge(
     let shown =
         Signal::derive(move || wrong.get().filter(|_| name.with(|name| !name.ends_with('-'))));
     view! {
-        <form
-            class="form"
-            on:submit=move |event| {
-                event.prevent_default();
-                make();
-            }
+        <Form
+            label="Add pipe"
+            sign=Sign::Merge
+            id="merge-add"
+            disabled=Signal::derive(move || maker.busy.get() || wrong.with(Option::is_some) || whole.with(Option::is_none))
+            on_submit=make
+            on_close
         >
             <p>"Records of several datasets that are the same thing become one. They are the same when these properties are equal."</p>
             <For each=move || parts.get() key=|part| part.key children=row />
             <div><Button label="One more dataset" sign=Sign::Plus id="merge-more" on_click=more /></div>
             <Field label="Name of the pipe" value=name problem=shown placeholder="global-person" id="merge-name" />
             {move || drafted.get().map(|config| view! { <details><summary>"The file it makes"</summary><pre class="code-block">{text(&config)}</pre></details> })}
-            <div class="form-actions">
-                <Button label="Cancel" on_click=move || on_close() />
-                <Button label="Add pipe" kind=Kind::Primary sign=Sign::Merge id="merge-add" disabled=Signal::derive(move || maker.busy.get() || wrong.with(Option::is_some) || whole.with(Option::is_none)) on_click=make />
-            </div>
-        </form>
+        </Form>
     }
 }
 

@@ -25,15 +25,12 @@ use crate::{
 #[component]
 pub fn PipeScreen() -> impl IntoView {
     let (live, nav, toasts) = (use_live(), use_nav(), use_toasts());
-    let pipe = Memo::new(move |last: Option<&String>| match nav.place() {
-        Place::Pipe { id, .. } => id,
-        // On the way to another screen.
-        _ => last.cloned().unwrap_or_default(),
-    });
-    let tab = Memo::new(move |last: Option<&PipeTab>| match nav.place() {
-        Place::Pipe { tab, .. } => tab,
-        _ => last.copied().unwrap_or_default(),
-    });
+    let at = move |place| match place {
+        Place::Pipe { id, tab } => Some((id, tab)),
+        _ => None,
+    };
+    let pipe = nav.says(move |place| at(place).map(|(id, _)| id));
+    let tab = nav.says(move |place| at(place).map(|(_, tab)| tab));
     let node = Memo::new(move |_| live.pipe_node(&pipe.get()));
     let path =
         Memo::new(move |_| node.with(|node| node.as_ref().and_then(|node| node.file.clone())));
@@ -159,9 +156,9 @@ pub fn PipeScreen() -> impl IntoView {
 #[component]
 pub fn FileScreen() -> impl IntoView {
     let nav = use_nav();
-    let path = Memo::new(move |last: Option<&Option<String>>| match nav.place() {
-        Place::File { path } => Some(path),
-        _ => last.cloned().flatten(),
+    let path = nav.says(|place| match place {
+        Place::File { path } => Some(Some(path)),
+        _ => None,
     });
     let opening = open_file(path);
     let file = opened(opening);

@@ -5,7 +5,7 @@ use pipewright_protocol::studio::Edits;
 use serde_json::{Value, json};
 
 use crate::{
-    components::{Button, Field, Kind, Sign},
+    components::{Field, Form, Sign},
     draft::{self, Maker, name_problem},
     place::Place,
     state::use_live,
@@ -39,9 +39,6 @@ pub(super) fn NewPipe(
         Memo::new(move |_| name.with(|name| draft::text(&config(name.trim(), &read.get_value()))));
     let make = move || {
         let id = name.get_untracked().trim().to_owned();
-        if wrong.with_untracked(Option::is_some) {
-            return;
-        }
         let step = Edits {
             label: format!("Add pipe {id}"),
             files: vec![draft::create("pipes", &id, &config(&id, &read.get_value()))],
@@ -49,12 +46,13 @@ pub(super) fn NewPipe(
         maker.make(step, Some(Place::Flow { select: Some(format!("pipe:{id}")) }), on_close);
     };
     view! {
-        <form
-            class="form"
-            on:submit=move |event| {
-                event.prevent_default();
-                make();
-            }
+        <Form
+            label="Add pipe"
+            sign=Sign::Plus
+            id="new-pipe-add"
+            disabled=Signal::derive(move || maker.busy.get() || wrong.with(Option::is_some))
+            on_submit=make
+            on_close
         >
             <p>"A pipe that reads " <b>{dataset}</b> " and writes a dataset of its own name."</p>
             <Field label="Name of the pipe" value=name focus=true problem=wrong id="new-pipe-name" />
@@ -62,11 +60,7 @@ pub(super) fn NewPipe(
                 <span class="new-file-path">{move || format!("pipes/{}.conf.json", name.get().trim())} <em>"new file"</em></span>
                 <pre>{move || text.get().lines().map(|line| view! { <span class="added">{line.to_owned()}</span> }).collect_view()}</pre>
             </div>
-            <div class="form-actions">
-                <Button label="Cancel" on_click=move || on_close() />
-                <Button label="Add pipe" kind=Kind::Primary sign=Sign::Plus id="new-pipe-add" disabled=Signal::derive(move || maker.busy.get() || wrong.with(Option::is_some)) on_click=make />
-            </div>
-        </form>
+        </Form>
     }
 }
 

@@ -7,7 +7,7 @@ use pipewright_protocol::studio::{FAILED, FailedAct, FailedInfo, SettleFailed};
 
 use crate::{
     client::use_client,
-    components::{Button, Dialog, Field, Kind, Sign, use_toasts},
+    components::{Button, Dialog, Field, Form, Sign, use_toasts},
     state::use_live,
 };
 
@@ -78,20 +78,10 @@ pub(super) fn Settle(
             asking.set(true);
         } />
         <Dialog open=asking title=Signal::derive(move || match number() { 1 => "Discard this entity".to_owned(), number => format!("Discard {number} entities") }) id=id>
-            <form
-                class="form"
-                on:submit=move |event| {
-                    event.prevent_default();
-                    discard();
-                }
-            >
+            <Form label="Discard" sign=Sign::Close id="discard-confirm" on_submit=discard on_close=move || asking.set(false)>
                 <p>"They leave the queue for good; a later change of the same entity in the source is read as usual. The reason is kept in the execution log."</p>
                 <Field label="Why" value=why placeholder="The record was removed by agreement" focus=true id="discard-why" />
-                <div class="form-actions">
-                    <Button label="Cancel" on_click=move || asking.set(false) />
-                    <Button label="Discard" kind=Kind::Primary id="discard-confirm" on_click=discard />
-                </div>
-            </form>
+            </Form>
         </Dialog>
     }
 }

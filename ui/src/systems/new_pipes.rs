@@ -4,7 +4,7 @@ use leptos::prelude::*;
 use pipewright_protocol::studio::{Edits, SystemOffer};
 
 use crate::{
-    components::{Button, Field, Kind, Sign},
+    components::{Field, Form, Sign},
     draft::{Maker, create, name_problem, pipe_name, pipe_of, text},
     place::Place,
     state::use_live,
@@ -55,9 +55,6 @@ pub(super) fn NewPipes(
         problems.with_value(|all| all.iter().any(|it| it.with(Option::is_some)))
     });
     let make = move || {
-        if wrong.get_untracked() {
-            return;
-        }
         let names = names.get_untracked();
         let files = drafts.with_value(|drafts| {
             let both = drafts.iter().zip(&names);
@@ -88,19 +85,16 @@ pub(super) fn NewPipes(
         }
     });
     view! {
-        <form
-            class="form"
-            on:submit=move |event| {
-                event.prevent_default();
-                make();
-            }
+        <Form
+            label="Add"
+            sign=Sign::Plus
+            id="new-pipes-add"
+            disabled=Signal::derive(move || maker.busy.get() || wrong.get())
+            on_submit=make
+            on_close
         >
             <p>"Each copies everything it reads into a dataset of its own name."</p>
             <div class="drafts">{shown.collect_view()}</div>
-            <div class="form-actions">
-                <Button label="Cancel" on_click=move || on_close() />
-                <Button label="Add" kind=Kind::Primary sign=Sign::Plus id="new-pipes-add" disabled=Signal::derive(move || maker.busy.get() || wrong.get()) on_click=make />
-            </div>
-        </form>
+        </Form>
     }
 }

@@ -6,7 +6,7 @@ use pipewright_protocol::studio::Edits;
 use serde_json::Value;
 
 use crate::{
-    components::{Button, Field, Kind, Sign},
+    components::{Field, Form, Sign},
     draft::{Maker, create, fitting, name_problem},
     place::Place,
     state::use_live,
@@ -48,15 +48,12 @@ pub(super) fn NewSystem(
     let shown = Signal::derive(move || wrong.get().filter(|_| begun.get()));
     let make = move || {
         let id = name.get_untracked().trim().to_owned();
-        if wrong.with_untracked(Option::is_some) {
-            return;
-        }
         let config = Value::Object(blank(Part::System, &kind.get_untracked(), &id));
         let files = vec![create("systems", &id, &config)];
         let step = Edits { label: format!("Add system {id}"), files };
         maker.make(step, Some(Place::system(id)), on_close);
     };
-    let choices = kinds().into_iter().map(|each| {
+    let choices = kinds().into_iter().map(move |each| {
         let (mine, set) = (each.name.clone(), each.name.clone());
         let short = each.name.trim_start_matches("system:").to_owned();
         let name = short.clone();
@@ -75,12 +72,13 @@ pub(super) fn NewSystem(
         }
     });
     view! {
-        <form
-            class="form"
-            on:submit=move |event| {
-                event.prevent_default();
-                make();
-            }
+        <Form
+            label="Add system"
+            sign=Sign::Plus
+            id="new-system-add"
+            disabled=Signal::derive(move || maker.busy.get() || wrong.with(Option::is_some))
+            on_submit=make
+            on_close
         >
             <div class="choices" role="radiogroup" aria-label="Type">{choices.collect_view()}</div>
             <Field label="Name of the system" value=name focus=true placeholder="crm" problem=shown id="new-system-name" />
@@ -90,10 +88,6 @@ pub(super) fn NewSystem(
                     format!("Makes systems/{}.conf.json; what must be set is asked for next.", if id.is_empty() { "NAME" } else { &id })
                 }}
             </p>
-            <div class="form-actions">
-                <Button label="Cancel" on_click=move || on_close() />
-                <Button label="Add system" kind=Kind::Primary sign=Sign::Plus id="new-system-add" disabled=Signal::derive(move || maker.busy.get() || wrong.with(Option::is_some)) on_click=make />
-            </div>
-        </form>
+        </Form>
     }
 }

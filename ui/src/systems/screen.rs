@@ -19,15 +19,12 @@ use crate::{
 #[component]
 pub fn SystemScreen() -> impl IntoView {
     let (live, nav, language) = (use_live(), use_nav(), use_language());
-    let system = Memo::new(move |last: Option<&String>| match nav.place() {
-        Place::System { id, .. } => id,
-        // On the way to another screen.
-        _ => last.cloned().unwrap_or_default(),
-    });
-    let tab = Memo::new(move |last: Option<&SystemTab>| match nav.place() {
-        Place::System { tab, .. } => tab,
-        _ => last.copied().unwrap_or_default(),
-    });
+    let at = move |place| match place {
+        Place::System { id, tab } => Some((id, tab)),
+        _ => None,
+    };
+    let system = nav.says(move |place| at(place).map(|(id, _)| id));
+    let tab = nav.says(move |place| at(place).map(|(_, tab)| tab));
     let path = Memo::new(move |_| {
         let id = system.get();
         live.graph.with(|graph| {
