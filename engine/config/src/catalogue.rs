@@ -8,7 +8,7 @@
 use std::sync::LazyLock;
 
 use serde::Deserialize;
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 /// The place in the config that a component takes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -317,6 +317,17 @@ impl Property {
     /// The property of this object that a key stands for.
     pub fn property(&self, key: &str) -> Option<&Property> {
         property(&self.properties, key)
+    }
+
+    /// What holds when the property is not written: what it inherits from the
+    /// effective node metadata, or else what the documentation says.
+    pub fn default_in<'a>(&'a self, metadata: &'a Map<String, Value>) -> Option<&'a Value> {
+        let inherited = self.inherits.as_deref().and_then(|path| {
+            let mut keys = path.split('.');
+            let first = metadata.get(keys.next()?)?;
+            keys.try_fold(first, |value, key| value.get(key)).filter(|value| !value.is_null())
+        });
+        inherited.or(self.default.as_ref())
     }
 
     /// The shapes in words: `a string or a list of strings`.

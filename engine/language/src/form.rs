@@ -1,8 +1,8 @@
 //! A component as a form: its properties with what they are, what they mean
 //! and what is written.
 
+use pipewright_config::File;
 use pipewright_config::catalogue::{self, Description, Part, Property, Required, Role, Shape};
-use pipewright_config::{File, Metadata};
 use pipewright_dtl::syntax::{EditError, Node, Path, Step, apply};
 use serde_json::{Map, Value};
 
@@ -275,7 +275,7 @@ impl Writer<'_> {
             },
             deprecated: property.deprecated,
             value: member.map(|member| member.to_json(&self.file.document)),
-            default: default(property, self.workspace.project.metadata()),
+            default: property.default_in(&self.workspace.project.metadata().config).cloned(),
             options,
             free,
             fields,
@@ -302,17 +302,6 @@ impl Writer<'_> {
             }
         }
     }
-}
-
-/// What a property is when nothing is written: what the node metadata says,
-/// or else what the documentation does.
-fn default(property: &Property, metadata: &Metadata) -> Option<Value> {
-    let inherited = property.inherits.as_deref().and_then(|path| {
-        let mut keys = path.split('.');
-        let first = metadata.config.get(keys.next()?)?;
-        keys.try_fold(first, |value, key| value.get(key)).filter(|value| !value.is_null())
-    });
-    inherited.or(property.default.as_ref()).filter(|value| !value.is_null()).cloned()
 }
 
 /// How a property is entered, unless what is written needs something else: a

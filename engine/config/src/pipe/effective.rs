@@ -38,8 +38,8 @@ pub(crate) fn filled(
         if given || opaque {
             continue;
         }
-        if let Some(default) = default_of(property, metadata) {
-            config.insert(property.name.clone(), default);
+        if let Some(default) = property.default_in(metadata) {
+            config.insert(property.name.clone(), default.clone());
         } else if !property.properties.is_empty() && !property.open {
             let below = filled(None, &property.properties, metadata);
             if !below.is_empty() {
@@ -48,15 +48,6 @@ pub(crate) fn filled(
         }
     }
     config
-}
-
-fn default_of(property: &Property, metadata: &Map<String, Json>) -> Option<Json> {
-    let inherited = property.inherits.as_deref().and_then(|path| {
-        let mut keys = path.split('.');
-        let first = metadata.get(keys.next()?)?;
-        keys.try_fold(first, |value, key| value.get(key)).filter(|value| !value.is_null())
-    });
-    inherited.or(property.default.as_ref()).cloned()
 }
 
 /// The config of a pipe as it takes effect: variables put in, alternatives
