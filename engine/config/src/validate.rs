@@ -3,15 +3,15 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use pipewright_dtl::Index;
-use pipewright_dtl::syntax::{Diagnostic, Severity};
+use pipewright_dtl::syntax::{Diagnostic, Document, Severity};
+use pipewright_dtl::{Checked, Index};
 use pipewright_entity::Text;
 
 use crate::Project;
 use crate::cascade::Broken;
 use crate::catalogue::{self, Part};
 use crate::flow::{Graph, hops};
-use crate::pipe::{Completeness, Fragment, Pipe, Side, SinkKind, SourceKind};
+use crate::pipe::{Completeness, Found, Fragment, Pipe, Side, SinkKind, SourceKind};
 use crate::problem::{Hint, Origin, Problem, Vocabulary, code, did_you_mean, with_hint};
 use crate::resolve::name_of;
 use crate::spec::Endpoint;
@@ -38,7 +38,7 @@ fn check(project: &Project, wanted: impl Fn(&str) -> bool) -> Vec<Problem> {
         references(project, pipe, &mut problems);
         datasets.check(pipe, &mut problems);
         entities(pipe, &mut problems);
-        problems.extend_from_slice(pipe.compiled.or_find(|| dtl(pipe)));
+        problems.extend_from_slice(pipe.compiled.or_find(|before| dtl(pipe, before)));
         unwritten::check(project, &graph, pipe, &mut problems);
     }
     shared_datasets(project, &graph, &mut problems);
@@ -245,14 +245,17 @@ fn entities(pipe: &Pipe, problems: &mut Vec<Problem>) {
 }
 
 /// What the DTL compiler says: about rules, and about the expressions of
-/// subsets, indexes and merges.
-fn dtl(pipe: &Pipe) -> Vec<Problem> {
+/// subsets, indexes and merges. Of rules that are as they were, `before` tells.
+fn dtl(pipe: &Pipe, before: &[Checked]) -> Found {
     let mut problems = Vec::new();
-    for (_, dtl) in pipe.dtl() {
-        let rules = dtl.rules.with_variables();
+    let mut checked = Vec::new();
+    for (place, (_, dtl)) in pipe.dtl().enumerate() {
+        let Fragment { document, node, at, .. } = &dtl.rules.with_variables();
         let options = pipe.dtl_options(dtl.id_required);
-        let found = pipewright_dtl::check(&rules.document, &rules.node, &rules.at, &options);
-        problems.extend(found.into_iter().map(|diagnostic| in_file(pipe, &rules, diagnostic)));
+        let found = pipewright_dtl::check(document, node, at, &options, before.get(place));
+        let all = found.diagnostics.iter().cloned();
+        problems.extend(all.map(|diagnostic| in_file(pipe, document, diagnostic)));
+        checked.push(found);
     }
     let options = pipe.dtl_options(true);
     let mut expression = |piece: &Result<Fragment, Diagnostic>, alias: &str, dataset: &str| {
@@ -265,7 +268,7 @@ fn dtl(pipe: &Pipe) -> Vec<Problem> {
             }
         };
         problems.extend(found.into_iter().map(|found| match piece {
-            Some(piece) => in_file(pipe, piece, found),
+            Some(piece) => in_file(pipe, &piece.document, found),
             None => at_path(pipe, found),
         }));
     };
@@ -295,7 +298,7 @@ fn dtl(pipe: &Pipe) -> Vec<Problem> {
             expression(&Ok(index.with_variables()), "_S", &sink.dataset);
         }
     }
-    problems
+    Found { problems: problems.into(), rules: checked.into() }
 }
 
 /// The expression of a subset, `["eq", expression, literal]` (documentation:
@@ -316,15 +319,15 @@ fn subset_expression(subset: &Fragment) -> Result<Fragment, Diagnostic> {
     }
 }
 
-/// A finding about a piece, in the file the piece is written in.
-fn in_file(pipe: &Pipe, piece: &Fragment, diagnostic: Diagnostic) -> Problem {
-    if !Arc::ptr_eq(&piece.document, &pipe.origin.file.document) {
+/// A finding about a piece of a text, in the file of the pipe.
+fn in_file(pipe: &Pipe, document: &Arc<Document>, diagnostic: Diagnostic) -> Problem {
+    if !Arc::ptr_eq(document, &pipe.origin.file.document) {
         return at_path(pipe, diagnostic);
     }
     Problem {
         file: pipe.origin.file.path.clone(),
         component: Some(pipe.id.clone()),
-        position: piece.document.position(diagnostic.span.start),
+        position: document.position(diagnostic.span.start),
         diagnostic,
     }
 }

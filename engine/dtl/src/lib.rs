@@ -30,7 +30,7 @@ pub mod syntax;
 pub mod trace;
 
 pub use analysis::{Analysis, Dependency, Join, Reads, Route};
-pub use compile::{Compiled, Compiler, check, code, compile};
+pub use compile::{Checked, Compiled, Compiler, check, code, compile};
 pub use context::{Context, Datasets, NoContext};
 pub use eval::{Call, Eval};
 pub use fault::{EvalError, Fault, FaultKind, LookupError};

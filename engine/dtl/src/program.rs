@@ -13,7 +13,7 @@ use crate::syntax::Path;
 use crate::{Analysis, Context, Dependency, EvalError, Fault, Index};
 
 /// What a program is compiled for.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Options {
     /// The pipe, which some functions and messages name.
     pub pipe_id: Text,

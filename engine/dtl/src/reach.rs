@@ -1,7 +1,7 @@
 //! What a text names that is not there, and what it makes that nothing uses:
 //! findings that need no plan, and so are told beside any other.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 
 use pipewright_entity::{Text, Value};
 
@@ -14,23 +14,23 @@ use crate::syntax::{Diagnostic, Node, Trail};
 
 impl Compiler<'_> {
     /// Rules that cannot be reached from the default rule. Of rules that only
-    /// such rules apply, the first is told.
-    pub(crate) fn report_unused(&mut self, default: Option<usize>) {
+    /// such rules apply, the first is told. The names are those that each rule
+    /// applies.
+    pub(crate) fn report_unused<'n>(
+        &mut self,
+        default: Option<usize>,
+        names: impl Iterator<Item = &'n [Text]>,
+    ) {
         let Some(default) = default else { return };
-        let applied: Vec<BTreeSet<usize>> = self
-            .rules
-            .iter()
-            .map(|rule| {
-                let mut names = BTreeSet::new();
-                applied(&rule.node, &mut names);
-                // A name that is a slip stands for the rule that was meant.
-                let known = || self.rules.iter().map(|it| it.name.as_str());
-                let place = |name: &str| self.rules.iter().rposition(|it| it.name == name);
-                let meant =
-                    |name: &&str| place(name).or_else(|| nearest(name, known()).and_then(place));
-                names.iter().filter_map(meant).collect()
-            })
-            .collect();
+        // The last of equal names counts.
+        let places = self.rules.iter().enumerate().map(|(index, rule)| (rule.name.as_str(), index));
+        let places: HashMap<&str, usize> = places.collect();
+        let place = |name: &str| places.get(name).copied();
+        // A name that is a slip stands for the rule that was meant.
+        let known = || self.rules.iter().map(|it| it.name.as_str());
+        let meant = |name: &Text| place(name).or_else(|| nearest(name, known()).and_then(place));
+        let applied: Vec<BTreeSet<usize>> =
+            names.map(|names| names.iter().filter_map(meant).collect()).collect();
         let mut reached = reach(default, &applied);
         for (index, rule) in self.rules.iter().enumerate() {
             let others = || (0..applied.len()).filter(|other| *other != index);
@@ -50,31 +50,30 @@ impl Compiler<'_> {
 
     /// Properties of the target that are read where nothing in the rule sets
     /// them.
-    pub(crate) fn report_unset(&mut self) {
+    pub(crate) fn report_unset(&mut self, rule: usize) {
+        let (rule, document) = (&self.rules[rule], self.document);
+        let mut set = Some(BTreeSet::new());
+        sets(&rule.node, &mut set);
+        let Some(set) = set else { return };
         let mut found = Vec::new();
-        for rule in &self.rules {
-            let mut set = Some(BTreeSet::new());
-            sets(&rule.node, &mut set);
-            let Some(set) = set else { continue };
-            reads(&rule.node, &Trail::At(&rule.path), &mut |node, at, name| {
-                let plain = identifier(name);
-                if name.starts_with(['_', '$']) || name.contains('\'') || set.contains(plain) {
-                    return;
-                }
-                let message = format!("nothing in this rule sets {name:?}");
-                let span = node.span.clone();
-                let one = Diagnostic::warning(code::UNSET, at.to_path(), span, message);
-                let near = nearest(plain, set.iter().copied());
-                found.push(match near {
-                    Some(near) => one.suggest(format!("did you mean {near:?}?")).instead(
-                        &self.document.text,
-                        plain,
-                        near,
-                    ),
-                    None => one,
-                });
+        reads(&rule.node, &Trail::At(&rule.path), &mut |node, at, name| {
+            let plain = identifier(name);
+            if name.starts_with(['_', '$']) || name.contains('\'') || set.contains(plain) {
+                return;
+            }
+            let message = format!("nothing in this rule sets {name:?}");
+            let span = node.span.clone();
+            let one = Diagnostic::warning(code::UNSET, at.to_path(), span, message);
+            let near = nearest(plain, set.iter().copied());
+            found.push(match near {
+                Some(near) => one.suggest(format!("did you mean {near:?}?")).instead(
+                    &document.text,
+                    plain,
+                    near,
+                ),
+                None => one,
             });
-        }
+        });
         self.diagnostics.extend(found);
     }
 
@@ -154,10 +153,17 @@ fn reach(from: usize, applied: &[BTreeSet<usize>]) -> BTreeSet<usize> {
     reached
 }
 
-/// The rules that a text applies, by the description of the functions.
-fn applied<'n>(node: &'n Node, names: &mut BTreeSet<&'n str>) {
+/// The names of the rules that a rule applies, by the description of the
+/// functions; slips among them.
+pub(crate) fn applied(rule: &Node) -> Vec<Text> {
+    let mut names = BTreeSet::new();
+    collect(rule, &mut names);
+    names.into_iter().map(Text::new).collect()
+}
+
+fn collect<'n>(node: &'n Node, names: &mut BTreeSet<&'n str>) {
     for member in node.members() {
-        applied(&member.value, names);
+        collect(&member.value, names);
     }
     let items = node.items();
     if let Some((function, args)) = items.split_first()
@@ -178,6 +184,6 @@ fn applied<'n>(node: &'n Node, names: &mut BTreeSet<&'n str>) {
         }
     }
     for item in items {
-        applied(item, names);
+        collect(item, names);
     }
 }

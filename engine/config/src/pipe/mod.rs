@@ -8,8 +8,8 @@ mod source;
 mod transform;
 mod values;
 
-use pipewright_dtl::Options;
 use pipewright_dtl::syntax::{Document, Member, Node, NodeKind, Path};
+use pipewright_dtl::{Checked, Options};
 use pipewright_entity::{Text, Value};
 use serde_json::{Map, Value as Json};
 use std::sync::{Arc, OnceLock};
@@ -84,11 +84,30 @@ pub struct Pipe {
 /// Findings that follow from a pipe alone, kept from the first time they are
 /// asked for. Equal pipes have equal ones.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Compiled(OnceLock<Arc<[Problem]>>);
+pub(crate) struct Compiled {
+    found: OnceLock<Found>,
+    /// What was found in the rules of an earlier text of the pipe.
+    before: Arc<[Checked]>,
+}
+
+/// What is wrong with a pipe.
+#[derive(Clone, Debug)]
+pub(crate) struct Found {
+    pub(crate) problems: Arc<[Problem]>,
+    /// The same of each of its DTL transforms, for the next text of it.
+    pub(crate) rules: Arc<[Checked]>,
+}
 
 impl Compiled {
-    pub(crate) fn or_find(&self, find: impl FnOnce() -> Vec<Problem>) -> &[Problem] {
-        self.0.get_or_init(|| find().into())
+    /// What is wrong; it is looked for with what is known of an earlier text.
+    pub(crate) fn or_find(&self, find: impl FnOnce(&[Checked]) -> Found) -> &[Problem] {
+        &self.found.get_or_init(|| find(&self.before)).problems
+    }
+
+    /// For the next text of the pipe, in which the variables are the same.
+    pub(crate) fn next(&self) -> Compiled {
+        let known = self.found.get().map_or(&self.before, |found| &found.rules);
+        Compiled { found: OnceLock::new(), before: known.clone() }
     }
 }
 

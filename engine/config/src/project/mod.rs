@@ -14,7 +14,7 @@ use pipewright_entity::Text;
 use serde_json::{Map, Value as Json};
 
 use crate::metadata::{self, Metadata};
-use crate::pipe::{self, Pipe};
+use crate::pipe::{self, Compiled, Pipe};
 use crate::problem::{Findings, Origin, Problem, code, did_you_mean};
 use crate::resolve::{Item, name_of};
 use crate::spec::{self, Spec};
@@ -287,7 +287,8 @@ impl Project {
             }
             taken.insert(id.clone(), component.file.path.clone());
             if !(same && self.keep_component(&id, &component, &before)) {
-                self.read_component(id.clone(), &component);
+                let known = before.pipes.get(&id).filter(|_| same);
+                self.read_component(id.clone(), &component, known.map(|pipe| &pipe.compiled));
             }
             problems.extend(self.found[&id].iter().cloned());
         }
@@ -330,7 +331,8 @@ impl Project {
         true
     }
 
-    fn read_component(&mut self, id: Text, component: &Component) {
+    /// Reads a component; `known` is what was found in an earlier text of it.
+    fn read_component(&mut self, id: Text, component: &Component, known: Option<&Compiled>) {
         let variables = self.variables.clone();
         let metadata = self.metadata.clone();
         let mut problems = Vec::new();
@@ -350,7 +352,8 @@ impl Project {
                     metadata: &metadata.config,
                     findings: &mut findings,
                 };
-                let pipe = pipe::read(id.clone(), &item, &mut reader);
+                let mut pipe = pipe::read(id.clone(), &item, &mut reader);
+                pipe.compiled = known.map(Compiled::next).unwrap_or_default();
                 for obstacle in pipe.obstacles() {
                     soften(&mut problems, &obstacle.origin.span);
                 }

@@ -5,6 +5,7 @@
 //! with errors gives no program.
 
 mod calls;
+mod check;
 pub mod code;
 mod indexes;
 mod paths;
@@ -19,8 +20,11 @@ use crate::hops::{Caller, Uses};
 use crate::names::Namespaces;
 use crate::plan::{Action, Block, Expr, Flow, Root, Step};
 use crate::program::{Core, Options, Program};
+use crate::reach::applied;
 use crate::syntax::{Diagnostic, Document, Node, NodeKind, Path, Severity, TextEdit, Trail};
 use crate::{Eval, Fault, Index};
+
+pub use check::{Checked, check};
 
 /// The outcome of compiling.
 pub struct Compiled {
@@ -33,7 +37,9 @@ pub struct Compiled {
 /// Compiles the `rules` of a DTL transform, which stand at `at` in `document`.
 pub fn compile(document: &Document, rules: &Node, at: &Path, options: &Options) -> Compiled {
     let mut compiler = Compiler::new(document, options, rules, at);
-    let (blocks, default) = compiler.compile(rules, at);
+    let blocks: Vec<Block> = (0..compiler.rules.len()).map(|rule| compiler.rule(rule)).collect();
+    let applied: Vec<_> = compiler.rules.iter().map(|rule| applied(&rule.node)).collect();
+    let default = compiler.report_whole(rules, at, applied.iter().map(Vec::as_slice));
     let program = match default {
         Some(default) if !compiler.has_errors() => {
             let dependencies = compiler.uses.dependencies(default);
@@ -54,15 +60,6 @@ pub fn compile(document: &Document, rules: &Node, at: &Path, options: &Options) 
         _ => None,
     };
     Compiled { program, diagnostics: compiler.diagnostics }
-}
-
-/// What [`compile()`] finds, for who does not want the program: nothing is kept
-/// that only one that runs would need.
-pub fn check(document: &Document, rules: &Node, at: &Path, options: &Options) -> Vec<Diagnostic> {
-    let mut compiler = Compiler::new(document, options, rules, at);
-    compiler.runs = false;
-    compiler.compile(rules, at);
-    compiler.diagnostics
 }
 
 /// A rule as it stands in the config.
@@ -129,31 +126,36 @@ impl<'a> Compiler<'a> {
         }
     }
 
-    /// All rules, and the number of the one that a run begins with.
-    fn compile(&mut self, rules: &Node, at: &Path) -> (Vec<Block>, Option<usize>) {
-        let mut blocks = Vec::new();
+    /// One rule by itself.
+    fn rule(&mut self, rule: usize) -> Block {
+        self.rule = rule;
+        self.pipe_source = self.rules[rule].name == "default";
+        let (node, path) = (self.rules[rule].node.clone(), self.rules[rule].path.clone());
+        let path = Trail::At(&path);
+        let block = self.block(&node, &path);
+        let block = self.traced_rule(block, &node, &path);
+        self.report_unset(rule);
+        block
+    }
+
+    /// Notes what is wrong with the rules as a whole; each comes with the names
+    /// of those that it applies. Gives the number of the one that a run begins
+    /// with.
+    fn report_whole<'n>(
+        &mut self,
+        rules: &Node,
+        at: &Path,
+        applied: impl Iterator<Item = &'n [Text]>,
+    ) -> Option<usize> {
+        let default = self.rules.iter().rposition(|rule| rule.name == "default");
         if !rules.is_object() {
             let message = "the rules of a transform are an object";
             self.error(code::ARGUMENT, rules, &Trail::At(at), message);
-        }
-        for rule in 0..self.rules.len() {
-            self.rule = rule;
-            self.pipe_source = self.rules[rule].name == "default";
-            let (node, path) = (self.rules[rule].node.clone(), self.rules[rule].path.clone());
-            let path = Trail::At(&path);
-            let block = self.block(&node, &path);
-            let block = self.traced_rule(block, &node, &path);
-            if self.runs {
-                blocks.push(block);
-            }
-        }
-        let default = self.rules.iter().rposition(|rule| rule.name == "default");
-        if default.is_none() && rules.is_object() {
+        } else if default.is_none() {
             self.report_no_default(rules, at);
         }
-        self.report_unused(default);
-        self.report_unset();
-        (blocks, default)
+        self.report_unused(default, applied);
+        default
     }
 
     fn report_no_default(&mut self, rules: &Node, at: &Path) {

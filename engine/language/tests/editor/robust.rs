@@ -81,3 +81,59 @@ proptest! {
         ask(&workspace, end(&text[..elsewhere]));
     }
 }
+
+/// Calls with something wrong in them, some about other rules.
+const WRONG: [&str; 8] = [
+    r#"["add", "å", ["uper", "_S.name"]], ["add", "n", ["plus", "x", "$ENV(number)"]]"#,
+    r#"["add", "x", ["apply", "frist", "_S."]]"#,
+    r#"["add", "x", ["apply", "first", "_S."]], ["add", "y", "_T.z"]"#,
+    r#"["if", ["eq", "_s.x", null], ["add", "y"]]"#,
+    r#"["add", "o", ["hops", {"datasets": ["crm-order o"], "where": [["eq", "_S.a", "p.b"]]}]]"#,
+    r#"["add", "m", ["map", ["concat", "_.v"], "_S.list"]], ["lowr", "x"]"#,
+    r#"["add", "e", "$ENV(crm_region)"], ["add", "f", ["$ENV(called)", "_S.x"]]"#,
+    r#"["copy", "*", ["list", "a"], 3]"#,
+];
+
+/// The first is that of the default rule; a name stands twice.
+fn with_rules(rules: &[&str]) -> String {
+    let names = ["first", "second", "third", "first"];
+    let more = names.iter().zip(&rules[1..]).map(|(name, calls)| format!("],\n{name:?}: [{calls}"));
+    with_rule(&format!("{}{}", rules[0], more.collect::<String>()))
+}
+
+proptest! {
+    /// Findings are taken over from the text before, and are those that the
+    /// text has by itself.
+    #[test]
+    fn findings_are_the_same_however_the_text_came_about(
+        calls in proptest::collection::vec(
+            proptest::sample::select(CALLS.iter().chain(&WRONG).copied().collect::<Vec<_>>()), 2..6),
+        edits in proptest::collection::vec((
+            0.0..1.0f64,
+            proptest::sample::select(vec![0, 0, 1, 2, 9]),
+            proptest::sample::select(vec![
+                "", "\"", "]", "{", ",", "\n", "x", "é", "a\": [], \"", "_T.q", "[\"copy\", \"*\"], "]),
+            proptest::sample::select(vec![None, None, Some("{}"), Some(r#"{"called": "upper", "number": 1}"#)]),
+        ), 1..12),
+    ) {
+        let mut text = with_rules(&calls);
+        prop_assert!(text.contains("\"first\""), "{text}");
+        let mut written = Workspace::new([(PATH, text.as_str())], None);
+        let mut environment = None;
+        written.findings(PATH);
+        for (at, length, inserted, variables) in edits {
+            let boundary = |at: usize| (at.min(text.len())..=text.len()).find(|at| text.is_char_boundary(*at)).unwrap();
+            let start = boundary((at * text.len() as f64) as usize);
+            let stop = boundary(start + length);
+            text.replace_range(start..stop, inserted);
+            written.put(PATH, &text);
+            if let Some(variables) = variables {
+                environment = Some(variables);
+                written.put("test-env.json", variables);
+            }
+            let files = [(PATH, text.as_str())].into_iter().chain(environment.map(|it| ("test-env.json", it)));
+            let fresh = Workspace::new(files, None);
+            prop_assert_eq!(written.findings(PATH), fresh.findings(PATH), "{}", text);
+        }
+    }
+}
