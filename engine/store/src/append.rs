@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use pipewright_entity::{Entity, Hash, Text, Value};
+use pipewright_entity::{Entity, Hash, Text, Value, Version};
 use rusqlite::types::{ToSqlOutput, ValueRef};
 use rusqlite::{Connection, OptionalExtension, ToSql, params};
 
@@ -83,6 +83,12 @@ impl<'a> Appender<'a> {
             )?;
             for (write, slot) in writes.iter().zip(slot_of) {
                 let slot = &mut slots[slot as usize];
+                if let Some(place) = write.place
+                    && self.has_passed(place, write)?
+                {
+                    self.tally.unchanged += 1;
+                    continue;
+                }
                 if let Some(expected) = write.expected {
                     self.check_expected(expected, slot)?;
                 }
@@ -92,6 +98,9 @@ impl<'a> Appender<'a> {
                     continue;
                 };
                 let deleted = entity.is_deleted();
+                if let Some(place) = write.place {
+                    self.dataset.length = place;
+                }
                 let updated = self.count(slot.now, deleted, body.len())?;
                 insert.execute(params![
                     self.dataset.at(updated),
@@ -203,6 +212,30 @@ impl<'a> Appender<'a> {
         }
         let (dataset, id) = (self.dataset.id.clone(), slot.id.clone());
         Err(StoreError::Conflict { dataset, id, expected, found })
+    }
+
+    /// Whether the log goes beyond a place already, where nothing else may
+    /// stand than this.
+    fn has_passed(&self, place: u64, write: &Prepared) -> Outcome<bool> {
+        if place >= self.dataset.length {
+            return Ok(false);
+        }
+        let stored = crate::versions::version(self.connection, &self.dataset, place)?;
+        let same = |stored: Version| {
+            stored.entity.id() == write.entity.id()
+                && match &write.encoded {
+                    Some((hash, _)) => stored.hash == *hash,
+                    None => stored.entity.is_deleted(),
+                }
+        };
+        // Where nothing stands, it was the same as before or was compacted.
+        match stored.is_none_or(same) {
+            true => Ok(true),
+            false => {
+                let (dataset, id) = (self.dataset.id.clone(), write.entity.id().clone());
+                Err(StoreError::Diverged { dataset, place, id }.into())
+            }
+        }
     }
 
     /// What is to be stored, if anything.

@@ -23,6 +23,8 @@ pub struct Write {
     /// What the writer takes the current version to be; see
     /// [`Write::expecting`].
     pub expected: Option<Option<u64>>,
+    /// Where in the log the version is to stand; see [`Write::standing_at`].
+    pub place: Option<u64>,
 }
 
 impl Write {
@@ -30,7 +32,7 @@ impl Write {
     /// has another delete status
     /// (documentation page `hub/features/change-tracking`).
     pub fn new(entity: Entity) -> Write {
-        Write { entity, source_offset: None, force: false, expected: None }
+        Write { entity, source_offset: None, force: false, expected: None, place: None }
     }
 
     /// Deletes the entity with this id, keeping its last properties. What is
@@ -57,6 +59,16 @@ impl Write {
     /// is no such entity.
     pub fn expecting(mut self, updated: Option<u64>) -> Write {
         self.expected = Some(updated);
+        self
+    }
+
+    /// The write, whose version stands at this place of the log (`_updated`),
+    /// as it does in the log that this one is a copy of. Places may be left
+    /// out. One that the log has passed already is not written again: what
+    /// stands there must be the same, or the whole commit fails with
+    /// [`StoreError::Diverged`](crate::StoreError::Diverged).
+    pub fn standing_at(mut self, place: u64) -> Write {
+        self.place = Some(place);
         self
     }
 }
@@ -128,6 +140,7 @@ pub(crate) struct Prepared {
     pub(crate) source: Option<Value>,
     pub(crate) force: bool,
     pub(crate) expected: Option<Option<u64>>,
+    pub(crate) place: Option<u64>,
 }
 
 impl Prepared {
@@ -141,6 +154,7 @@ impl Prepared {
             source: write.source_offset.filter(|offset| !matches!(offset, Value::Null)),
             force: write.force,
             expected: write.expected,
+            place: write.place,
         }
     }
 }

@@ -76,6 +76,17 @@ pub enum StoreError {
         /// `_updated` of the current version; `None`: no such entity.
         found: Option<u64>,
     },
+    /// The log is no copy of the one it is to be a copy of
+    /// ([`Write::standing_at`](crate::Write::standing_at)).
+    #[error("place {place} of dataset \"{dataset}\" holds something else than \"{id}\" as it is")]
+    Diverged {
+        /// The dataset.
+        dataset: Text,
+        /// The place in its log.
+        place: u64,
+        /// The `_id` that should stand there.
+        id: Text,
+    },
     /// Nobody asked for this index yet
     /// ([`Store::ensure_index`](crate::Store::ensure_index)).
     #[error("dataset \"{dataset}\" has no index on {expression}")]

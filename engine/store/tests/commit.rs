@@ -3,7 +3,7 @@
 
 mod common;
 
-use common::{entity, ids, open};
+use common::{check, entity, ids, open};
 use pipewright_entity::Value;
 use pipewright_store::{Durability, Past, Position, Retry, Select, StoreError, Write};
 
@@ -53,6 +53,43 @@ fn only_a_difference_is_stored() {
     assert_eq!((dataset.live, dataset.deleted), (0, 1));
     assert_eq!((dataset.log_live, dataset.log_deleted, dataset.length), (2, 1, 3));
     assert_eq!(dataset.last_modified, Some(4));
+}
+
+#[test]
+fn a_copy_keeps_the_places_of_its_source() {
+    let (_dir, store) = open();
+    let copied = |json: &str, place| Write::new(entity(json)).standing_at(place);
+    let commit = |writes: Vec<Write>| {
+        let mut batch = store.batch(1);
+        writes.into_iter().for_each(|write| batch.append("d", write));
+        store.commit(batch).map(|done| done.dataset("d").map(|d| (d.written, d.unchanged)))
+    };
+    let first = || {
+        vec![
+            copied(r#"{"_id":"a","x":1}"#, 0),
+            copied(r#"{"_id":"b","x":1}"#, 3),
+            copied(r#"{"_id":"a","x":2}"#, 4),
+            copied(r#"{"_id":"b","_deleted":true}"#, 7),
+        ]
+    };
+    assert_eq!(commit(first()).unwrap(), Some((4, 0)));
+    check(&store, "d");
+    // The same again changes nothing, nor does what was left out.
+    assert_eq!(commit(first()).unwrap(), Some((0, 4)));
+    assert_eq!(commit(vec![copied(r#"{"_id":"c"}"#, 5)]).unwrap(), Some((0, 1)));
+    // What is the same as before needs no place.
+    assert_eq!(commit(vec![copied(r#"{"_id":"a","x":2}"#, 9)]).unwrap(), Some((0, 1)));
+    for other in [r#"{"_id":"a","x":3}"#, r#"{"_id":"c","x":2}"#] {
+        let writes = vec![copied(r#"{"_id":"d"}"#, 12), copied(other, 4)];
+        assert!(matches!(commit(writes), Err(StoreError::Diverged { place: 4, .. })));
+    }
+    assert!(matches!(commit(vec![copied(r#"{"_id":"z"}"#, 1 << 60)]), Err(StoreError::Limit(_))));
+    assert_eq!(commit(vec![copied(r#"{"_id":"c","x":2}"#, 20)]).unwrap(), Some((1, 0)));
+    check(&store, "d");
+    let reader = store.reader().unwrap();
+    let page = reader.page("d", 1, 5, Select { history: true, ..Select::default() }).unwrap();
+    let places: Vec<u64> = page.map(|version| version.unwrap().updated).collect();
+    assert_eq!(places, [3, 4, 7, 20]);
 }
 
 #[test]

@@ -62,6 +62,21 @@ impl Side {
         });
         bare.collect()
     }
+
+    /// The current versions of a dataset, deletions too, in order and with their
+    /// places. Older ones each node removes in its own time.
+    fn placed(&self, dataset: &str) -> Vec<(u64, Value)> {
+        let path = format!("/api/datasets/{dataset}/entities?history=false");
+        let entities: Vec<Value> = self.client().get(&path).unwrap_or_default();
+        let placed = entities.into_iter().map(|mut entity| {
+            let place = entity["_updated"].as_u64().unwrap();
+            let kept = ["_id", "_deleted"];
+            let members = entity.as_object_mut().unwrap();
+            members.retain(|name, _| !name.starts_with('_') || kept.contains(&name.as_str()));
+            (place, entity)
+        });
+        placed.collect()
+    }
 }
 
 /// A node that can call the one at `port`.
@@ -103,6 +118,15 @@ fn both_end_equal_however_they_are_killed() {
             "supports_since": true, "is_chronological": true, "is_since_comparable": true,
             "page_size": 40}),
         None,
+    );
+    // A copy, version by version, each at its place.
+    pipe(
+        &far,
+        "mirror",
+        json!({"type": "json", "system": "other", "url": "datasets/letters/entities",
+            "supports_since": true, "is_chronological": true, "is_since_comparable": true,
+            "page_size": 40}),
+        Some(json!({"type": "replicated_dataset"})),
     );
     // And back again: what came by push is fetched from where it went.
     pipe(
@@ -148,11 +172,18 @@ fn both_end_equal_however_they_are_killed() {
             all.iter().filter(|(_, v)| !v.is_null()).map(|(k, v)| (k.clone(), v.clone())).collect()
         };
         assert!(!wanted.is_empty());
-        if copies.iter().all(|copy| living(copy) == living(&wanted)) {
+        let placed = near.placed("letters");
+        let is_mirrored = far.placed("mirror") == placed;
+        if is_mirrored && copies.iter().all(|copy| living(copy) == living(&wanted)) {
+            assert!(placed.len() as u64 > EACH, "{}", placed.len());
             break;
         }
         let sizes = copies.each_ref().map(|copy| living(copy).len());
-        assert!(begin.elapsed() < PATIENCE, "{} letters, copies {sizes:?}", living(&wanted).len());
+        assert!(
+            begin.elapsed() < PATIENCE,
+            "{} letters, copies {sizes:?}, mirrored: {is_mirrored}",
+            living(&wanted).len()
+        );
         std::thread::sleep(Duration::from_millis(200));
     }
 }

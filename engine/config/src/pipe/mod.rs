@@ -20,7 +20,7 @@ use crate::variables::Variables;
 pub(crate) use effective::filled;
 pub use pump::{Mode, Pump, Rescan, Schedule};
 pub(crate) use read::{Reader, dataset_and_alias, not_yet, read};
-pub use sink::{DatasetSink, InitialOffset, NewVersions, Publication, Sink, SinkKind};
+pub use sink::{DatasetSink, InitialOffset, NewVersions, Publication, Replica, Sink, SinkKind};
 pub use source::{
     Completeness, Continuation, DatasetSource, Differences, EmbeddedSource, Identity, IfEmpty,
     MergeDataset, MergeSource, MergeStrategy, MergeVersion, SameIdSource, SameIdStrategy, Side,
@@ -449,6 +449,7 @@ impl Sink {
     /// Its `type`; empty when it has none.
     pub fn type_name(&self) -> &str {
         match &self.kind {
+            SinkKind::Dataset(sink) if sink.replica.is_some() => "replicated_dataset",
             SinkKind::Dataset(_) => "dataset",
             SinkKind::Published(Publication::Json) => "http_endpoint",
             SinkKind::Published(Publication::Csv) => "csv_endpoint",

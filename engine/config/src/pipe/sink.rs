@@ -85,6 +85,19 @@ pub struct DatasetSink {
     pub suppress_filtered: Option<bool>,
     /// How many bytes one entity may take.
     pub max_entity_bytes: u64,
+    /// How it is to be a copy of what the source reads (`replicated_dataset`).
+    pub replica: Option<Replica>,
+}
+
+/// A dataset that is a copy: each version stands where it stands in the source.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Replica {
+    /// Leave out versions that are the same as the one before.
+    pub change_tracking: bool,
+    /// Write a dataset that is no copy as others do.
+    pub allow_normal: bool,
+    /// Make a dataset that is no copy anew.
+    pub migrate: bool,
 }
 
 /// When a dataset counts as filled for the first time.

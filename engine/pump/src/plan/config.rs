@@ -412,6 +412,7 @@ impl Compiler<'_> {
                     },
                     breaker_factor: write.circuit_breaker_factor,
                     breaker_count: write.circuit_breaker_count,
+                    replica: write.replica,
                     indexes,
                 })
             }

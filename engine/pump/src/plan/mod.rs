@@ -6,7 +6,7 @@ mod tracking;
 use std::sync::Arc;
 
 use pipewright_component::Setting;
-use pipewright_config::pipe::{Compaction, Differences, Mode, Pump};
+use pipewright_config::pipe::{Compaction, Differences, Mode, Pump, Replica};
 use pipewright_dtl::namespaces::AddNamespaces;
 use pipewright_dtl::{Diagnostic, Index, Program};
 use pipewright_entity::{Dict, Key, Text};
@@ -196,6 +196,8 @@ pub(crate) struct DatasetSink {
     /// and as a number (`circuit_breaker_threshold_factor`, `…_count`).
     pub(crate) breaker_factor: Option<f64>,
     pub(crate) breaker_count: Option<u64>,
+    /// How it is to be a copy of what the source reads.
+    pub(crate) replica: Option<Replica>,
     /// Indexes that readers of the dataset ask for.
     pub(crate) indexes: Vec<Index>,
 }

@@ -35,6 +35,9 @@ impl Run<'_> {
                  (if_transform_empty)",
             ));
         }
+        if is_full && done.is_full {
+            self.check_length()?;
+        }
         let pipe = self.plan.id().clone();
         let reader = self.reader()?;
         let unseen = match &target {

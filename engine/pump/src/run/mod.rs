@@ -29,6 +29,7 @@ mod begin;
 mod breaker;
 mod finish;
 mod process;
+mod replica;
 mod retry;
 mod sink;
 
@@ -133,8 +134,9 @@ pub fn run(
         ids_differ: false,
         guard: None,
         aside: None,
+        copied: None,
     };
-    let ending = match run.go(request) {
+    let ending = match run.go_or_copy_anew(request) {
         Ok(ending) => ending,
         Err(RunError::Component(Failure::Stopped)) => Ending::Stopped,
         Err(RunError::Component(Failure::Held { .. })) => Ending::Held,
@@ -187,6 +189,9 @@ struct Run<'r> {
     guard: Option<breaker::Guard>,
     /// What lay aside and is in the sink now.
     aside: Option<Text>,
+    /// Where the copy of the source's log stands that the run writes, if it
+    /// writes one: behind the last version that was read.
+    copied: Option<u64>,
 }
 
 /// What the run has put into the execution log.
@@ -215,6 +220,7 @@ impl Run<'_> {
             return Ok(Ending::Held);
         }
         let mut source = outside_source(self.plan, self.resources)?;
+        self.begin_copy()?;
         let mut start = match self.begin(request, source.as_deref())? {
             Some(start) => start,
             None => return Ok(Ending::Completed),

@@ -161,6 +161,8 @@ impl Run<'_> {
     pub(super) fn track(&mut self, start: &Start, target: &mut Target) -> Result<(), RunError> {
         if let SourcePlan::Dataset(source) = &self.plan.source
             && !start.affected.is_empty()
+            // Nothing goes back to an earlier place in a copy.
+            && self.copied.is_none()
         {
             self.enter(Phase::Tracking);
             let read_until = place(start.since.as_ref());
@@ -229,6 +231,7 @@ impl Run<'_> {
         if target.is_outside() {
             self.enter(Phase::Writing);
         }
+        self.check_copy(&failed, &unreadable)?;
         failed.extend(self.write(&mut batch, &entities, passed.out, reader, target)?);
         if target.is_held() {
             for (_, failure) in failed {

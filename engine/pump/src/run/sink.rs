@@ -87,9 +87,11 @@ impl Run<'_> {
                     batch.mark_seen(full);
                 }
                 for Outgoing { entity, origin } in out {
-                    let offset = incoming.get(origin).and_then(|incoming| incoming.offset.clone());
+                    let from = incoming.get(origin);
+                    let offset = from.and_then(|incoming| incoming.offset.clone());
                     let write = dataset_write(sink, entity, offset, reader, full.as_ref())?;
                     let Some(write) = write else { continue };
+                    let write = self.place(write, from)?;
                     match &mut self.guard {
                         None => batch.append(&sink.dataset, write),
                         Some(guard) => {

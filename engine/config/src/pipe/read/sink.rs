@@ -8,7 +8,7 @@ use crate::catalogue::Part;
 use crate::check;
 use crate::pipe::values::Values;
 use crate::pipe::{
-    DatasetSink, Fragment, InitialOffset, NewVersions, Publication, Sink, SinkKind, filled,
+    DatasetSink, Fragment, InitialOffset, NewVersions, Publication, Replica, Sink, SinkKind, filled,
 };
 use crate::resolve::{Form, Item};
 
@@ -47,6 +47,16 @@ impl Reader<'_, '_> {
             ("dataset", Some(dataset)) => {
                 SinkKind::Dataset(self.dataset_sink(item, dataset.clone(), &values))
             }
+            ("replicated_dataset", Some(dataset)) => SinkKind::Dataset(DatasetSink {
+                // Children of before would not be in the source.
+                track_children: Some(false),
+                replica: Some(Replica {
+                    change_tracking: values.bool("change_tracking"),
+                    allow_normal: values.bool("allow_normal_dataset"),
+                    migrate: values.bool("auto_migrate_to_replicated_dataset"),
+                }),
+                ..self.dataset_sink(item, dataset.clone(), &values)
+            }),
             ("http_endpoint", _) => SinkKind::Published(Publication::Json),
             ("csv_endpoint", _) => SinkKind::Published(Publication::Csv),
             ("xml_endpoint", _) => SinkKind::Published(Publication::Xml),
@@ -54,7 +64,7 @@ impl Reader<'_, '_> {
             (name, _) => SinkKind::Outside(Text::new(name)),
         };
         let system = values.given_text("system").map(Text::new);
-        if matches!(kind, SinkKind::Dataset(_)) {
+        if matches!(&kind, SinkKind::Dataset(sink) if sink.replica.is_none()) {
             // Shown by nodes in effective config even when it is not tracked.
             config.entry("track_children").or_insert(Json::Bool(false));
         }
@@ -105,6 +115,7 @@ impl Reader<'_, '_> {
             },
             suppress_filtered: values.given_bool("suppress_filtered"),
             max_entity_bytes: values.whole("max_entity_bytes_size"),
+            replica: None,
         }
     }
 }
