@@ -1,6 +1,7 @@
 //! `cargo xtask bench dtl`: how quick DTL is, as a whole process.
 //! `cargo xtask bench engine`: how quick a node is beside SQLite, how much memory
 //! it takes, how far one change travels.
+//! `cargo xtask bench node`: many clients that page while pipes write.
 //!
 //! The figures in `docs/benchmarks.md` come from here. No test runs them: times
 //! depend on the machine.
@@ -82,6 +83,12 @@ const CASES: &[Case] = &[
 /// The bench of the room `node`, which says itself whether its targets hold.
 pub(crate) fn engine(parts: &[&str]) -> Result<()> {
     run(cargo().args(["bench", "-p", "pipewright-node", "--bench", "engine", "--"]).args(parts))
+}
+
+/// Clients of a node that page while pipes write; it says itself whether its
+/// targets hold.
+pub(crate) fn node(numbers: &[&str]) -> Result<()> {
+    run(cargo().args(["bench", "-p", "pipewright-node", "--bench", "node", "--"]).args(numbers))
 }
 
 pub(crate) fn dtl() -> Result<()> {

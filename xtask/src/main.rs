@@ -31,6 +31,10 @@ usage: cargo xtask COMMAND
                      times the store and the pipes beside SQLite, counts memory;
                      fails when a target is missed. Parts: ordered, shuffled,
                      memory, change, pipes
+  bench node [NUMBER...]
+                     lets many clients page through a large dataset while pipes
+                     write; fails when a target is missed. Numbers: entities,
+                     rewrites, clients
   tidy               checks who may use whom, and what else no compiler checks
   licences           checks the licences of everything used
 
@@ -73,6 +77,7 @@ fn start(arguments: &[String]) -> Result<()> {
         ["language"] => ui::language(),
         ["bench", "dtl"] => bench::dtl(),
         ["bench", "engine", rest @ ..] => bench::engine(rest),
+        ["bench", "node", rest @ ..] => bench::node(rest),
         ["tidy"] => tidy::check(),
         ["licences"] => licences::check(),
         [] | ["help" | "--help" | "-h"] => {
