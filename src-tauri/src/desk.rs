@@ -29,7 +29,7 @@ impl Reply {
     }
 
     fn failed(status: u16, code: &str, message: impl Into<String>) -> Self {
-        Self::json(status, &ApiError { code: code.to_owned(), message: message.into() })
+        Self::json(status, &ApiError::new(code, message))
     }
 }
 

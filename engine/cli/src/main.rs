@@ -8,6 +8,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
+use pipewright_protocol::studio;
 use tracing_subscriber::EnvFilter;
 
 /// Keeps the data of business systems the same everywhere.
@@ -81,6 +82,9 @@ enum Command {
     /// Make tokens for the API of a project's node.
     #[command(subcommand)]
     Token(commands::token::Token),
+    /// Invite people to a node that they share, and take that back.
+    #[command(subcommand)]
+    User(commands::user::Command),
     /// Open Jupyter on the datasets of a node that serves a project here.
     Notebook(commands::notebook::Notebook),
     /// Print what completes this program's arguments in a shell.
@@ -118,6 +122,16 @@ enum Role {
     Reader,
 }
 
+impl From<Role> for studio::Role {
+    fn from(role: Role) -> studio::Role {
+        match role {
+            Role::Admin => studio::Role::Admin,
+            Role::Developer => studio::Role::Developer,
+            Role::Reader => studio::Role::Reader,
+        }
+    }
+}
+
 fn main() -> ExitCode {
     let filter =
         EnvFilter::try_from_env("PIPEWRIGHT_LOG").unwrap_or_else(|_| EnvFilter::new("warn"));
@@ -135,6 +149,7 @@ fn main() -> ExitCode {
         Command::Secrets(command) => command.execute(),
         Command::System(command) => command.execute(),
         Command::Token(command) => command.execute(),
+        Command::User(command) => command.execute(),
         Command::Notebook(command) => command.execute(),
         Command::Datasets(command) => command.execute(),
         Command::Upload(command) => command.upload(),
@@ -164,4 +179,31 @@ fn main() -> ExitCode {
 fn is_broken_pipe(error: &anyhow::Error) -> bool {
     let cause = error.downcast_ref::<std::io::Error>();
     cause.is_some_and(|cause| cause.kind() == std::io::ErrorKind::BrokenPipe)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Their output is JSON in any case, or is made for a shell or a reader.
+    const OTHERS: [&str; 6] =
+        ["transform", "entities", "notebook", "completions", "man", "reference"];
+
+    #[test]
+    fn every_command_can_print_json() {
+        fn walk(command: &clap::Command, seen: &mut usize) {
+            let below = command.get_subcommands().filter(|sub| sub.get_name() != "help");
+            if command.has_subcommands() {
+                below.for_each(|sub| walk(sub, seen));
+                return;
+            }
+            let json = command.get_arguments().find(|one| one.get_id() == "json");
+            let is_switch = json.is_some_and(|json| !json.get_action().takes_values());
+            assert_ne!(is_switch, OTHERS.contains(&command.get_name()), "{}", command.get_name());
+            *seen += 1;
+        }
+        let mut seen = 0;
+        walk(&Arguments::command(), &mut seen);
+        assert!(seen > 35, "{seen}");
+    }
 }

@@ -1,4 +1,7 @@
-//! Tables for people.
+//! What commands print: tables for people, JSON for programs.
+
+use clap::Args;
+use serde_json::Value;
 
 /// One column of a table.
 #[derive(Clone, Copy)]
@@ -49,5 +52,25 @@ mod tests {
         assert_eq!(text, "pipe  read\na       10\nlong     2\n");
         assert_eq!(duration(1500), "2 ms");
         assert_eq!(duration(2_500_000), "2.5 s");
+    }
+}
+
+/// How a command tells what it did.
+#[derive(Args, Clone, Copy)]
+pub(crate) struct Output {
+    /// Print JSON.
+    #[arg(long)]
+    json: bool,
+}
+
+impl Output {
+    /// Prints what is known as JSON where that is asked for, and otherwise the
+    /// words, if there are any.
+    pub(crate) fn tell(self, known: Value, words: Option<String>) {
+        match (self.json, words) {
+            (true, _) => println!("{known:#}"),
+            (false, Some(words)) => println!("{words}"),
+            (false, None) => {}
+        }
     }
 }

@@ -11,6 +11,7 @@ use clap::Args;
 use pipewright_node::{Node, Options, Permission};
 use pipewright_protocol::client::Client;
 use pipewright_protocol::studio::{ApiError, Role};
+use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tokio::runtime::Runtime;
 use tower::ServiceExt;
@@ -154,6 +155,19 @@ impl Api {
     /// `GET`, with the answer as a type.
     pub(crate) fn get<T: DeserializeOwned>(&self, path: &str) -> Result<T> {
         let body = self.call("GET", path, None)?;
+        serde_json::from_slice(&body)
+            .with_context(|| format!("the answer to {path} is not understood"))
+    }
+
+    /// A call with JSON, with the answer as a type.
+    pub(crate) fn send<T: DeserializeOwned>(
+        &self,
+        method: &str,
+        path: &str,
+        body: &impl Serialize,
+    ) -> Result<T> {
+        let body = ("application/json", serde_json::to_vec(body)?);
+        let body = self.call(method, path, Some(body))?;
         serde_json::from_slice(&body)
             .with_context(|| format!("the answer to {path} is not understood"))
     }

@@ -4,16 +4,21 @@
 //! leaves it. It carries no `principals`: the official client would take them
 //! for a subscription of its vendor's cloud.
 
-use std::collections::BTreeSet;
+mod users;
+
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
-use std::sync::{PoisonError, RwLock};
+use std::sync::{Mutex, PoisonError, RwLock};
 use std::time::SystemTime;
 
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
 use pipewright_protocol::studio::Role;
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
+
+pub use users::UserError;
 
 /// What a token says of its bearer.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -32,6 +37,10 @@ pub struct Claims {
     /// Names the token, to list and revoke it by.
     #[serde(default)]
     pub jti: String,
+    /// The user whose it is, by an id that no other ever has. Their role counts
+    /// then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub user: Option<String>,
 }
 
 const AUDIENCE: &str = "pipewright";
@@ -95,14 +104,18 @@ pub struct Issued {
 pub struct Tokens {
     store: PathBuf,
     known: RwLock<Known>,
+    /// Held while a list changes: one change after the other.
+    changing: Mutex<()>,
 }
 
 /// Key and list as they were last read.
 struct Known {
-    stamps: [Stamp; 2],
+    stamps: [Stamp; 3],
     sign: EncodingKey,
     check: DecodingKey,
     revoked: BTreeSet<String>,
+    /// The roles of the users, by their ids.
+    users: BTreeMap<String, Role>,
 }
 
 /// Tells whether a file has changed; `None` when it is not there.
@@ -113,7 +126,7 @@ impl Tokens {
     /// at the first time.
     pub fn open(store: &Path) -> Result<Tokens, KeyError> {
         let known = RwLock::new(Known::read(store)?);
-        Ok(Tokens { store: store.to_path_buf(), known })
+        Ok(Tokens { store: store.to_path_buf(), known, changing: Mutex::default() })
     }
 
     /// A token for `whom`, made at `now` (seconds since 1970), valid for
@@ -131,7 +144,12 @@ impl Tokens {
         now: u64,
         seconds: Option<u64>,
     ) -> Result<String, KeyError> {
-        let claims = claims(whom, role, now, seconds);
+        self.keep(claims(whom, role, now, seconds), now)
+    }
+
+    /// Puts a token on the list.
+    fn keep(&self, claims: Claims, now: u64) -> Result<String, KeyError> {
+        let _changing = self.changing.lock().unwrap_or_else(PoisonError::into_inner);
         let mut list = self.list()?;
         // What has ended need not be remembered.
         list.retain(|issued| issued.claims.exp.is_none_or(|end| end > now));
@@ -142,14 +160,19 @@ impl Tokens {
 
     /// The tokens that were given out to keep, the oldest first.
     pub fn list(&self) -> Result<Vec<Issued>, KeyError> {
-        read_list(&self.store)
+        read_list(&self.store, LIST_FILE)
     }
 
     /// Makes a token count no more. Whether there is one of this name.
     pub fn revoke(&self, name: &str) -> Result<bool, KeyError> {
+        self.revoke_those(|claims| claims.jti == name)
+    }
+
+    fn revoke_those(&self, which: impl Fn(&Claims) -> bool) -> Result<bool, KeyError> {
+        let _changing = self.changing.lock().unwrap_or_else(PoisonError::into_inner);
         let mut list = self.list()?;
         let mut found = false;
-        for issued in list.iter_mut().filter(|issued| issued.claims.jti == name) {
+        for issued in list.iter_mut().filter(|issued| which(&issued.claims)) {
             issued.revoked = true;
             found = true;
         }
@@ -180,6 +203,11 @@ impl Tokens {
             .map(|data| data.claims)
             .ok()
             .filter(|claims| !known.revoked.contains(&claims.jti))
+            .and_then(|claims| match &claims.user {
+                None => Some(claims),
+                // What the user may do now, whatever it was once.
+                Some(user) => known.users.get(user).map(|role| Claims { role: *role, ..claims }),
+            })
             .ok_or(Refused::Invalid)
     }
 
@@ -202,16 +230,7 @@ impl Tokens {
     }
 
     fn write(&self, list: &[Issued]) -> Result<(), KeyError> {
-        let path = self.store.join(LIST_FILE);
-        let partial = path.with_extension("partial");
-        let write = || -> io::Result<()> {
-            let _ = fs::remove_file(&partial);
-            let mut file = private_file(&partial)?;
-            file.write_all(&serde_json::to_vec_pretty(list)?)?;
-            file.sync_all()?;
-            fs::rename(&partial, &path)
-        };
-        write().map_err(|cause| KeyError { path: path.clone(), cause })
+        write_list(&self.store, LIST_FILE, list)
     }
 }
 
@@ -221,12 +240,15 @@ impl Known {
         let key = read_or_make(&path).map_err(|cause| KeyError { path, cause })?;
         // Before the list is read: what changes meanwhile is seen next time.
         let stamps = stamps(store);
-        let revoked = read_list(store)?.into_iter().filter(|issued| issued.revoked);
+        let revoked = read_list::<Issued>(store, LIST_FILE)?;
+        let revoked = revoked.into_iter().filter(|issued| issued.revoked);
+        let users = read_list::<users::Kept>(store, users::FILE)?;
         Ok(Known {
             stamps,
             sign: EncodingKey::from_secret(&key),
             check: DecodingKey::from_secret(&key),
             revoked: revoked.map(|issued| issued.claims.jti).collect(),
+            users: users.into_iter().map(|user| (user.id, user.role)).collect(),
         })
     }
 }
@@ -239,24 +261,38 @@ fn claims(whom: &str, role: Role, now: u64, seconds: Option<u64>) -> Claims {
         exp: seconds.map(|seconds| now.saturating_add(seconds)),
         aud: AUDIENCE.to_owned(),
         jti: uuid::Uuid::new_v4().simple().to_string(),
+        user: None,
     }
 }
 
-fn stamps(store: &Path) -> [Stamp; 2] {
-    [KEY_FILE, LIST_FILE].map(|file| {
+fn stamps(store: &Path) -> [Stamp; 3] {
+    [KEY_FILE, LIST_FILE, users::FILE].map(|file| {
         let metadata = fs::metadata(store.join(file)).ok()?;
         Some((metadata.modified().ok()?, metadata.len()))
     })
 }
 
-fn read_list(store: &Path) -> Result<Vec<Issued>, KeyError> {
-    let path = store.join(LIST_FILE);
+fn read_list<T: DeserializeOwned>(store: &Path, file: &str) -> Result<Vec<T>, KeyError> {
+    let path = store.join(file);
     let list = match fs::read(&path) {
         Ok(text) => serde_json::from_slice(&text).map_err(io::Error::from),
         Err(cause) if cause.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
         Err(cause) => Err(cause),
     };
     list.map_err(|cause| KeyError { path, cause })
+}
+
+fn write_list<T: Serialize>(store: &Path, file: &str, list: &[T]) -> Result<(), KeyError> {
+    let path = store.join(file);
+    let partial = path.with_extension("partial");
+    let write = || -> io::Result<()> {
+        let _ = fs::remove_file(&partial);
+        let mut file = private_file(&partial)?;
+        file.write_all(&serde_json::to_vec_pretty(list)?)?;
+        file.sync_all()?;
+        fs::rename(&partial, &path)
+    };
+    write().map_err(|cause| KeyError { path: path.clone(), cause })
 }
 
 /// The key in a file that only its owner may read, which is made at the first

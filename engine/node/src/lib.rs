@@ -47,7 +47,7 @@ pub use pipewright_component::{Cancel, Clock, FixedClock, Permission};
 pub use pipewright_pump::{Counts, Ending, Observer, Phase, Progress, Report};
 pub use pipewright_store::{Select, Store, StoreError};
 
-pub use access::{Claims, Issued, KeyError, Refused, Tokens};
+pub use access::{Claims, Issued, KeyError, Refused, Tokens, UserError};
 pub use api::router;
 pub use backup::{back_up, restore};
 pub use evaluate::Stage;

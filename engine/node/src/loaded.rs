@@ -9,6 +9,8 @@ use pipewright_dtl::Severity;
 use pipewright_entity::{Text, Value};
 use pipewright_pump::Plan;
 
+use crate::permissions::Stated;
+
 /// The project as it was last read, and what was made of it.
 pub(crate) struct Loaded {
     pub(crate) project: Project,
@@ -17,6 +19,8 @@ pub(crate) struct Loaded {
     pub(crate) plans: BTreeMap<Text, Result<Arc<Plan>, Unrunnable>>,
     pub(crate) problems: Vec<Problem>,
     pub(crate) metadata: Value,
+    /// Who may do what.
+    pub(crate) stated: Arc<Stated>,
 }
 
 /// Why a pipe cannot run.
@@ -86,6 +90,13 @@ pub(crate) fn plan_of(project: &Project, pipe: &config::Pipe) -> Result<Arc<Plan
     if let Some(obstacle) = pipe.obstacles().first() {
         return Err(Unrunnable::NotYet(obstacle.why.clone()));
     }
+    // A source or a sink says so itself when it is used; what a transform would
+    // call in the middle cannot be left out.
+    let called = pipe.transforms.iter().filter_map(|transform| transform.system.as_ref());
+    let mut obstacles = called.filter_map(|id| Some((id, project.system(id)?.obstacle.as_ref()?)));
+    if let Some((id, why)) = obstacles.next() {
+        return Err(Unrunnable::NotYet(format!("the system {:?}: {why}", id.as_str())));
+    }
     pipewright_pump::compile(pipe, project).map(Arc::new).map_err(|found| {
         let error = found.iter().find(|found| found.severity == Severity::Error);
         Unrunnable::Broken(
@@ -98,5 +109,6 @@ fn assemble(project: Project, plans: BTreeMap<Text, Result<Arc<Plan>, Unrunnable
     let problems = config::validate(&project);
     let flow = flow::Graph::new(&project);
     let metadata = Value::from_json(&project.metadata().original());
-    Loaded { project, flow, plans, problems, metadata }
+    let stated = Arc::new(Stated::of(&project));
+    Loaded { project, flow, plans, problems, metadata, stated }
 }

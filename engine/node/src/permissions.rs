@@ -14,9 +14,12 @@
 //! writing past the pipe, which they can only take away; an execution log has
 //! those of its pipe.
 
+use std::collections::BTreeMap;
+
 use pipewright_config::{Pipe, Project};
+use pipewright_entity::Text;
 use pipewright_protocol::studio::Role;
-use pipewright_store::names;
+use pipewright_store::names::{self, About};
 use serde_json::{Map, Value};
 
 use crate::loaded::Loaded;
@@ -43,6 +46,9 @@ pub(crate) enum Act {
 }
 
 impl Act {
+    const ALL: [Act; 5] =
+        [Act::ReadConfig, Act::WriteConfig, Act::RunPump, Act::ReadData, Act::WriteData];
+
     fn name(self) -> &'static str {
         match self {
             Act::ReadConfig => "read_config",
@@ -67,73 +73,113 @@ fn usually(role: Role, act: Act) -> bool {
     }
 }
 
-/// What the permissions in a config say; `None` when they say nothing of this.
-fn said(config: &Map<String, Value>, claims: &Claims, act: Act) -> Option<bool> {
-    let role = format!("group:{:?}", claims.role);
-    let names = |list: &Value, wanted: &dyn Fn(&str) -> bool| {
-        list.as_array().is_some_and(|list| list.iter().filter_map(Value::as_str).any(wanted))
-    };
-    let caller = |name: &str| name == role || name == "group:Everyone";
-    let entries = config.get("permissions")?.as_array()?;
-    entries.iter().find_map(|entry| {
-        let [kind, who, what] = entry.as_array()?.as_slice() else { return None };
-        let applies = names(who, &caller) && names(what, &|name| name == act.name());
-        applies.then(|| kind.as_str().is_some_and(|kind| kind.eq_ignore_ascii_case("allow")))
-    })
+/// What the config says of who may do what, worked out once for all calls.
+pub(crate) struct Stated {
+    /// Of the pipes and systems that have permissions of their own.
+    pipes: BTreeMap<Text, Rules>,
+    systems: BTreeMap<Text, Rules>,
+    /// The components that stand in each file.
+    files: BTreeMap<Text, Vec<Text>>,
 }
 
-/// The configs that say who may do what to a resource.
-fn configs<'p>(project: &'p Project, resource: Resource<'_>) -> Vec<&'p Map<String, Value>> {
-    let pipe = |id: &str| project.pipe(id).map(|pipe| &pipe.config);
-    let system = |id: &str| project.system(id).map(|system| &system.config);
-    match resource {
-        Resource::Pipe(id) => pipe(id).into_iter().collect(),
-        Resource::System(id) => system(id).into_iter().collect(),
-        Resource::Component(id) => pipe(id).into_iter().chain(system(id)).collect(),
-        Resource::Dataset(id) if id.starts_with(names::SYSTEM) => {
-            let of = project.pipes().filter(|pipe| {
-                names::execution_log(&pipe.id) == id
-                    || pipe.sink_dataset().is_some_and(|dataset| names::uncommitted(dataset) == id)
-            });
-            of.map(|pipe| &pipe.config).collect()
-        }
-        Resource::Dataset(id) => {
-            let writes = |pipe: &&std::sync::Arc<Pipe>| {
-                pipe.sink_dataset().is_some_and(|dataset| dataset == id)
+/// The permissions of one component: of each entry, whether it allows, to whom
+/// and what.
+struct Rules(Vec<(bool, Vec<Role>, Vec<Act>)>);
+
+impl Rules {
+    fn read(config: &Map<String, Value>) -> Option<Rules> {
+        let entries = config.get("permissions")?.as_array()?;
+        let names = |list: &Value, wanted: &str| {
+            list.as_array().is_some_and(|list| list.iter().any(|name| name == wanted))
+        };
+        let roles = [Role::Admin, Role::Developer, Role::Reader, Role::Anonymous];
+        let entries = entries.iter().filter_map(|entry| {
+            let [kind, who, what] = entry.as_array()?.as_slice() else { return None };
+            let of = |role: &Role| {
+                names(who, &format!("group:{role:?}")) || names(who, "group:Everyone")
             };
-            project.pipes().filter(writes).map(|pipe| &pipe.config).collect()
-        }
+            let allows = kind.as_str().is_some_and(|kind| kind.eq_ignore_ascii_case("allow"));
+            let what = Act::ALL.into_iter().filter(|act| names(what, act.name()));
+            Some((allows, roles.into_iter().filter(of).collect(), what.collect()))
+        });
+        Some(Rules(entries.collect()))
+    }
+
+    /// What they say; `None` when they say nothing of this.
+    fn say(&self, role: Role, act: Act) -> Option<bool> {
+        let mut entries = self.0.iter();
+        let found = entries.find(|(_, who, what)| who.contains(&role) && what.contains(&act));
+        found.map(|(allows, ..)| *allows)
     }
 }
 
-/// Whether any config has permissions of its own.
-fn restricts(project: &Project) -> bool {
-    project.pipes().any(|pipe| pipe.config.contains_key("permissions"))
-        || project.systems().any(|system| system.config.contains_key("permissions"))
+impl Stated {
+    pub(crate) fn of(project: &Project) -> Stated {
+        let rules = |id: &Text, config| Rules::read(config).map(|rules| (id.clone(), rules));
+        let mut files: BTreeMap<Text, Vec<Text>> = BTreeMap::new();
+        let pipes = project.pipes().map(|pipe| (&pipe.id, &pipe.origin));
+        let systems = project.systems().map(|system| (&system.id, &system.origin));
+        for (id, origin) in pipes.chain(systems) {
+            files.entry(origin.file.path.clone()).or_default().push(id.clone());
+        }
+        Stated {
+            pipes: project.pipes().filter_map(|pipe| rules(&pipe.id, &pipe.config)).collect(),
+            systems: project
+                .systems()
+                .filter_map(|system| rules(&system.id, &system.config))
+                .collect(),
+            files,
+        }
+    }
+
+    /// Whether nothing is said but by the roles.
+    fn is_silent(&self) -> bool {
+        self.pipes.is_empty() && self.systems.is_empty()
+    }
+
+    fn in_file(&self, path: &str) -> &[Text] {
+        self.files.get(path).map_or(&[], Vec::as_slice)
+    }
 }
 
 /// Whether a caller may do this.
 pub(crate) fn may(loaded: &Loaded, claims: &Claims, resource: Resource<'_>, act: Act) -> bool {
-    if claims.role == Role::Admin {
+    let (role, stated) = (claims.role, &loaded.stated);
+    if role == Role::Admin {
         return true;
     }
-    match resource {
-        Resource::Dataset(names::AUDIT) => return false,
-        // The history of config tells of everything.
-        Resource::Dataset(names::CONFIG) if restricts(&loaded.project) => return false,
-        _ => {}
+    if resource == Resource::Dataset(names::AUDIT) {
+        return false;
     }
-    let said: Vec<bool> = configs(&loaded.project, resource)
-        .into_iter()
-        .filter_map(|config| said(config, claims, act))
-        .collect();
+    if stated.is_silent() {
+        return usually(role, act);
+    }
+    let pipe = |id: &str| stated.pipes.get(id).and_then(|rules| rules.say(role, act));
+    let system = |id: &str| stated.systems.get(id).and_then(|rules| rules.say(role, act));
     // Of several pipes that write a dataset, each has to agree.
-    let agreed = !said.contains(&false);
+    let writers = |dataset: &str| {
+        let said = loaded.flow.writers_of(dataset).iter().filter_map(|writer| pipe(writer));
+        said.reduce(|all, one| all && one)
+    };
+    let said = match resource {
+        Resource::Pipe(id) => pipe(id),
+        Resource::System(id) => system(id),
+        Resource::Component(id) => match (pipe(id), system(id)) {
+            (Some(pipe), Some(system)) => Some(pipe && system),
+            (pipe, system) => pipe.or(system),
+        },
+        // The history of config tells of everything.
+        Resource::Dataset(names::CONFIG) => return false,
+        Resource::Dataset(id) => match names::about(id) {
+            Some(About::Pipe(id)) => pipe(id),
+            Some(About::Dataset(id)) => writers(id),
+            None => writers(id),
+        },
+    };
     match resource {
         // Who may post to a pipe may not write past it, or drop what it wrote.
-        Resource::Dataset(_) if act == Act::WriteData => agreed && usually(claims.role, act),
-        _ if said.is_empty() => usually(claims.role, act),
-        _ => agreed,
+        Resource::Dataset(_) if act == Act::WriteData => said != Some(false) && usually(role, act),
+        _ => said.unwrap_or_else(|| usually(role, act)),
     }
 }
 
@@ -150,46 +196,74 @@ impl Node {
         resource: Resource<'_>,
         act: Act,
     ) -> Result<(), Refused> {
-        match self.may(claims, resource, act) {
-            true => Ok(()),
-            false => Err(Refused::Denied { what: format!("{} of {resource:?}", act.name()) }),
-        }
+        allow(&self.loaded(), claims, resource, act)
     }
 
     /// Refuses a caller who may not run all of these pipes; all there are when
     /// none is named.
     pub(crate) fn require_runs(&self, claims: &Claims, pipes: &[String]) -> Result<(), Refused> {
         let loaded = self.loaded();
-        let all = loaded.project.pipes().map(|pipe| pipe.id.as_str());
-        let ids: Vec<&str> = match pipes {
-            [] => all.collect(),
-            pipes => pipes.iter().map(String::as_str).collect(),
-        };
-        ids.into_iter().try_for_each(|id| self.require(claims, Resource::Pipe(id), Act::RunPump))
+        let require = |id: &str| allow(&loaded, claims, Resource::Pipe(id), Act::RunPump);
+        match pipes {
+            [] => loaded.project.pipes().try_for_each(|pipe| require(&pipe.id)),
+            pipes => pipes.iter().try_for_each(|id| require(id)),
+        }
     }
 
     /// Whether a caller may read the components in a file.
     pub(crate) fn may_see_file(&self, loaded: &Loaded, claims: &Claims, path: &str) -> bool {
-        in_file(&loaded.project, path)
-            .iter()
-            .all(|id| may(loaded, claims, Resource::Component(id), Act::ReadConfig))
+        let mut components = loaded.stated.in_file(path).iter();
+        components.all(|id| may(loaded, claims, Resource::Component(id), Act::ReadConfig))
     }
 
     /// Refuses a caller who may not change the components in a file.
     pub(crate) fn require_file(&self, claims: &Claims, path: &str) -> Result<(), Refused> {
         let loaded = self.loaded();
-        in_file(&loaded.project, path)
-            .iter()
-            .try_for_each(|id| self.require(claims, Resource::Component(id), Act::WriteConfig))
+        let mut components = loaded.stated.in_file(path).iter();
+        components
+            .try_for_each(|id| allow(&loaded, claims, Resource::Component(id), Act::WriteConfig))
+    }
+
+    /// Refuses a caller who may not see what a pipe makes. A text that is not
+    /// what is saved can read whatever it names, so that it takes somebody who
+    /// may save it; one that is saved already counts for nothing and is taken
+    /// out of the request.
+    pub(crate) fn require_look(
+        &self,
+        claims: &Claims,
+        pipe: &str,
+        text: &mut Option<String>,
+    ) -> Result<(), Refused> {
+        let loaded = self.loaded();
+        allow(&loaded, claims, Resource::Pipe(pipe), Act::ReadData)?;
+        let saved = loaded.project.pipe(pipe);
+        text.take_if(|text| saved.is_some_and(|saved| is_of(saved, text)));
+        let Some(pipe_file) = text.as_ref().map(|_| saved.map(|saved| &saved.origin.file.path))
+        else {
+            return Ok(());
+        };
+        allow(&loaded, claims, Resource::Pipe(pipe), Act::WriteConfig)?;
+        pipe_file.map_or(Ok(()), |path| self.require_file(claims, path))
     }
 }
 
-/// The components that stand in a file.
-fn in_file<'p>(project: &'p Project, path: &str) -> Vec<&'p str> {
-    let pipes = project.pipes().map(|pipe| (pipe.id.as_str(), &pipe.origin));
-    let systems = project.systems().map(|system| (system.id.as_str(), &system.origin));
-    let here = pipes.chain(systems).filter(|(_, origin)| origin.file.path == path);
-    here.map(|(id, _)| id).collect()
+/// Whether a text is the file of a pipe, or its config alone.
+fn is_of(pipe: &Pipe, text: &str) -> bool {
+    *pipe.origin.file.document.text == *text
+        || serde_json::from_str::<Value>(text).is_ok_and(|config| config == pipe.original())
+}
+
+/// Refuses a caller who may not do this.
+fn allow(
+    loaded: &Loaded,
+    claims: &Claims,
+    resource: Resource<'_>,
+    act: Act,
+) -> Result<(), Refused> {
+    match may(loaded, claims, resource, act) {
+        true => Ok(()),
+        false => Err(Refused::Denied { what: format!("{} of {resource:?}", act.name()) }),
+    }
 }
 
 #[cfg(test)]
@@ -206,9 +280,8 @@ mod tests {
             ["DENY", ["group:Developer"], ["write_config"]],
             "nonsense", ["allow"],
         ]});
-        let config = config.as_object().unwrap();
-        let of = |role| Claims { role, ..Claims::anonymous() };
-        let said = |role, act| said(config, &of(role), act);
+        let rules = Rules::read(config.as_object().unwrap()).unwrap();
+        let said = |role, act| rules.say(role, act);
         assert_eq!(said(Role::Reader, Act::ReadData), Some(false));
         assert_eq!(said(Role::Reader, Act::WriteData), Some(true));
         assert_eq!(said(Role::Anonymous, Act::ReadData), Some(true));

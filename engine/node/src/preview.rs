@@ -144,6 +144,7 @@ impl Node {
                     plans: saved.plans.clone(),
                     flow: saved.flow.clone(),
                     metadata: saved.metadata.clone(),
+                    stated: saved.stated.clone(),
                 })
             }
         };

@@ -24,6 +24,8 @@ use crate::status;
 
 /// The lines of the log that are kept.
 const LINES: usize = 10_000;
+/// The parts of a result that tell of pipes, by their ids.
+const BY_PIPE: [&str; 3] = ["failed", "skipped", "pipes"];
 
 /// What is to be run, and how.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -74,8 +76,16 @@ pub(crate) struct Job {
 struct Inner {
     state: JobState,
     info: Value,
-    /// Time and level of each line, and what it says.
-    lines: Vec<(i64, &'static str, String)>,
+    lines: Vec<Line>,
+}
+
+/// A line of the log.
+struct Line {
+    at: i64,
+    level: &'static str,
+    /// The pipe that it is about.
+    pipe: Option<Text>,
+    text: String,
 }
 
 impl Job {
@@ -100,10 +110,21 @@ impl Job {
         waited.unwrap_or_else(PoisonError::into_inner).0.state != JobState::Running
     }
 
-    /// How it fares, and what else there is to say.
-    pub(crate) fn outcome(&self) -> (JobState, Value) {
+    /// How it fares, and what else there is to say of the pipes that may be seen.
+    pub(crate) fn outcome(&self, seen: impl Fn(&str) -> bool) -> (JobState, Value) {
         let inner = self.lock();
-        (inner.state, inner.info.clone())
+        let mut info = inner.info.clone();
+        for part in BY_PIPE {
+            if let Some(Value::Object(pipes)) = info.get_mut(part) {
+                pipes.retain(|pipe, _| seen(pipe));
+            }
+        }
+        (inner.state, info)
+    }
+
+    /// Whether it has not ended yet.
+    pub(crate) fn is_running(&self) -> bool {
+        self.lock().state == JobState::Running
     }
 
     /// Stops it at the end of the batch it is at.
@@ -111,26 +132,43 @@ impl Job {
         self.cancel.stop();
     }
 
-    /// The lines written after a time, as lines of the log show it.
-    pub(crate) fn lines(&self, since: Option<&str>) -> Vec<RunnerLine> {
+    /// The lines written after a time, as lines of the log show it, without
+    /// those about pipes that may not be seen.
+    pub(crate) fn lines(
+        &self,
+        since: Option<&str>,
+        seen: impl Fn(&str) -> bool,
+    ) -> Vec<RunnerLine> {
         let inner = self.lock();
-        let lines = inner.lines.iter().map(|(at, level, text)| (timestamp(*at), level, text));
+        let lines = inner.lines.iter().filter(|line| line.pipe.as_deref().is_none_or(&seen));
         lines
-            .filter(|(at, ..)| since.is_none_or(|since| at.as_str() > since))
-            .map(|(timestamp, level, text)| RunnerLine {
+            .map(|line| (timestamp(line.at), line))
+            .filter(|(at, _)| since.is_none_or(|since| at.as_str() > since))
+            .map(|(timestamp, line)| RunnerLine {
                 timestamp,
-                loglevel: (*level).to_owned(),
-                logdata: text.clone(),
+                loglevel: line.level.to_owned(),
+                logdata: match &line.pipe {
+                    None => line.text.clone(),
+                    Some(pipe) => format!("{pipe}: {}", line.text),
+                },
             })
             .collect()
     }
 
     fn say(&self, at: i64, level: &'static str, text: impl Into<String>) {
+        self.add(Line { at, level, pipe: None, text: text.into() });
+    }
+
+    fn say_of(&self, pipe: &Text, at: i64, level: &'static str, text: &str) {
+        self.add(Line { at, level, pipe: Some(pipe.clone()), text: text.to_owned() });
+    }
+
+    fn add(&self, mut line: Line) {
         let mut inner = self.lock();
         if inner.lines.len() < LINES {
             // Times are what readers go on from: no two lines have the same.
-            let at = inner.lines.last().map_or(at, |(last, ..)| at.max(last + 1));
-            inner.lines.push((at, level, text.into()));
+            line.at = inner.lines.last().map_or(line.at, |last| line.at.max(last.at + 1));
+            inner.lines.push(line);
         }
     }
 
@@ -179,7 +217,7 @@ impl Node {
         let job = Arc::new(Job::new());
         {
             let mut last = self.jobs.lock();
-            if last.as_ref().is_some_and(|job| job.outcome().0 == JobState::Running) {
+            if last.as_ref().is_some_and(|job| job.is_running()) {
                 return Err(Failed::new(
                     StatusCode::CONFLICT,
                     "running",
@@ -351,12 +389,12 @@ impl Node {
         };
         let message = status::message(report);
         if failed {
-            job.say(self.now(), "ERROR", format!("{}: {message}", report.pipe));
+            job.say_of(&report.pipe, self.now(), "ERROR", &message);
             tally.failed.insert(report.pipe.clone(), message);
             return;
         }
         if !report.changed.is_empty() {
-            job.say(self.now(), "INFO", format!("{}: {message}", report.pipe));
+            job.say_of(&report.pipe, self.now(), "INFO", &message);
         }
         // What waits to be tried again has failed, whatever else went well.
         let waits = self.store().reader().and_then(|reader| reader.retry_counts(&report.pipe));

@@ -131,10 +131,9 @@ impl Client {
             return Ok(response);
         }
         let status = response.status();
-        let error = response.json().unwrap_or_else(|_| ApiError {
-            code: "http".into(),
-            message: format!("the node answers {status}"),
-        });
+        let error = response
+            .json()
+            .unwrap_or_else(|_| ApiError::new("http", format!("the node answers {status}")));
         Err(CallError::Refused { status: status.as_u16(), error })
     }
 

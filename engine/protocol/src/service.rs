@@ -295,6 +295,8 @@ pub struct DatasetRuntime {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct DatasetIndex {
+    /// Names it for as long as it is there.
+    pub id: i64,
     /// What it finds entities by.
     pub expression: String,
     /// `ready` or `building`.

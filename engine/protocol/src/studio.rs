@@ -23,6 +23,7 @@ mod preview;
 mod project;
 mod systems;
 mod trace;
+mod users;
 
 pub use clusters::*;
 pub use data::*;
@@ -35,6 +36,7 @@ pub use preview::*;
 pub use project::*;
 pub use systems::*;
 pub use trace::*;
+pub use users::*;
 
 /// Every path of this module starts with it.
 pub const PREFIX: &str = "/api/studio";
@@ -71,6 +73,10 @@ pub const FAILED: &str = "/api/studio/failed";
 /// `GET` → a stream of [`Event`]s, one JSON object a line
 /// (`application/x-ndjson`). Blank lines only keep the connection open.
 pub const EVENTS: &str = "/api/studio/events";
+/// `GET` → `Vec<`[`User`]`>`; `POST` [`NewUser`] → [`Invited`]. Of admins.
+pub const USERS: &str = "/api/studio/users";
+/// `POST` [`Invitation`] → [`Login`]: of whoever has one.
+pub const INVITATIONS: &str = "/api/studio/invitations";
 
 /// `GET` → [`FileText`]; `PUT` [`Save`] → [`FileText`], or `409` [`Conflict`].
 /// `path` is relative to the project folder, with `/`.
@@ -117,6 +123,17 @@ pub fn system_test_path(system: &str) -> String {
 /// `GET` → `Vec<SystemOffer>`: the tables, operations and so on of a system.
 pub fn system_offers_path(system: &str) -> String {
     format!("{PREFIX}/systems/{}/offers", encode(system))
+}
+
+/// `PUT` [`UserRole`] → [`User`]; `DELETE`: takes everything from a user. Of
+/// admins.
+pub fn user_path(name: &str) -> String {
+    format!("{USERS}/{}", encode(name))
+}
+
+/// `POST` [`Renewal`] → [`Invited`]: another invitation for a user. Of admins.
+pub fn user_invitation_path(name: &str) -> String {
+    format!("{}/invitation", user_path(name))
 }
 
 /// Percent-encodes one path segment or query value (RFC 3986: everything but

@@ -20,6 +20,7 @@ mod processes;
 mod properties;
 mod rest;
 mod secrets;
+mod service;
 mod sql;
 mod url;
 mod waiting;
@@ -37,6 +38,9 @@ use crate::rest::{RestAsked, RestSink, RestSource, RestTransform};
 use crate::sql::{Connections, SqlSink, SqlSource, SqlSystem};
 use crate::url::UrlSystem;
 use crate::waiting::Waiting;
+
+pub use crate::processes::Said;
+pub use crate::service::Passed;
 
 /// The components that talk to the outside, and what outlives their runs:
 /// connections, access tokens and services that it started. One per node.

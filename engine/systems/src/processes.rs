@@ -12,7 +12,7 @@ use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use pipewright_component::{Failure, Surroundings};
 use serde_json::Value as Json;
@@ -24,7 +24,7 @@ use crate::waiting::Waiting;
 const PATH: &str = "$.process";
 
 /// How many lines of what a process says are kept.
-const LINES: usize = 200;
+const LINES: usize = 1_000;
 
 /// How often to look whether a process is ready.
 const LOOK: Duration = Duration::from_millis(50);
@@ -58,7 +58,16 @@ pub(crate) struct Process {
     port: u16,
     waiting: Arc<Waiting>,
     running: Mutex<Option<Running>>,
-    said: Arc<Mutex<VecDeque<String>>>,
+    said: Arc<Mutex<VecDeque<Said>>>,
+}
+
+/// A line that a service wrote to its output.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Said {
+    /// When, in microseconds since 1970.
+    pub at: i64,
+    /// What.
+    pub line: String,
 }
 
 /// Ends with its handle.
@@ -107,6 +116,23 @@ impl Processes {
         });
         known.insert(system.to_owned(), process.clone());
         Ok(process)
+    }
+}
+
+impl Processes {
+    /// What the service of a system said last; `None` when it was never called.
+    pub(crate) fn said(&self, system: &str) -> Option<Vec<Said>> {
+        let process = lock(&self.known).get(system).cloned()?;
+        let said = lock(&process.said);
+        Some(said.iter().cloned().collect())
+    }
+
+    /// Ends the service of a system. The next call starts it again.
+    pub(crate) fn end(&self, system: &str) {
+        let process = lock(&self.known).get(system).cloned();
+        if let Some(process) = process {
+            *lock(&process.running) = None;
+        }
     }
 }
 
@@ -236,7 +262,7 @@ impl Process {
                 if said.len() == LINES {
                     said.pop_front();
                 }
-                said.push_back(line);
+                said.push_back(Said { at: now(), line });
             }
         })?;
         Ok(())
@@ -261,13 +287,20 @@ impl Process {
 
     fn failure(&self, what: &str) -> Failure {
         let said = lock(&self.said);
-        let last: Vec<&str> = said.iter().rev().take(3).rev().map(String::as_str).collect();
+        let last: Vec<&str> =
+            said.iter().rev().take(3).rev().map(|said| said.line.as_str()).collect();
         let last = match last.is_empty() {
             true => String::new(),
             false => format!(". It said: {}", last.join(" / ")),
         };
         Failure::retryable(format!("system \"{}\": the service {what}{last}", self.system))
     }
+}
+
+/// Microseconds since 1970. What a process says, it says in real time.
+fn now() -> i64 {
+    let since = SystemTime::UNIX_EPOCH.elapsed().unwrap_or_default();
+    i64::try_from(since.as_micros()).unwrap_or(i64::MAX)
 }
 
 fn free_port() -> std::io::Result<u16> {

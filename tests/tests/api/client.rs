@@ -364,3 +364,30 @@ async fn restart_and_reset_are_seen_by_the_time_of_start() {
     let odd = place.form("/api/admin", "operation=explode").await;
     assert_eq!(odd.status, StatusCode::BAD_REQUEST);
 }
+
+/// What calls a container is left out of a run of everything, and named.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_cannot_run_here_does_not_fail_a_run_of_everything() {
+    let place = Place::with_files(&[
+        (
+            "systems/boxed.conf.json",
+            json!({"_id": "boxed", "type": "system:microservice",
+                "docker": {"image": "x", "port": 5000}}),
+        ),
+        (
+            "pipes/in.conf.json",
+            json!({"_id": "in", "type": "pipe",
+                "source": {"type": "embedded", "entities": [{"_id": "1"}]}}),
+        ),
+        (
+            "pipes/out.conf.json",
+            json!({"_id": "out", "type": "pipe", "source": {"type": "dataset", "dataset": "in"},
+                "transform": {"type": "http", "system": "boxed", "url": "/"}}),
+        ),
+    ]);
+    place.trust().await;
+    let ran: Value = place.post("/api/pipes/run-all-pipes", &json!({})).await.json();
+    assert_eq!(ran["status"], "success", "{ran}");
+    let why = ran["additional_info"]["skipped"]["out"].as_str().unwrap();
+    assert!(why.contains("boxed") && why.contains("containers"), "{why}");
+}

@@ -15,4 +15,7 @@ mod place;
 mod preview;
 mod pumps;
 mod push;
+mod requests;
+mod services;
 mod trust;
+mod users;

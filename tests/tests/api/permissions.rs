@@ -123,6 +123,59 @@ async fn nothing_tells_of_what_is_hidden() {
     assert!(!seen.contains("hidden"), "{seen:?}");
 }
 
+/// A text that is not saved reads what it names: only who may save it tries it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn only_who_may_save_a_text_tries_it() {
+    let place = place();
+    place.trust().await;
+    place.post("/api/pipes/run-all-pipes", &json!({})).await;
+    let (reader, developer) =
+        (token(&place, "r", Role::Reader), token(&place, "d", Role::Developer));
+    let saved = place.text("pipes/plain.conf.json");
+    let other = json!({"_id": "plain", "type": "pipe",
+        "source": {"type": "dataset", "dataset": "hidden"}})
+    .to_string();
+    let form = |config: &str| {
+        let config = studio::encode(config);
+        format!("/api/pipes/plain/preview?operation=preview-pipe&pipe-config={config}")
+    };
+    let spaced = saved.replace(':', ": ");
+    let preview = |text: &str| json!({"pipe": "plain", "text": text, "sample": "first"});
+    let impact = |text: &str| json!({"pipe": "plain", "text": text, "limit": 10});
+    let calls = [
+        (studio::PREVIEW.to_owned(), Some(preview(&saved)), Some(preview(&other))),
+        (studio::IMPACT.to_owned(), Some(impact(&saved)), Some(impact(&other))),
+        (form(&spaced), None, None),
+    ];
+    for (path, kept, changed) in calls {
+        let kept = call(&place, Some(&reader), Method::POST, &path, kept).await;
+        assert_eq!(kept.status, StatusCode::OK, "{path}");
+        let path = if changed.is_none() { form(&other) } else { path };
+        let refused = call(&place, Some(&reader), Method::POST, &path, changed.clone()).await;
+        refused.refused(StatusCode::FORBIDDEN, "permission");
+        let tried = call(&place, Some(&developer), Method::POST, &path, changed).await;
+        assert_eq!(tried.status, StatusCode::OK, "{path}");
+    }
+}
+
+/// Numbers and logs about all pipes leave out those that are hidden.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_tells_of_all_pipes_names_no_hidden_one() {
+    let place = place();
+    place.trust().await;
+    place.post("/api/pipes/run-all-pipes?output_run_statistics=true", &json!({})).await;
+    let developer = token(&place, "dev", Role::Developer);
+    for path in
+        ["/api/metrics", "/api/pipes/get-run-all-pipes-log", "/api/pipes/get-pipe-runner-status"]
+    {
+        let all = String::from_utf8(place.get(path).await.body).unwrap();
+        assert!(all.contains("hidden") && all.contains("plain"), "{path}: {all}");
+        let told = call(&place, Some(&developer), Method::GET, path, None).await;
+        let told = String::from_utf8(told.body).unwrap();
+        assert!(!told.contains("hidden") && told.contains("plain"), "{path}: {told}");
+    }
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn nobody_changes_what_they_may_not() {
     let place = place();

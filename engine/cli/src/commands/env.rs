@@ -5,8 +5,9 @@ use std::process::ExitCode;
 use anyhow::{Context, Result};
 use clap::{Args, Subcommand};
 use pipewright_protocol::studio::encode;
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
+use crate::output::Output;
 use crate::place::{Api, Place};
 
 #[derive(Subcommand)]
@@ -34,11 +35,13 @@ pub(crate) struct Set {
     place: Place,
     /// The variable.
     name: String,
-    /// Its value: text, unless --json.
+    /// Its value: text, unless --as-json.
     value: String,
     /// The value is JSON.
     #[arg(long)]
-    json: bool,
+    as_json: bool,
+    #[command(flatten)]
+    output: Output,
 }
 
 #[derive(Args)]
@@ -47,6 +50,8 @@ pub(crate) struct Unset {
     place: Place,
     /// The variable.
     name: String,
+    #[command(flatten)]
+    output: Output,
 }
 
 impl Env {
@@ -66,7 +71,7 @@ impl Env {
             }
             Env::Set(set) => {
                 // As it is spelled: 1.0 stays 1.0.
-                let value = match set.json {
+                let value = match set.as_json {
                     true => {
                         let known: Result<Value, _> = serde_json::from_str(&set.value);
                         known.with_context(|| format!("{:?} is not JSON", set.value))?;
@@ -74,12 +79,14 @@ impl Env {
                     }
                     false => Value::from(set.value).to_string(),
                 };
-                let body = format!("{{{}:{value}}}", Value::from(set.name));
+                let body = format!("{{{}:{value}}}", Value::from(set.name.as_str()));
                 change(&set.place.open()?, "PATCH", "/api/env", Some(body))?;
+                set.output.tell(json!({ "name": set.name, "set": true }), None);
             }
             Env::Unset(unset) => {
                 let path = format!("/api/env/{}", encode(&unset.name));
                 change(&unset.place.open()?, "DELETE", &path, None)?;
+                unset.output.tell(json!({ "name": unset.name, "removed": true }), None);
             }
         }
         Ok(ExitCode::SUCCESS)

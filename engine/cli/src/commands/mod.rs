@@ -17,6 +17,7 @@ pub(crate) mod system;
 pub(crate) mod test;
 pub(crate) mod token;
 pub(crate) mod transform;
+pub(crate) mod user;
 pub(crate) mod validate;
 
 use std::sync::Arc;

@@ -26,6 +26,9 @@ pub(crate) struct Preview {
     /// Tell what each expression and transform did, on standard error.
     #[arg(long)]
     trace: bool,
+    /// Print all that is known as one JSON object.
+    #[arg(long)]
+    json: bool,
 }
 
 impl Preview {
@@ -42,6 +45,13 @@ impl Preview {
             Reached::There(client) => client.post(studio::PREVIEW, &request)?,
         };
         let mut out = std::io::stdout().lock();
+        if self.json {
+            serde_json::to_writer_pretty(&mut out, &preview)?;
+            writeln!(out)?;
+            let nothing = preview.no_sample.is_some() || preview.held.is_some();
+            let failed = nothing || preview.failure.is_some();
+            return Ok(if failed { ExitCode::FAILURE } else { ExitCode::SUCCESS });
+        }
         for found in &preview.diagnostics {
             eprintln!("{:?} at {}: {}", found.severity, found.path, found.message);
         }

@@ -1,15 +1,17 @@
 //! `pipewright secrets`
 
 use std::collections::BTreeMap;
-use std::io::{IsTerminal, Read, Write};
+use std::io::{IsTerminal, Read};
 use std::process::ExitCode;
 
 use anyhow::{Context, Result, bail};
 use clap::{Args, Subcommand};
 use pipewright_protocol::studio::encode;
+use serde_json::json;
 
 use super::{Reached, reach};
 use crate::ProjectArguments;
+use crate::output::Output;
 
 #[derive(Subcommand)]
 pub(crate) enum Secrets {
@@ -31,6 +33,8 @@ pub(crate) struct Named {
     /// The system it belongs to; without this every system may use it.
     #[arg(long, value_name = "ID")]
     system: Option<String>,
+    #[command(flatten)]
+    output: Output,
 }
 
 #[derive(Args)]
@@ -40,6 +44,8 @@ pub(crate) struct Listed {
     /// The system whose own secrets are shown, instead of those of the node.
     #[arg(long, value_name = "ID")]
     system: Option<String>,
+    #[command(flatten)]
+    output: Output,
 }
 
 impl Secrets {
@@ -55,11 +61,12 @@ impl Secrets {
 impl Named {
     fn set(self) -> Result<ExitCode> {
         let value = value_from_input()?;
-        let values = BTreeMap::from([(self.name, value)]);
+        let values = BTreeMap::from([(self.name.clone(), value)]);
         match reach(self.project.options()?)? {
             Reached::Here(node) => node.secrets().set(self.system.as_deref(), &values)?,
             Reached::There(client) => client.tell(&path(self.system.as_deref()), &values)?,
         }
+        self.output.tell(json!({ "name": self.name, "system": self.system, "set": true }), None);
         Ok(ExitCode::SUCCESS)
     }
 
@@ -76,6 +83,8 @@ impl Named {
                 found
             }
         };
+        self.output
+            .tell(json!({ "name": self.name, "system": self.system, "removed": found }), None);
         if !found {
             eprintln!("there is no secret {:?}", self.name);
             return Ok(ExitCode::FAILURE);
@@ -87,14 +96,12 @@ impl Named {
 impl Listed {
     fn show(self) -> Result<ExitCode> {
         let system = self.system.as_deref();
-        let names = match reach(self.project.options()?)? {
+        let names: Vec<String> = match reach(self.project.options()?)? {
             Reached::Here(node) => node.secrets().names(system),
             Reached::There(client) => client.get(&path(system))?,
         };
-        let mut out = std::io::stdout().lock();
-        for name in names {
-            writeln!(out, "{name}")?;
-        }
+        let lines = (!names.is_empty()).then(|| names.join("\n"));
+        self.output.tell(json!(names), lines);
         Ok(ExitCode::SUCCESS)
     }
 }

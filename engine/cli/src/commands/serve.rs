@@ -7,9 +7,11 @@ use anyhow::{Context, Result, bail};
 use clap::Args;
 use pipewright_node::{Node, Permission, listen_at};
 use pipewright_protocol::studio::Role;
+use serde_json::json;
 use tokio::net::TcpListener;
 
 use crate::ProjectArguments;
+use crate::output::Output;
 
 /// Where it is served when nothing else is asked for.
 const USUAL_PORT: u16 = 9042;
@@ -36,6 +38,8 @@ pub(crate) struct Serve {
     /// Let writes to outside systems through from the start.
     #[arg(long, requires = "trust")]
     live: bool,
+    #[command(flatten)]
+    output: Output,
 }
 
 impl Serve {
@@ -69,11 +73,14 @@ impl Serve {
             let studio = pipewright_node::studio_folder();
             let token =
                 node.tokens().issue("access link", Role::Admin, super::now(), Some(30 * 86_400));
-            println!("{} is served at {address}", node.name());
-            println!("access link: {address}/#token={token}");
+            let link = format!("{address}/#token={token}");
+            let name = node.name();
+            let mut words = format!("{name} is served at {address}\naccess link: {link}");
             if studio.is_none() {
-                println!("the studio has not been built; run: cargo xtask ui");
+                words.push_str("\nthe studio has not been built; run: cargo xtask ui");
             }
+            let told = json!({ "name": name, "address": address, "link": link, "token": token });
+            self.output.tell(told, Some(words));
             let router = pipewright_node::with_studio(node.clone(), studio.as_deref());
             let stop = async {
                 // If signals cannot be had, the process is ended from outside.

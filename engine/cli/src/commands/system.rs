@@ -10,11 +10,12 @@ use pipewright_protocol::studio::{self, SystemOffer, SystemTest};
 
 use super::{Reached, reach};
 use crate::ProjectArguments;
+use crate::output::Output;
 
 #[derive(Subcommand)]
 pub(crate) enum System {
     /// Try to reach a system. Exit code 1 if it does not answer as it should.
-    Test(Named),
+    Test(Test),
     /// Show what a system has: tables with their columns, operations.
     List(List),
 }
@@ -25,6 +26,14 @@ pub(crate) struct Named {
     project: ProjectArguments,
     /// The system's id.
     system: String,
+}
+
+#[derive(Args)]
+pub(crate) struct Test {
+    #[command(flatten)]
+    named: Named,
+    #[command(flatten)]
+    output: Output,
 }
 
 #[derive(Args)]
@@ -39,7 +48,7 @@ pub(crate) struct List {
 impl System {
     pub(crate) fn execute(self) -> Result<ExitCode> {
         match self {
-            System::Test(named) => named.test(),
+            System::Test(test) => test.execute(),
             System::List(list) => list.show(),
         }
     }
@@ -52,14 +61,16 @@ fn reach_to_ask(project: &ProjectArguments) -> Result<Reached> {
     reach(options)
 }
 
-impl Named {
-    fn test(self) -> Result<ExitCode> {
-        let found: SystemTest = match reach_to_ask(&self.project)? {
-            Reached::Here(node) => node.test_system_once(&self.system)?,
-            Reached::There(client) => client.get(&studio::system_test_path(&self.system))?,
+impl Test {
+    fn execute(self) -> Result<ExitCode> {
+        let Named { project, system } = self.named;
+        let found: SystemTest = match reach_to_ask(&project)? {
+            Reached::Here(node) => node.test_system_once(&system)?,
+            Reached::There(client) => client.get(&studio::system_test_path(&system))?,
         };
+        let words = found.ok.then(|| found.message.clone());
+        self.output.tell(serde_json::to_value(&found)?, words);
         if found.ok {
-            writeln!(std::io::stdout().lock(), "{}", found.message)?;
             return Ok(ExitCode::SUCCESS);
         }
         eprintln!("{}", found.message);

@@ -5,10 +5,9 @@ use std::process::ExitCode;
 use anyhow::{Result, bail};
 use clap::{Args, Subcommand};
 use pipewright_node::Tokens;
-use pipewright_protocol::studio;
 use serde_json::json;
 
-use crate::output::{Align, table};
+use crate::output::{Align, Output, table};
 use crate::{ProjectArguments, Role};
 
 #[derive(Subcommand)]
@@ -34,6 +33,8 @@ pub(crate) struct Create {
     /// Days until it ends; without this it does not.
     #[arg(long, value_name = "N")]
     days: Option<u64>,
+    #[command(flatten)]
+    output: Output,
 }
 
 #[derive(Args)]
@@ -55,6 +56,8 @@ pub(crate) struct Revoke {
     /// Every token, access links too: the key they are signed with is replaced.
     #[arg(long, conflicts_with = "id")]
     all: bool,
+    #[command(flatten)]
+    output: Output,
 }
 
 impl Token {
@@ -73,24 +76,22 @@ fn tokens(project: &ProjectArguments) -> Result<Tokens> {
 
 impl Create {
     fn execute(self) -> Result<ExitCode> {
-        let role = match self.role {
-            Role::Admin => studio::Role::Admin,
-            Role::Developer => studio::Role::Developer,
-            Role::Reader => studio::Role::Reader,
-        };
+        let role = self.role.into();
         let seconds = self.days.map(|days| days.saturating_mul(86_400));
         let token = tokens(&self.project)?.create(&self.name, role, super::now(), seconds)?;
-        println!("{token}");
+        self.output.tell(json!({ "token": token }), Some(token));
         Ok(ExitCode::SUCCESS)
     }
 }
 
+/// A time in seconds since 1970 as text.
+pub(super) fn time(seconds: u64) -> String {
+    let seconds = i64::try_from(seconds).unwrap_or(i64::MAX);
+    jiff::Timestamp::from_second(seconds).map_or_else(|_| "-".into(), |at| at.to_string())
+}
+
 impl List {
     fn execute(self) -> Result<ExitCode> {
-        let time = |seconds: u64| {
-            let seconds = i64::try_from(seconds).unwrap_or(i64::MAX);
-            jiff::Timestamp::from_second(seconds).map_or_else(|_| "-".into(), |at| at.to_string())
-        };
         let now = super::now();
         let list = tokens(&self.project)?.list()?;
         let list = list.iter().map(|issued| {
@@ -140,6 +141,7 @@ impl Revoke {
             Some(_) => {}
             None => tokens.revoke_all()?,
         }
+        self.output.tell(json!({ "id": self.id, "all": self.all, "revoked": true }), None);
         Ok(ExitCode::SUCCESS)
     }
 }

@@ -8,6 +8,7 @@ mod pair;
 mod remote;
 mod secrets;
 mod transform;
+mod users;
 
 use std::collections::BTreeMap;
 use std::io::Write;
@@ -39,6 +40,11 @@ impl Place {
         self.home.path().join("project")
     }
 
+    /// What a node that serves the project says of itself.
+    fn log(&self) -> PathBuf {
+        self.home.path().join("serve.log")
+    }
+
     /// Writes a file of the project.
     fn write(&self, path: &str, text: &str) {
         let file = self.project().join(path);
@@ -61,15 +67,7 @@ impl Place {
 
     /// Calls with something on standard input.
     fn feed(&self, command: &[&str], rest: &[&str], input: &str) -> Called {
-        let mut child = self
-            .command(command, rest)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
-        child.stdin.take().unwrap().write_all(input.as_bytes()).unwrap();
-        Called::of(child.wait_with_output().unwrap())
+        Called::fed(&mut self.command(command, rest), input)
     }
 
     fn call(&self, command: &str, rest: &[&str]) -> Called {
@@ -86,6 +84,14 @@ struct Called {
 }
 
 impl Called {
+    /// Runs a command with something on standard input.
+    fn fed(command: &mut Command, input: &str) -> Called {
+        let streams = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = streams.spawn().unwrap();
+        child.stdin.take().unwrap().write_all(input.as_bytes()).unwrap();
+        Called::of(child.wait_with_output().unwrap())
+    }
+
     fn of(output: Output) -> Called {
         Called {
             code: output.status.code(),

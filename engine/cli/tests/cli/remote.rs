@@ -50,7 +50,7 @@ fn config_goes_to_a_node_and_back() {
     );
 
     // There a variable and a pipe change; here the untouched file stays.
-    let set = ["env", "set", &served.address, "y", "2.50", "--json"];
+    let set = ["env", "set", &served.address, "y", "2.50", "--as-json"];
     call(&home, &served.token, &set).well();
     let list = call(&home, &served.token, &["env", "list", &served.address, "--json"]).well();
     assert!(list.out.contains("2.50"), "{list:?}");

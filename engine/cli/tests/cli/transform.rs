@@ -1,7 +1,6 @@
 //! DTL as a filter in a shell.
 
-use std::io::Write;
-use std::process::{Command, Stdio};
+use std::process::Command;
 
 use serde_json::json;
 
@@ -36,16 +35,8 @@ fn transform(place: &Place, words: &[&str], input: &str) -> Called {
         Some(path) => place.project().join(path).display().to_string(),
         None => (*word).to_owned(),
     });
-    let mut child = Command::new(env!("CARGO_BIN_EXE_pipewright"))
-        .arg("transform")
-        .args(words)
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    child.stdin.take().unwrap().write_all(input.as_bytes()).unwrap();
-    Called::of(child.wait_with_output().unwrap())
+    let mut command = Command::new(env!("CARGO_BIN_EXE_pipewright"));
+    Called::fed(command.arg("transform").args(words), input)
 }
 
 const PEOPLE: &str = "{\"_id\": \"p1\", \"name\": \"Jo\"}\n{\"_id\": \"p2\", \"name\": \"Bo\"}\n";

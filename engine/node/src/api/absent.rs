@@ -13,14 +13,7 @@ pub(super) const ABSENT: &[(&str, &str, &str)] = &[
     ("*", "/models", MODELS),
     ("*", "/models/*", MODELS),
     ("*", "/license", "a Pipewright node needs no licence"),
-    ("OPTIONS", "/pipes/{id}/log", WEBHOOKS),
-    ("OPTIONS", "/datasets/{id}/entities", WEBHOOKS),
     ("POST", "/pipes/{id}/webhook", "the node subscribes to no webhook, so it knows no token"),
-    (
-        "DELETE",
-        "/datasets/{id}/indexes/{index}",
-        "indexes follow from the config: the ones that no pipe needs go away by themselves",
-    ),
     ("GET", "/datasets/{id}/sdshare-collection", SDSHARE),
     ("GET", "/datasets/{id}/sdshare-fragments", SDSHARE),
     ("GET", "/datasets/{id}/sdshare-fragments/*", SDSHARE),
@@ -29,26 +22,16 @@ pub(super) const ABSENT: &[(&str, &str, &str)] = &[
     ("POST", "/receivers/{id}/sdshare-push-receiver", SDSHARE),
     ("*", "/publishers/{id}/excel", EXCEL),
     ("*", "/publishers/{id}/excel/*", EXCEL),
-    ("OPTIONS", "/publishers/{id}/csv", OFFICE),
-    ("OPTIONS", "/publishers/{id}/xml", OFFICE),
     ("*", "/publishers/{id}/shareable-links", LINKS),
     ("*", "/publishers/{id}/shareable-links/*", LINKS),
-    ("GET", "/systems/{id}/logs", CONTAINERS),
-    ("POST", "/systems/{id}/reload", CONTAINERS),
-    ("*", "/systems/{id}/proxy", CONTAINERS),
-    ("*", "/systems/{id}/proxy/*", CONTAINERS),
 ];
 
 const MODELS: &str = "models are an experiment of the service that this node does not take part \
     in; `/pipes/{id}/entity-types/sink` says what the entities of a pipe look like";
-const WEBHOOKS: &str = "the node calls nobody; listen at `/api/studio/events` instead";
 const SDSHARE: &str = "SDShare feeds are not served; `/entities` gives the same entities";
 const EXCEL: &str = "Excel files are not made; spreadsheets read `/csv`";
-const OFFICE: &str = "the dialogue of Office programs is not spoken; they read the address by GET";
 const LINKS: &str = "links without a token are not given out; make a token with \
     `pipewright token create --role Reader`";
-const CONTAINERS: &str = "the node runs no containers: a microservice is started by whoever \
-    operates it, and reached by its URL";
 
 /// Whether a path is of a pattern.
 fn fits(pattern: &str, path: &str) -> bool {
@@ -101,9 +84,9 @@ mod tests {
     #[test]
     fn patterns_fit_what_they_say() {
         assert!(fits("/models", "/models/") && fits("/models/*", "/models/a/b"));
-        assert!(fits("/systems/{id}/logs", "/systems/a%2Fb/logs"));
-        for other in ["/systems/a", "/systems/a/logs/more", "/models"] {
-            assert!(!fits("/systems/{id}/logs", other), "{other}");
+        assert!(fits("/pipes/{id}/webhook", "/pipes/a%2Fb/webhook"));
+        for other in ["/pipes/a", "/pipes/a/webhook/more", "/models"] {
+            assert!(!fits("/pipes/{id}/webhook", other), "{other}");
         }
         assert!(!fits("/models/*", "/models"));
     }

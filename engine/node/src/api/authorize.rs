@@ -18,6 +18,7 @@ use pipewright_protocol::studio::{CHECK, IMPACT, PREVIEW, Role};
 use pipewright_store::{Durability, names};
 
 use super::Failed;
+use super::requests::RequestId;
 use crate::permissions::{Act, Resource};
 use crate::{Claims, Node, Refused};
 
@@ -34,14 +35,16 @@ pub(super) async fn authorize(
         .and_then(|value| value.to_str().ok())
         .and_then(|value| value.split_once(' '))
         .filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"))
-        .map(|(_, token)| token.trim());
+        .map(|(_, token)| token.trim())
+        .filter(|token| !token.is_empty());
     let claims = match token {
         Some(token) => node.tokens().check(token)?,
         None => Claims::anonymous(),
     };
     let method = request.method().clone();
     let allowed = decide(&node, &claims, &method, address.path());
-    let line = Audited::of(&claims, &method, address.path());
+    let id = request.extensions().get::<RequestId>().map_or("", RequestId::as_str);
+    let line = Audited::of(&claims, &method, address.path(), id);
     if let Err(refused) = allowed {
         // Who has no token at all is nobody to remember.
         if let Some(line) = line.filter(|_| token.is_some()) {
@@ -51,7 +54,10 @@ pub(super) async fn authorize(
     }
     request.extensions_mut().insert(claims);
     let response = next.run(request).await;
-    if let Some(line) = line {
+    if let Some(mut line) = line {
+        if let Some(Caller(name)) = response.extensions().get() {
+            line.who.clone_from(name);
+        }
         line.write(&node, response.status().as_u16());
     }
     Ok(response)
@@ -71,6 +77,9 @@ fn decide(node: &Node, claims: &Claims, method: &Method, path: &str) -> Result<(
         None => match parts.as_slice() {
             // They end what others do, or take all there is.
             ["admin"] | [] if !asks => claims.role == Role::Admin,
+            ["studio", "users", ..] => claims.role == Role::Admin,
+            // Whoever has an invitation has no token yet.
+            ["studio", "invitations"] => true,
             _ => match claims.role {
                 Role::Admin | Role::Developer => true,
                 Role::Reader => asks || [CHECK, IMPACT, PREVIEW].contains(&path),
@@ -102,6 +111,7 @@ fn needs<'p>(parts: &[&'p str], asks: bool) -> Option<(Resource<'p>, Act)> {
         ["pipes", id] | ["pipes", id, "config" | "pump" | "log"] => (Resource::Pipe(id), config),
         ["pipes" | "publishers", id, ..] => (Resource::Pipe(id), Act::ReadData),
         ["receivers", id, ..] => (Resource::Pipe(id), Act::WriteData),
+        ["systems", id, "proxy", ..] => (Resource::System(id), data),
         ["systems", id, ..] => (Resource::System(id), config),
         ["datasets", id, ..] => (Resource::Dataset(id), data),
         ["studio", "clusters" | "failed", pipe, ..] => (Resource::Pipe(pipe), Act::ReadData),
@@ -117,11 +127,16 @@ struct Audited {
     role: String,
     method: String,
     path: String,
+    request: String,
 }
+
+/// Who a call turned out to be of, where no token says it.
+#[derive(Clone)]
+pub(super) struct Caller(pub(super) String);
 
 impl Audited {
     /// Calls that only ask, or that bring data in, are not written down.
-    fn of(claims: &Claims, method: &Method, path: &str) -> Option<Audited> {
+    fn of(claims: &Claims, method: &Method, path: &str, request: &str) -> Option<Audited> {
         let asks = matches!(*method, Method::GET | Method::HEAD | Method::OPTIONS)
             || [CHECK, IMPACT, PREVIEW].contains(&path)
             || path.ends_with("/preview");
@@ -131,6 +146,7 @@ impl Audited {
             role: format!("{:?}", claims.role),
             method: method.to_string(),
             path: path.to_owned(),
+            request: request.to_owned(),
         })
     }
 
@@ -143,6 +159,7 @@ impl Audited {
                 .with("role", self.role.as_str())
                 .with("method", self.method.as_str())
                 .with("path", self.path.as_str())
+                .with("request", self.request.as_str())
                 .with("status", i64::from(status));
             let mut batch = node.store().batch(node.now());
             batch.set_durability(Durability::Normal);

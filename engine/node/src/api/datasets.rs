@@ -11,7 +11,7 @@ use axum::response::Response;
 use pipewright_dtl::{Document, Index, Options, Path as DtlPath};
 use pipewright_entity::{Entity, Version};
 use pipewright_protocol::service::{
-    self, DatasetIndex, DatasetRuntime, DatasetWritten, Gone, IndexProgress,
+    self, DatasetIndex, DatasetRuntime, DatasetWritten, Gone, IndexProgress, Message,
 };
 use pipewright_store::{Dataset, Past, Reader, Select, Subset, names};
 use serde::Deserialize;
@@ -21,7 +21,7 @@ use utoipa_axum::routes;
 
 use super::forms::Form;
 use super::pipes::{Described, Sample};
-use super::query::{Asked, Bytes, Json, Operation, Path, flag, number};
+use super::query::{Allow, Asked, Bytes, Json, Operation, Path, flag, number};
 use super::{Failed, blocking};
 use crate::permissions::{self, Act, Resource};
 use crate::pump::Breaker;
@@ -34,10 +34,11 @@ pub(super) fn routes() -> OpenApiRouter<Arc<Node>> {
     OpenApiRouter::new()
         .routes(routes!(list))
         .routes(routes!(one, operate, remove))
-        .routes(routes!(entities, write))
+        .routes(routes!(entities, write, entities_options))
         .routes(routes!(entity))
         .routes(routes!(entity_at))
         .routes(routes!(indexes))
+        .routes(routes!(remove_index))
         .routes(routes!(schema))
 }
 
@@ -254,6 +255,12 @@ fn subset(text: &str, dataset: &str) -> Result<Subset, Failed> {
     Ok(Subset { expression: index.expression, key: value.to_value(&document).key() })
 }
 
+/// The methods of this path.
+#[utoipa::path(options, path = "/datasets/{id}/entities", tag = "Datasets", params(("id" = String, Path, description = "The dataset")), responses((status = 200, description = "The header `Allow` names them.")))]
+async fn entities_options() -> Allow {
+    Allow("GET, HEAD, OPTIONS, POST")
+}
+
 /// The entities of a dataset with the headers of the pull protocol.
 #[utoipa::path(get, path = "/datasets/{id}/entities", tag = "Datasets", params(Pull), responses((status = 200, description = "Done.", content((Vec<Value> = "application/json"), (Vec<u8> = "application/x-pipewright-entities")))))]
 async fn entities(
@@ -293,7 +300,7 @@ async fn entities(
         }
         if uncommitted && reader.dataset(&names::uncommitted(&id))?.is_some() {
             return Err(Failed::new(
-                StatusCode::NOT_IMPLEMENTED,
+                StatusCode::NOT_FOUND,
                 "not-supported",
                 "what a circuit breaker holds back cannot be read with the rest of its dataset",
             ));
@@ -307,7 +314,9 @@ async fn entities(
     .await?;
     let (send, receive) = tokio::sync::mpsc::channel(4);
     let id = head.id.clone();
+    let span = tracing::Span::current();
     tokio::task::spawn_blocking(move || {
+        let _request = span.entered();
         let mut to = Pieces { send, piece: Vec::with_capacity(PIECE) };
         if let Err(error) =
             write_entities(&reader, &id, (since, skip), limit, select, form, &mut to)
@@ -485,11 +494,35 @@ async fn indexes(
         known(&reader, &id)?;
         let indexes = reader.indexes(&id)?;
         let shown = indexes.iter().map(|index| DatasetIndex {
+            id: index.number,
             expression: index.expression.to_string(),
             status: if index.ready { "ready" } else { "building" }.to_owned(),
             progress: IndexProgress { indexed: index.built, total: index.length },
         });
         Ok(Json(shown.collect()))
+    })
+    .await
+}
+
+/// Drops an index, once no pipe runs. One that a pipe needs is built anew when
+/// the pipe runs next.
+#[utoipa::path(delete, path = "/datasets/{id}/indexes/{index}", tag = "Datasets", params(("index" = i64, Path, description = "The `id` of the index")), responses((status = 200, description = "Done.", body = Message)))]
+async fn remove_index(
+    State(node): State<Arc<Node>>,
+    Path((id, index)): Path<(String, i64)>,
+) -> Result<Json<Message>, Failed> {
+    blocking(node, move |node| {
+        node.conductor.exclusively(|_| {
+            let reader = node.store().reader()?;
+            let dataset = known(&reader, &id)?;
+            let found = reader.indexes(&dataset.id)?;
+            let found = found.into_iter().find(|info| info.number == index).ok_or_else(|| {
+                Failed::not_found(format!("the dataset {id:?} has no index {index}"))
+            })?;
+            let others = |of: &str, expression: &str| of != id || expression != found.expression;
+            node.store().retain_indexes(others)?;
+            Ok(Json(Message::ok()))
+        })
     })
     .await
 }

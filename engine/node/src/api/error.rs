@@ -1,8 +1,8 @@
 //! Failed calls: a status and a body that says what to do.
 
-use axum::Json;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
+use axum::{Extension, Json};
 use pipewright_protocol::service::ComponentErrors;
 use pipewright_protocol::studio::{ApiError, Conflict};
 use pipewright_store::StoreError;
@@ -27,7 +27,7 @@ enum Body {
 
 impl Failed {
     pub(crate) fn new(status: StatusCode, code: &str, message: impl Into<String>) -> Failed {
-        let body = Body::Error(ApiError { code: code.to_owned(), message: message.into() });
+        let body = Body::Error(ApiError::new(code, message));
         Failed { status, body }
     }
 
@@ -90,7 +90,10 @@ impl IntoResponse for Failed {
             tracing::error!(status = %self.status, body = ?self.body, "a request failed");
         }
         match self.body {
-            Body::Error(error) => (self.status, Json(error)).into_response(),
+            // Who named the request puts its id into the body.
+            Body::Error(error) => {
+                (self.status, Extension(error.clone()), Json(error)).into_response()
+            }
             Body::Conflict(conflict) => (self.status, Json(conflict)).into_response(),
             Body::Documented(body) => (self.status, Json(body)).into_response(),
         }

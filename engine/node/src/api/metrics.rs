@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::sync::Arc;
 
+use axum::Extension;
 use axum::extract::State;
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
@@ -15,7 +16,8 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::{Failed, blocking};
-use crate::{Node, status};
+use crate::permissions::{self, Act, Resource};
+use crate::{Claims, Node, status};
 
 pub(super) fn routes() -> OpenApiRouter<Arc<Node>> {
     OpenApiRouter::new().routes(routes!(metrics))
@@ -69,16 +71,19 @@ fn labels(labels: &[(&str, &str)]) -> String {
 
 /// The metrics for Prometheus.
 #[utoipa::path(get, path = "/metrics", tag = "Node", responses((status = 200, description = "Done.", content_type = "text/plain", body = String)))]
-async fn metrics(State(node): State<Arc<Node>>) -> Result<Response, Failed> {
-    blocking(node, |node| {
-        let text = collect(node)?.show();
+async fn metrics(
+    State(node): State<Arc<Node>>,
+    Extension(claims): Extension<Claims>,
+) -> Result<Response, Failed> {
+    blocking(node, move |node| {
+        let text = collect(node, &claims)?.show();
         let kind = "text/plain; version=0.0.4; charset=utf-8";
         Ok(([(header::CONTENT_TYPE, kind)], text).into_response())
     })
     .await
 }
 
-fn collect(node: &Arc<Node>) -> Result<Metrics, Failed> {
+fn collect(node: &Arc<Node>, claims: &Claims) -> Result<Metrics, Failed> {
     let mut metrics = Metrics::default();
     let (loaded, reader) = (node.loaded(), node.store().reader()?);
     let well = node.ails().is_none();
@@ -87,7 +92,8 @@ fn collect(node: &Arc<Node>) -> Result<Metrics, Failed> {
         let labels = labels(&[("sesam_health", state)]);
         metrics.add("sesam_health", "Whether the API answers.", labels, value);
     }
-    for (id, plan) in &loaded.plans {
+    let seen = |id: &str| permissions::may(&loaded, claims, Resource::Pipe(id), Act::ReadConfig);
+    for (id, plan) in loaded.plans.iter().filter(|(id, _)| seen(id)) {
         let plan = plan.as_deref().map_err(ToString::to_string);
         let status = status::pipe_status(node, &reader, id, plan.clone())?;
         let pipe = labels(&[("pipe", id.as_str())]);

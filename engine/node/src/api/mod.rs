@@ -21,9 +21,12 @@ mod publishers;
 mod query;
 mod receivers;
 mod reference;
+mod requests;
 mod runner;
 mod secrets;
+mod services;
 mod studio;
+mod users;
 
 use std::sync::Arc;
 
@@ -60,6 +63,7 @@ pub fn router(node: Arc<Node>) -> Router {
         .nest("/api", protected)
         .layer(DefaultBodyLimit::max(limits::LARGEST_BODY))
         .layer(middleware::from_fn_with_state(limits::Limits::usual(), limits::bound))
+        .layer(middleware::from_fn(requests::name))
         .with_state(node)
 }
 
@@ -75,7 +79,8 @@ fn described() -> (Router<Arc<Node>>, utoipa::openapi::OpenApi) {
         .merge(publishers::routes())
         .merge(receivers::routes())
         .merge(secrets::routes())
-        .nest("/studio", studio::routes())
+        .merge(services::routes())
+        .nest("/studio", studio::routes().merge(users::routes()))
         .split_for_parts()
 }
 
@@ -95,7 +100,9 @@ pub(crate) async fn blocking<T: Send + 'static>(
     node: Arc<Node>,
     work: impl FnOnce(&Arc<Node>) -> Result<T, Failed> + Send + 'static,
 ) -> Result<T, Failed> {
-    match tokio::task::spawn_blocking(move || work(&node)).await {
+    // What is logged there belongs to the request all the same.
+    let span = tracing::Span::current();
+    match tokio::task::spawn_blocking(move || span.in_scope(|| work(&node))).await {
         Ok(result) => result,
         Err(error) => {
             tracing::error!(%error, "a request ended abnormally");

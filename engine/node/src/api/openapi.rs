@@ -46,6 +46,10 @@ pub(super) fn complete(document: OpenApi) -> Value {
         "properties": {
             "code": { "type": "string", "description": "What software matches on." },
             "message": { "type": "string", "description": "For people." },
+            "request_id": {
+                "type": "string",
+                "description": "The request, as the header `x-request-id` and the log name it.",
+            },
         },
     });
     if let Some(Value::Object(paths)) = document.get_mut("paths").map(Value::take) {

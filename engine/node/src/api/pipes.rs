@@ -21,7 +21,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::config::{Force, Upload};
-use super::query::{self, Asked, Json, Path, flag, number};
+use super::query::{self, Allow, Asked, Json, Path, flag, number};
 use super::{Failed, blocking};
 use crate::evaluate::Stage;
 use crate::loaded::Loaded;
@@ -35,7 +35,7 @@ pub(super) fn routes() -> OpenApiRouter<Arc<Node>> {
         .routes(routes!(one, remove))
         .routes(routes!(config, replace))
         .routes(routes!(pump, operate))
-        .routes(routes!(log))
+        .routes(routes!(log, log_options))
         .routes(routes!(entities))
         .routes(routes!(preview))
         .routes(routes!(schema))
@@ -423,6 +423,12 @@ async fn log(
     .await
 }
 
+/// The methods of this path.
+#[utoipa::path(options, path = "/pipes/{id}/log", tag = "Pipes", params(("id" = String, Path, description = "The pipe")), responses((status = 200, description = "The header `Allow` names them.")))]
+async fn log_options() -> Allow {
+    Allow("GET, HEAD, OPTIONS")
+}
+
 #[derive(Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 struct AtStage {
@@ -474,6 +480,7 @@ struct PreviewForm {
 #[utoipa::path(post, path = "/pipes/{id}/preview", tag = "Pipes", request_body(content_type = "application/x-www-form-urlencoded", content = PreviewForm), responses((status = 200, description = "Done.", body = PipePreview)))]
 async fn preview(
     State(node): State<Arc<Node>>,
+    Extension(claims): Extension<Claims>,
     Path(id): Path<String>,
     asked: query::Operation,
 ) -> Result<Json<PipePreview>, Failed> {
@@ -482,10 +489,11 @@ async fn preview(
             return Err(asked.unknown(&["preview-pipe"]));
         }
         let given = |name: &str| asked.field(name).filter(|text| !text.is_empty());
-        let text = given("pipe-config").map(str::to_owned);
+        let mut text = given("pipe-config").map(str::to_owned);
         if text.is_none() {
             known(&node.loaded(), &id)?;
         }
+        node.require_look(&claims, &id, &mut text)?;
         let sample = match given("source") {
             Some(entity) => studio::Sample::Entity(
                 studio::Json::from_text(entity.to_owned())

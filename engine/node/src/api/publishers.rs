@@ -15,7 +15,7 @@ use utoipa_axum::routes;
 
 use super::forms::Form;
 use super::pipes::known;
-use super::query::{Asked, Path, number};
+use super::query::{Allow, Asked, Path, number};
 use super::{Failed, blocking};
 use crate::Node;
 use crate::evaluate::Stage;
@@ -28,6 +28,8 @@ pub(super) fn routes() -> OpenApiRouter<Arc<Node>> {
         .routes(routes!(csv_as))
         .routes(routes!(xml))
         .routes(routes!(xml_as))
+        .routes(routes!(csv_options))
+        .routes(routes!(xml_options))
 }
 
 /// The parameters of the JSON pull protocol that a pipe which publishes knows.
@@ -97,6 +99,18 @@ async fn csv_as(
     Query(query): Query<Parameters>,
 ) -> Result<Response, Failed> {
     blocking(node, move |node| published(node, &id, Kind::Csv, Some(file), pull, query)).await
+}
+
+/// The methods of this path, for programs that ask before they open a file.
+#[utoipa::path(options, path = "/publishers/{id}/csv/", tag = "Publishers", params(("id" = String, Path, description = "The pipe")), responses((status = 200, description = "The header `Allow` names them.")))]
+async fn csv_options() -> Allow {
+    Allow("GET, HEAD, OPTIONS")
+}
+
+/// The methods of this path, for programs that ask before they open a file.
+#[utoipa::path(options, path = "/publishers/{id}/xml/", tag = "Publishers", params(("id" = String, Path, description = "The pipe")), responses((status = 200, description = "The header `Allow` names them.")))]
+async fn xml_options() -> Allow {
+    Allow("GET, HEAD, OPTIONS")
 }
 
 /// What a pipe publishes as XML.

@@ -4,8 +4,8 @@ use std::collections::HashMap;
 use std::str::FromStr;
 
 use axum::extract::{FromRequest, FromRequestParts, Query, Request};
-use axum::http::StatusCode;
 use axum::http::request::Parts;
+use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::de::{DeserializeOwned, Error};
 use serde::{Deserialize, Deserializer, Serialize};
@@ -81,6 +81,15 @@ impl<S: Send + Sync> FromRequest<S> for Bytes {
             }
             Err(why) => Err(Failed::bad_request(why.body_text())),
         }
+    }
+}
+
+/// The answer to who asks for the methods of a path.
+pub(super) struct Allow(pub(super) &'static str);
+
+impl IntoResponse for Allow {
+    fn into_response(self) -> Response {
+        ([(header::ALLOW, self.0)], "").into_response()
     }
 }
 

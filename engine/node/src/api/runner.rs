@@ -14,7 +14,9 @@ use utoipa_axum::routes;
 
 use super::query::{Asked, Json, flag, number};
 use super::{Failed, blocking};
-use crate::runner::{Everything, JobState};
+use crate::loaded::Loaded;
+use crate::permissions::{self, Act, Resource};
+use crate::runner::Everything;
 use crate::{Claims, Node};
 
 pub(super) fn routes() -> OpenApiRouter<Arc<Node>> {
@@ -78,7 +80,8 @@ async fn run(
             return Ok(Json(RunnerStatus { token, ..RunnerStatus::default() }));
         }
         while !job.wait(Duration::from_secs(3600)) {}
-        let (state, info) = job.outcome();
+        // Who may run all pipes hears of all.
+        let (state, info) = job.outcome(|_| true);
         Ok(Json(fares(state.name(), None, Some(info))))
     })
     .await
@@ -104,7 +107,7 @@ async fn stop(
 ) -> Result<Json<RunnerStatus>, Failed> {
     let patience = Duration::from_secs(asked.terminate_timeout.unwrap_or(30).min(3600));
     blocking(node, move |node| {
-        let job = node.jobs.find(None).filter(|job| job.outcome().0 == JobState::Running);
+        let job = node.jobs.find(None).filter(|job| job.is_running());
         let Some(job) = job else { return Ok(Json(fares("not-running", None, None))) };
         job.stop();
         let status = if job.wait(patience) { "stopped" } else { "stopping" };
@@ -122,11 +125,16 @@ struct OfJob {
 
 /// How running all pipes goes.
 #[utoipa::path(get, path = "/pipes/get-pipe-runner-status", tag = "All pipes", params(OfJob), responses((status = 200, description = "Done.", body = RunnerStatus)))]
-async fn status(State(node): State<Arc<Node>>, Asked(asked): Asked<OfJob>) -> Json<RunnerStatus> {
+async fn status(
+    State(node): State<Arc<Node>>,
+    Extension(claims): Extension<Claims>,
+    Asked(asked): Asked<OfJob>,
+) -> Json<RunnerStatus> {
+    let loaded = node.loaded();
     Json(match node.jobs.find(asked.token.as_deref()) {
         None => fares("not-running", None, None),
         Some(job) => {
-            let (state, info) = job.outcome();
+            let (state, info) = job.outcome(|pipe| seen(&loaded, &claims, pipe));
             fares(state.name(), None, Some(info))
         }
     })
@@ -134,10 +142,21 @@ async fn status(State(node): State<Arc<Node>>, Asked(asked): Asked<OfJob>) -> Js
 
 /// What happened while all pipes were run.
 #[utoipa::path(get, path = "/pipes/get-run-all-pipes-log", tag = "All pipes", params(OfJob), responses((status = 200, description = "Done.", body = Vec<RunnerLine>)))]
-async fn log(State(node): State<Arc<Node>>, Asked(asked): Asked<OfJob>) -> Json<Vec<RunnerLine>> {
+async fn log(
+    State(node): State<Arc<Node>>,
+    Extension(claims): Extension<Claims>,
+    Asked(asked): Asked<OfJob>,
+) -> Json<Vec<RunnerLine>> {
+    let loaded = node.loaded();
     let job = node.jobs.find(asked.token.as_deref());
     let since = asked.since.as_deref().filter(|since| !since.is_empty());
-    Json(job.map(|job| job.lines(since)).unwrap_or_default())
+    let lines = job.map(|job| job.lines(since, |pipe| seen(&loaded, &claims, pipe)));
+    Json(lines.unwrap_or_default())
+}
+
+/// Whether a caller may hear of a pipe.
+fn seen(loaded: &Loaded, claims: &Claims, pipe: &str) -> bool {
+    permissions::may(loaded, claims, Resource::Pipe(pipe), Act::ReadConfig)
 }
 
 /// Resets all pipes and drops what they wrote.

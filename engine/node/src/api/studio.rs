@@ -1,5 +1,6 @@
 //! What the studio asks beyond the service API (`pipewright_protocol::studio`).
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::sync::{Arc, Weak};
 
@@ -10,9 +11,9 @@ use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use pipewright_protocol::studio::{
     self, Change, Check, Cluster, ClusterPage, Edited, Edits, EntityVersion, FailedEntity,
-    FailedPage, FileEdit, FileInfo, FileText, Findings, Graph, Impact, ImpactRequest, Live,
-    MergePipe, Preview, PreviewRequest, Project, Run, Save, SettleFailed, SystemOffer, SystemTest,
-    Texts, Trust,
+    FailedPage, FileEdit, FileInfo, FileText, Findings, Graph, Hello, Impact, ImpactRequest, Live,
+    MergePipe, Preview, PreviewRequest, Project, Role, Run, Save, SettleFailed, SystemOffer,
+    SystemTest, Texts, Trust,
 };
 use serde::Deserialize;
 use utoipa::IntoParams;
@@ -200,10 +201,10 @@ async fn graph(
 async fn preview(
     State(node): State<Arc<Node>>,
     Extension(claims): Extension<Claims>,
-    Json(request): Json<PreviewRequest>,
+    Json(mut request): Json<PreviewRequest>,
 ) -> Result<Json<Preview>> {
     blocking(node, move |node| {
-        node.require(&claims, Resource::Pipe(&request.pipe), Act::ReadData)?;
+        node.require_look(&claims, &request.pipe, &mut request.text)?;
         Ok(Json(node.preview(request)?))
     })
     .await
@@ -214,10 +215,10 @@ async fn preview(
 async fn impact(
     State(node): State<Arc<Node>>,
     Extension(claims): Extension<Claims>,
-    Json(request): Json<ImpactRequest>,
+    Json(mut request): Json<ImpactRequest>,
 ) -> Result<Json<Impact>> {
     blocking(node, move |node| {
-        node.require(&claims, Resource::Pipe(&request.pipe), Act::ReadData)?;
+        node.require_look(&claims, &request.pipe, &mut request.text)?;
         Ok(Json(node.impact(request)?))
     })
     .await
@@ -428,8 +429,13 @@ async fn pass_on(
             () = send.closed() => return,
         };
         let Some(event) = event else { return };
-        let Some(event) = node.upgrade().map(|node| seen(&node, &claims, &event)) else { return };
-        let Some(Ok(mut line)) = event.map(|event| serde_json::to_vec(&event)) else { continue };
+        let Some(line) = node
+            .upgrade()
+            .map(|node| seen(&node, &claims, &event).map(|event| serde_json::to_vec(&*event)))
+        else {
+            return;
+        };
+        let Some(Ok(mut line)) = line else { continue };
         line.push(b'\n');
         if send.send(Ok(line)).await.is_err() {
             return;
@@ -437,45 +443,54 @@ async fn pass_on(
     }
 }
 
-/// What a caller may see of an event; `None` if nothing.
-fn seen(node: &Node, claims: &Claims, event: &studio::Event) -> Option<studio::Event> {
+/// What a caller may see of an event; `None` if nothing. It is copied only when
+/// something has to be taken out of it.
+fn seen<'e>(
+    node: &Node,
+    claims: &Claims,
+    event: &'e studio::Event,
+) -> Option<Cow<'e, studio::Event>> {
     use studio::Event;
     let loaded = node.loaded();
     let pipe = |id: &str| permissions::may(&loaded, claims, Resource::Pipe(id), Act::ReadConfig);
     let dataset =
         |id: &str| permissions::may(&loaded, claims, Resource::Dataset(id), Act::ReadData);
+    let file = |path: &str| node.may_see_file(&loaded, claims, path);
     // The project says what the caller may do, so it is each caller's own.
-    let project = |project: &mut Project| {
-        project.role = claims.role;
-        project.problems.retain(|problem| node.may_see_file(&loaded, claims, &problem.file));
+    let project = |project: &Project| {
+        let mut own = project.clone();
+        own.role = claims.role;
+        own.problems.retain(|problem| file(&problem.file));
+        own
     };
-    let mut event = event.clone();
-    let is_empty = match &mut event {
-        Event::Hello(hello) => {
-            project(&mut hello.project);
-            hello.pipes.retain(|status| pipe(&status.id));
-            hello.datasets.retain(|status| dataset(&status.id));
-            false
-        }
-        Event::Project(told) => {
-            project(told);
-            false
-        }
-        Event::Pipes(pipes) => {
-            pipes.retain(|status| pipe(&status.id));
-            pipes.is_empty()
-        }
-        Event::Datasets(datasets) => {
-            datasets.retain(|status| dataset(&status.id));
-            datasets.is_empty()
-        }
-        Event::Config(files) => {
-            files.retain(|file| node.may_see_file(&loaded, claims, &file.path));
-            files.is_empty()
-        }
-        Event::Notice(notice) => notice.pipe.as_deref().is_some_and(|id| !pipe(id)),
+    Some(match event {
+        // Admins see everything, and what is told is told for them.
+        event if claims.role == Role::Admin => Cow::Borrowed(event),
+        Event::Hello(hello) => Cow::Owned(Event::Hello(Box::new(Hello {
+            project: project(&hello.project),
+            pipes: hello.pipes.iter().filter(|status| pipe(&status.id)).cloned().collect(),
+            datasets: hello.datasets.iter().filter(|set| dataset(&set.id)).cloned().collect(),
+        }))),
+        Event::Project(told) => Cow::Owned(Event::Project(Box::new(project(told)))),
+        Event::Pipes(pipes) => part(event, pipes, |status| pipe(&status.id), Event::Pipes)?,
+        Event::Datasets(sets) => part(event, sets, |set| dataset(&set.id), Event::Datasets)?,
+        Event::Config(files) => part(event, files, |told| file(&told.path), Event::Config)?,
+        Event::Notice(notice) if notice.pipe.as_deref().is_some_and(|id| !pipe(id)) => return None,
         // Of what is gone no permissions are left.
-        Event::Removed(_) => false,
-    };
-    (!is_empty).then_some(event)
+        Event::Notice(_) | Event::Removed(_) => Cow::Borrowed(event),
+    })
+}
+
+/// The part of an event about several things that may be seen.
+fn part<'e, T: Clone>(
+    event: &'e studio::Event,
+    all: &[T],
+    may: impl Fn(&T) -> bool,
+    again: impl Fn(Vec<T>) -> studio::Event,
+) -> Option<Cow<'e, studio::Event>> {
+    if all.iter().all(&may) {
+        return Some(Cow::Borrowed(event));
+    }
+    let left: Vec<T> = all.iter().filter(|one| may(one)).cloned().collect();
+    (!left.is_empty()).then(|| Cow::Owned(again(left)))
 }

@@ -85,4 +85,15 @@ pub struct ApiError {
     pub code: String,
     /// What failed, where, and what to do.
     pub message: String,
+    /// The request that failed, as the log of the node names it and the header
+    /// `x-request-id` of the answer.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub request_id: Option<String>,
+}
+
+impl ApiError {
+    /// A failure of a request that is not named yet.
+    pub fn new(code: impl Into<String>, message: impl Into<String>) -> ApiError {
+        ApiError { code: code.into(), message: message.into(), request_id: None }
+    }
 }

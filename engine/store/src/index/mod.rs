@@ -57,6 +57,8 @@ impl<F: Fn(&Entity, &mut Vec<Key>) + Send + Sync> IndexKeys for F {
 /// How far an index is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct IndexInfo {
+    /// Names it for as long as it is there.
+    pub number: i64,
     /// The index expression.
     pub expression: Text,
     /// How much of the log it covers.

@@ -233,13 +233,14 @@ impl Reader {
             Ok(self
                 .snapshot
                 .prepare_cached(
-                    "SELECT expression, built, maintained FROM lookup WHERE dataset = ? \
+                    "SELECT expression, built, maintained, number FROM lookup WHERE dataset = ? \
                      ORDER BY expression",
                 )?
                 .query_map([dataset.number], |row| {
                     let built = row.get::<_, i64>(1)? as u64;
                     let maintained = row.get::<_, i64>(2)? as u64;
                     Ok(IndexInfo {
+                        number: row.get(3)?,
                         expression: dataset::text(row, 0)?,
                         built,
                         length: dataset.length,
