@@ -23,6 +23,7 @@ usage: cargo xtask COMMAND
   run ARGUMENT...    builds and runs the command line, `pipewright ARGUMENT...`
   test [STAGE...]    installs what is missing and checks everything
   ui [--release]     builds the studio's screens into dist/
+  screenshots FOLDER draws every screen in both themes and two sizes
   docs               writes the pages of docs/ that follow from the code
   language           builds the language service alone for a browser and says
                      what it weighs
@@ -73,6 +74,7 @@ fn start(arguments: &[String]) -> Result<()> {
         ["test", stages @ ..] => test::run(stages),
         ["ui"] => ui::build(ui::Profile::Quick),
         ["ui", "--release"] => ui::build(ui::Profile::Shipping),
+        ["screenshots", folder] => test::screenshots(folder),
         ["docs"] => docs::write(),
         ["language"] => ui::language(),
         ["bench", "dtl"] => bench::dtl(),

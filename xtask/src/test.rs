@@ -99,6 +99,21 @@ const STAGES: &[Stage] = &[
     },
 ];
 
+/// Draws every screen into a folder, by the story that goes through them.
+pub(crate) fn screenshots(folder: &str) -> Result<()> {
+    install::ensure("drawing the screens", &[&product::PLAIN[..], &STORIES].concat())?;
+    ui::build(ui::Profile::Quick)?;
+    let folder = std::path::absolute(folder)?;
+    let mut cargo = shell::cargo();
+    cargo.args(["build", "--package", "pipewright-cli"]);
+    shell::run(&mut cargo)?;
+    let mut cargo = shell::cargo();
+    cargo.args(["test", "--package", "pipewright-tests", "--test", "story", "every_screen"]);
+    shell::run(cargo.env("PIPEWRIGHT_PICTURES", &folder))?;
+    shell::say(format!("the pictures are in {}", folder.display()));
+    Ok(())
+}
+
 /// The desktop program is compiled with the screens in it: a stage that is run
 /// alone builds them if nobody has.
 fn embeddable() -> Result<()> {

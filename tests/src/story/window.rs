@@ -176,6 +176,15 @@ impl Window {
         bail!("the console says: {}", told.join("\n"))
     }
 
+    /// Gives the page so many pixels.
+    pub async fn resize(&self, width: u32, height: u32) -> Result<()> {
+        self.client.set_window_size(width, height).await?;
+        // What the window itself takes of that.
+        const TAKEN: &str = "return [outerWidth - innerWidth, outerHeight - innerHeight]";
+        let taken: [u32; 2] = serde_json::from_value(self.script(TAKEN, vec![]).await?)?;
+        Ok(self.client.set_window_size(width + taken[0], height + taken[1]).await?)
+    }
+
     /// A picture of the window, as PNG.
     pub async fn picture(&self) -> Result<Vec<u8>> {
         Ok(self.client.screenshot().await?)

@@ -7,6 +7,8 @@ mod changed_on_disk;
 mod clear_a_dead_letter;
 mod command_line;
 mod draw_a_pipe;
+mod every_screen;
+mod find_an_entity;
 mod make_a_flow;
 mod palette;
 mod quiet;
@@ -44,6 +46,8 @@ stories! {
     clear_a_dead_letter: story_clear_a_dead_letter_in_a_browser, story_clear_a_dead_letter_in_the_window;
     command_line: story_command_line_in_a_browser, story_command_line_in_the_window;
     draw_a_pipe: story_draw_a_pipe_in_a_browser, story_draw_a_pipe_in_the_window;
+    every_screen: story_every_screen_in_a_browser;
+    find_an_entity: story_find_an_entity_in_a_browser, story_find_an_entity_in_the_window;
     make_a_flow: story_make_a_flow_in_a_browser, story_make_a_flow_in_the_window;
     palette: story_palette_in_a_browser, story_palette_in_the_window;
     quiet: story_quiet_in_a_browser, story_quiet_in_the_window;

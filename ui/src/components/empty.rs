@@ -23,7 +23,7 @@ pub fn Empty(
     view! {
         <div class="empty" data-testid="empty">
             <Icon sign />
-            <h3>{move || title.get()}</h3>
+            <h2>{move || title.get()}</h2>
             <p>{move || hint.get()}</p>
             {children.map(|children| view! { <div class="empty-actions">{children()}</div> })}
         </div>
@@ -45,7 +45,7 @@ pub fn Problem(
     view! {
         <div class="empty failed" role="alert" data-testid="problem">
             <Icon sign=Sign::Error />
-            <h3>{failure.to_string()}</h3>
+            <h2>{failure.to_string()}</h2>
             <p>{hint}</p>
         </div>
     }

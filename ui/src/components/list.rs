@@ -80,7 +80,7 @@ pub fn VirtualList(
     });
     let row = Arc::new(row);
     view! {
-        <div class="list" node_ref=root on:scroll=move |_| measure() role="grid" aria-label=move || label.get() aria-rowcount=move || count.get() data-testid=id tabindex="-1">
+        <div class="list" node_ref=root on:scroll=move |_| measure() role="grid" aria-label=move || label.get() aria-rowcount=move || count.get() data-testid=id tabindex="0">
             {head}
             <div
                 class="list-space"
@@ -101,6 +101,8 @@ pub fn VirtualList(
 #[derive(Clone)]
 pub struct Column<T: 'static> {
     title: &'static str,
+    /// Whether its cells say themselves what they are.
+    untitled: bool,
     width: &'static str,
     number: bool,
     cell: fn(&T) -> AnyView,
@@ -116,7 +118,12 @@ impl<T> Column<T> {
         cell: fn(&T) -> AnyView,
         order: fn(&T, &T) -> Ordering,
     ) -> Self {
-        Column { title, width, number: false, cell, order }
+        Column { title, untitled: false, width, number: false, cell, order }
+    }
+
+    /// The same with a title for those only who do not see the column.
+    pub fn untitled(self) -> Self {
+        Column { untitled: true, ..self }
     }
 
     /// A column of numbers, which stand at its right side.
@@ -188,12 +195,14 @@ where
             Some(true) => "descending",
         };
         view! {
-            <button type="button" class="table-title" class:number=column.number role="columnheader" aria-sort=sorted_by on:click=turn>
-                {column.title}
-                <span class="table-sort" class:up=move || direction() == Some(false) class:on=move || direction().is_some()>
-                    <Icon sign=Sign::Down />
-                </span>
-            </button>
+            <div role="columnheader" aria-sort=sorted_by>
+                <button type="button" class="table-title" class:number=column.number on:click=turn>
+                    <span class:unseen=column.untitled>{column.title}</span>
+                    <span class="table-sort" class:up=move || direction() == Some(false) class:on=move || direction().is_some()>
+                        <Icon sign=Sign::Down />
+                    </span>
+                </button>
+            </div>
         }
     });
     let head = view! { <div class="table-head" role="row" style=grid.clone()>{head_cells.collect_view()}</div> }.into_any();
@@ -273,7 +282,7 @@ where
         .into_any()
     };
     view! {
-        <div class="table" on:keydown=keys tabindex="0" aria-label=label data-testid=id>
+        <div class="table" on:keydown=keys data-testid=id>
             <VirtualList count row head follow label />
         </div>
     }

@@ -54,6 +54,7 @@ pub fn Split(
                         aria-orientation="vertical"
                         tabindex="0"
                         aria-label=format!("Resize {}", labels[index])
+                        aria-valuenow=move || (shares.with(|shares| border_at(shares, index)) * 100.0).round().to_string()
                         class:dragged=move || dragged.get() == Some(index)
                         on:pointerdown=move |event| {
                             event.prevent_default();

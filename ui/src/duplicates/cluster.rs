@@ -130,12 +130,14 @@ fn show(cluster: &Cluster, pipe: Option<&MergePipe>) -> impl IntoView + use<> {
     let rows = lines.iter().map(|line| {
         let cells = line.values.iter().map(|value| {
             let kept = value.as_ref().is_some_and(|value| holds(line.golden.as_ref(), value));
-            view! { <div class="cluster-value" class:kept=kept class:lost=value.is_some() && !kept role="gridcell">{value.as_ref().map(short)}</div> }
+            view! { <div class="cluster-value" class:kept=kept class:lost=value.is_some() && !kept role="cell">{value.as_ref().map(short)}</div> }
         });
         view! {
-            <div class="cluster-name" role="rowheader" data-tip=line.name.clone()>{line.name.clone()}</div>
-            <div class="cluster-value golden" role="gridcell">{line.golden.as_ref().map(short)}</div>
-            {cells.collect_view()}
+            <div class="cluster-line" role="row">
+                <div class="cluster-name" role="rowheader" data-tip=line.name.clone()>{line.name.clone()}</div>
+                <div class="cluster-value golden" role="cell">{line.golden.as_ref().map(short)}</div>
+                {cells.collect_view()}
+            </div>
         }
     });
     let joins = cluster.links.iter().map(|link| join(link, cluster, pipe)).collect_view();
@@ -154,13 +156,15 @@ fn show(cluster: &Cluster, pipe: Option<&MergePipe>) -> impl IntoView + use<> {
         {alone}
         <ul class="joins" data-testid="joins">{joins}</ul>
         <h3>"Members and golden record"</h3>
-        <div class="cluster-table" role="grid" style=columns data-testid="cluster-table">
-            <div class="cluster-head" role="columnheader">"Property"</div>
-            <div class="cluster-head golden" role="columnheader">
-                {golden_head}
-                <span>"golden record"</span>
+        <div class="cluster-table" role="table" tabindex="0" aria-label="Members and golden record" style=columns data-testid="cluster-table">
+            <div class="cluster-line" role="row">
+                <div class="cluster-head" role="columnheader">"Property"</div>
+                <div class="cluster-head golden" role="columnheader">
+                    {golden_head}
+                    <span>"golden record"</span>
+                </div>
+                {member_heads.collect_view()}
             </div>
-            {member_heads.collect_view()}
             {rows.collect_view()}
         </div>
     }

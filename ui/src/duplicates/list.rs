@@ -165,11 +165,11 @@ pub(super) fn Clusters(
                             let from = datasets.join(", ");
                             let flags = row.flags.iter().map(|flag| {
                                 let (text, tip) = flag_text(*flag);
-                                view! { <span class="flag" data-tip=tip>{text}</span> }
+                                view! { <span class="flag" role="gridcell" data-tip=tip>{text}</span> }
                             });
                             view! {
-                                <span class="cluster-size" data-tip=from>{row.members.len()}</span>
-                                <span class="cell mono">{row.id.clone()}</span>
+                                <span class="cluster-size" role="gridcell" data-tip=from>{row.members.len()}</span>
+                                <span class="cell mono" role="gridcell">{row.id.clone()}</span>
                                 {flags.collect_view()}
                             }
                         })
@@ -187,7 +187,7 @@ pub(super) fn Clusters(
         <div class="pane-head">
             <Search value=find label="Find a member or golden record" id="cluster-find" />
         </div>
-        <div class="table" on:keydown=step tabindex="0" aria-label="Clusters" data-testid="clusters">
+        <div class="table" on:keydown=step data-testid="clusters">
             <VirtualList count row follow=at on_view=Callback::new(seen) label="Clusters" />
             {move || failure.get().map(|failure| view! { <Problem failure /> })}
             {move || match state.get() {

@@ -57,6 +57,7 @@ pub fn FlowScreen() -> impl IntoView {
     );
     view! {
         <div class="flow" data-testid="flow">
+            <h1 class="unseen">"Flow"</h1>
             {move || match wiring.get() {
                 Some(found) if !found.graph.nodes.is_empty() => view! { <Canvas wiring=Signal::derive(move || wiring.get().unwrap_or_else(|| found.clone())) /> }.into_any(),
                 Some(_) => {
@@ -448,6 +449,7 @@ fn Canvas(
             class="flow-map"
             node_ref=map
             style=format!("width:{}px;height:{}px", MINIMAP.0, MINIMAP.1)
+            role="img"
             aria-label="Overview"
             on:pointerdown=look_at
             on:pointermove=look_at

@@ -273,7 +273,7 @@ fn One(selected: Memo<Option<(String, String)>>, all: Memo<Vec<FailedInfo>>) -> 
                 "What the other side said"
             };
             view! {
-                <h3 class="pane-title">{title}</h3>
+                <h2 class="pane-title">{title}</h2>
                 <JsonView lines id="failed-detail" />
             }
         });
@@ -284,7 +284,7 @@ fn One(selected: Memo<Option<(String, String)>>, all: Memo<Vec<FailedInfo>>) -> 
                 <span>{info.reason.clone()}</span>
             </p>
             {detail}
-            <h3 class="pane-title">"The entity as the pipe read it"</h3>
+            <h2 class="pane-title">"The entity as the pipe read it"</h2>
             <JsonView lines id="failed-entity" />
         }
     };

@@ -27,9 +27,9 @@ struct Row {
 fn columns() -> Vec<Column<Row>> {
     vec![
         Column::text(
-            "",
+            "Chosen",
             "40px",
-            |row| {
+            |row: &Row| {
                 let (chosen, name) = (row.chosen, row.offer.name.clone());
                 let mine = name.clone();
                 let can = row.offer.source.is_some();
@@ -52,7 +52,8 @@ fn columns() -> Vec<Column<Row>> {
                 let is = |row: &Row| row.chosen.with_untracked(|all| all.contains(&row.offer.name));
                 is(b).cmp(&is(a))
             },
-        ),
+        )
+        .untitled(),
         Column::text(
             "Name",
             "minmax(180px,2fr)",
@@ -255,7 +256,7 @@ fn Detail(offer: SystemOffer) -> impl IntoView {
     });
     view! {
         <div class="offer" data-testid="offer">
-            <h3>{offer.name}</h3>
+            <h2>{offer.name}</h2>
             {offer.about.map(|about| view! { <p class="hint">{about}</p> })}
             <table class="plain-table">
                 <tbody>{columns.collect_view()}</tbody>

@@ -48,6 +48,9 @@ pub(super) fn bundle() -> Result<PathBuf> {
     esbuild.arg(format!("--outdir={}", output.display()));
     shell::run(&mut esbuild)?;
     fs::write(output.join("monaco.licences.txt"), notices(&source)?)?;
+    // Not part of the studio: what the tests look at its screens with.
+    fs::copy(source.join("node_modules/axe-core/axe.min.js"), shell::target().join("axe.min.js"))
+        .context("cannot copy axe-core")?;
     fs::write(&stamp, inputs)?;
     Ok(output)
 }
