@@ -18,6 +18,7 @@ mod env;
 mod evaluate;
 mod events;
 mod failed;
+mod find;
 pub mod folder;
 mod impact;
 mod layout;

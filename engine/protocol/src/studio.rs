@@ -115,6 +115,24 @@ pub fn versions_path(dataset: &str, entity: &str) -> String {
     format!("{PREFIX}/versions/{}?entity_id={}", encode(dataset), encode(entity))
 }
 
+/// `GET` → [`Found`]: the entities of a dataset that are what was typed, a
+/// text, `property = value` or DTL, after an offset; all versions, or deleted
+/// entities too.
+pub fn find_path(
+    dataset: &str,
+    typed: &str,
+    since: Option<u64>,
+    limit: usize,
+    (history, deleted): (bool, bool),
+) -> String {
+    let since = since.map(|since| format!("&since={since}")).unwrap_or_default();
+    format!(
+        "{PREFIX}/find/{}?filter={}&limit={limit}&history={history}&deleted={deleted}{since}",
+        encode(dataset),
+        encode(typed)
+    )
+}
+
 /// `GET` → [`SystemTest`]: tries to reach a system.
 pub fn system_test_path(system: &str) -> String {
     format!("{PREFIX}/systems/{}/test", encode(system))

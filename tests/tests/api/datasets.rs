@@ -151,3 +151,45 @@ async fn a_subset_is_read_by_the_index_that_a_pipe_needs() {
         assert!(text.contains(&format!("# TYPE {name} {kind}\n")), "{line}");
     }
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn entities_are_found_by_what_is_in_them() {
+    let place = Place::with_example();
+    place.run_all().await;
+    let find = async |typed: &str, since: Option<u64>, limit: usize| {
+        let path = studio::find_path("crm-company-enrich", typed, since, limit, (false, false));
+        place.ask::<studio::Found>(&path).await
+    };
+    let ids = |found: &studio::Found| -> Vec<String> {
+        let entities = found.entities.iter();
+        let entities = entities.map(|it| serde_json::from_str::<Value>(it.text()).unwrap());
+        entities.map(|it| it["_id"].as_str().unwrap().to_owned()).collect()
+    };
+    let by_id = find("company_id = C1000", None, 10).await;
+    assert_eq!(ids(&by_id), ["crm-company:C1000"]);
+    assert_eq!((by_id.looked_at, by_id.next), (243, None), "everything was looked at");
+    // The pipe has namespaces, so names do not need them.
+    let norway = find("country = NO", None, 1_000).await;
+    assert!(norway.entities.len() > 10, "{}", norway.entities.len());
+    let dtl = find(r#"["eq", "_S.crm-company:country", "NO"]"#, None, 1_000).await;
+    assert_eq!(ids(&dtl), ids(&norway));
+
+    // In steps it is the same.
+    let (mut steps, mut since) = (Vec::new(), None);
+    loop {
+        let step = find("country = NO", since, 7).await;
+        steps.extend(ids(&step));
+        since = step.next;
+        if since.is_none() {
+            break;
+        }
+    }
+    assert_eq!(steps, ids(&norway));
+    assert!(find("no such text anywhere", None, 10).await.entities.is_empty());
+
+    let wrong = studio::find_path("crm-company-enrich", "[\"uper\"]", None, 1, (false, false));
+    let wrong = place.get(&wrong).await;
+    wrong.refused(StatusCode::BAD_REQUEST, "bad-request");
+    let nowhere = studio::find_path("nothing", "x", None, 1, (false, false));
+    place.get(&nowhere).await.refused(StatusCode::NOT_FOUND, "not-found");
+}

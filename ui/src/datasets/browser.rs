@@ -7,13 +7,14 @@ use pipewright_protocol::studio::{Json, encode};
 
 use super::{
     entity::EntityPane,
+    finding::Finding,
     pages::{PAGE, Pages, Row, Want},
 };
 use crate::{
     client::{Failure, use_client},
     components::{
-        Empty, Icon, Menu, MenuItem, Problem, Sign, Split, Switch, VirtualList, Waiting, clock,
-        count, use_toasts,
+        Empty, Icon, Menu, MenuItem, Problem, Search, Sign, Split, Switch, VirtualList, Waiting,
+        clock, count, use_toasts,
     },
     json::short,
     place::{Place, use_nav},
@@ -60,11 +61,13 @@ fn Entities(
     let client = StoredValue::new(use_client());
     let status = live.dataset(&dataset);
     let status = Memo::new(move |_| status.get());
+    let (history, deleted) = (RwSignal::new(false), RwSignal::new(false));
+    let shown = Signal::derive(move || (history.get(), deleted.get()));
+    let finding = Finding::start(client.get_value(), dataset.clone(), shown);
     let name = StoredValue::new(dataset);
     let pages = RwSignal::new(Pages::default());
     let failure = RwSignal::new(None::<Failure>);
     let view_range = RwSignal::new(0..0_usize);
-    let (history, deleted) = (RwSignal::new(false), RwSignal::new(false));
     let busy = StoredValue::new(false);
     // Counts changes of what is asked for, so that late answers are dropped.
     let epoch = StoredValue::new(0_u32);
@@ -164,8 +167,9 @@ fn Entities(
 
     let known = Memo::new(move |last: Option<&Vec<String>>| {
         let mut names = last.cloned().unwrap_or_default();
+        let found = (0..finding.count().min(PAGE)).filter_map(|index| finding.row(index));
         pages.with(|pages| {
-            for row in pages.rows().iter().take(PAGE) {
+            for row in pages.rows().iter().take(PAGE).cloned().chain(found) {
                 for (name, _) in row.entity.members() {
                     if !name.starts_with('_') && !names.contains(name) {
                         names.push(name.clone());
@@ -243,6 +247,9 @@ fn Entities(
     // The selected entity comes into view when it is among what is held.
     let at = Memo::new(move |_| {
         let wanted = entity.get()?;
+        if finding.is_on() {
+            return finding.position(&wanted);
+        }
         pages.with(|pages| {
             pages
                 .rows()
@@ -257,7 +264,14 @@ fn Entities(
             follow.set(Some(at));
         }
     });
-    let count_rows = Signal::derive(move || pages.with(|pages| pages.count(counted.get())));
+    let count_rows = Signal::derive(move || match finding.is_on() {
+        true => finding.count(),
+        false => pages.with(|pages| pages.count(counted.get())),
+    });
+    let row_at = move |index: usize| match finding.is_on() {
+        true => finding.row(index),
+        false => pages.with(|pages| pages.row(index).cloned()),
+    };
     let keys = move |event: ev::KeyboardEvent| {
         let last = count_rows.get_untracked().saturating_sub(1);
         let next = match (event.key().as_str(), at.get_untracked()) {
@@ -266,8 +280,8 @@ fn Entities(
             _ => return,
         };
         event.prevent_default();
-        if let Some(id) = pages.with_untracked(|pages| pages.row(next).map(|row| row.id.clone())) {
-            on_pick(id);
+        if let Some(row) = untrack(|| row_at(next)) {
+            on_pick(row.id);
         }
     };
 
@@ -280,7 +294,7 @@ fn Entities(
     }
     .into_any();
     let row = move |index: usize| {
-        let row = Memo::new(move |_| pages.with(|pages| pages.row(index).cloned()));
+        let row = Memo::new(move |_| row_at(index));
         let selected = move || {
             row.with(|row| {
                 row.as_ref()
@@ -319,12 +333,24 @@ fn Entities(
         .into_any()
     };
     let empty = Memo::new(move |_| {
-        live.known()
+        !finding.is_on()
+            && live.known()
             && (!written.get() || pages.with(|pages| pages.is_loaded() && pages.rows().is_empty()))
     });
     let loading = Memo::new(move |_| {
+        if finding.is_on() {
+            return !finding.is_done();
+        }
         !empty.get() && pages.with(|pages| !pages.is_loaded()) && failure.with(Option::is_none)
     });
+    let nothing_found = Memo::new(move |_| {
+        let none = finding.count() == 0 && finding.failure.with(Option::is_none);
+        finding.is_on() && finding.is_done() && none
+    });
+    let seen = move |range: Range<usize>| match finding.is_on() {
+        true => finding.view(&range),
+        false => view_range.set(range),
+    };
     view! {
         <div class="pane-head">
             <form
@@ -339,7 +365,13 @@ fn Entities(
                     <input type="search" placeholder="Go to _id or offset" aria-label="Go to _id or offset" spellcheck="false" autocomplete="off" data-search="" data-testid="dataset-goto" bind:value=find />
                 </label>
             </form>
-            <span class="pane-note" data-testid="dataset-count">{move || format!("{} shown", count(counted.get() as u64))}</span>
+            <Search value=finding.typed label="Find: a text, age > 30, or DTL" id="dataset-filter" />
+            <span class="pane-note" data-testid="dataset-count">
+                {move || match finding.is_on() {
+                    true => finding.note(counted.get()),
+                    false => format!("{} shown", count(counted.get() as u64)),
+                }}
+            </span>
             <Switch
                 label="Deleted"
                 on=deleted
@@ -363,9 +395,15 @@ fn Entities(
                 <Icon sign=Sign::Columns />
             </Menu>
         </div>
-        <div class="table entities" on:keydown=keys tabindex="0" aria-label="Entities" data-testid="entities">
-            <VirtualList count=count_rows row head follow width on_view=Callback::new(move |range: Range<usize>| view_range.set(range)) label="Entities" />
-            {move || failure.get().map(|failure| view! { <Problem failure /> })}
+        <div class="table entities" on:keydown=keys data-testid="entities">
+            <VirtualList count=count_rows row head follow width on_view=Callback::new(seen) label="Entities" />
+            {move || {
+                let failure = if finding.is_on() { finding.failure.get() } else { failure.get() };
+                failure.map(|failure| view! { <Problem failure /> })
+            }}
+            <Show when=move || nothing_found.get()>
+                <Empty sign=Sign::Search title="Nothing found" hint="A text is looked for in every value. A property is compared with =, !=, <, > and the like; DTL names the entity _S." />
+            </Show>
             <Show when=move || empty.get()>
                 <Empty sign=Sign::Dataset title="Nothing in this dataset" hint="It fills when the pipe that writes it has run." />
             </Show>

@@ -2,6 +2,7 @@
 
 mod browser;
 mod entity;
+mod finding;
 mod list;
 mod pages;
 

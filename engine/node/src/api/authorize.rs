@@ -115,7 +115,7 @@ fn needs<'p>(parts: &[&'p str], asks: bool) -> Option<(Resource<'p>, Act)> {
         ["systems", id, ..] => (Resource::System(id), config),
         ["datasets", id, ..] => (Resource::Dataset(id), data),
         ["studio", "clusters" | "failed", pipe, ..] => (Resource::Pipe(pipe), Act::ReadData),
-        ["studio", "versions", dataset] => (Resource::Dataset(dataset), Act::ReadData),
+        ["studio", "versions" | "find", dataset] => (Resource::Dataset(dataset), Act::ReadData),
         ["studio", "systems", id, ..] => (Resource::System(id), Act::ReadConfig),
         _ => return None,
     })

@@ -11,16 +11,17 @@ use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use pipewright_protocol::studio::{
     self, Change, Check, Cluster, ClusterPage, Edited, Edits, EntityVersion, FailedEntity,
-    FailedPage, FileEdit, FileInfo, FileText, Findings, Graph, Hello, Impact, ImpactRequest, Live,
-    MergePipe, Preview, PreviewRequest, Project, Role, Run, Save, SettleFailed, SystemOffer,
+    FailedPage, FileEdit, FileInfo, FileText, Findings, Found, Graph, Hello, Impact, ImpactRequest,
+    Live, MergePipe, Preview, PreviewRequest, Project, Role, Run, Save, SettleFailed, SystemOffer,
     SystemTest, Texts, Trust,
 };
+use pipewright_store::Select;
 use serde::Deserialize;
 use utoipa::IntoParams;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::query::{Asked, Json, Path, number};
+use super::query::{Asked, Json, Path, flag, number};
 use super::{Failed, blocking};
 use crate::events::Listener;
 use crate::folder::text_hash;
@@ -50,6 +51,7 @@ pub(super) fn routes() -> OpenApiRouter<Arc<Node>> {
         .routes(routes!(failed, settle_failed))
         .routes(routes!(failed_entity))
         .routes(routes!(versions))
+        .routes(routes!(find))
         .routes(routes!(system_test))
         .routes(routes!(system_offers))
         .routes(routes!(events))
@@ -374,6 +376,44 @@ async fn versions(
             })
         });
         shown.collect::<Result<Vec<_>>>().map(Json)
+    })
+    .await
+}
+
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+struct Filter {
+    /// A text, a property with what it is compared to (`age > 30`), or a DTL
+    /// expression over `_S`.
+    filter: String,
+    /// Where to go on: `next` of the answer before.
+    #[serde(default, deserialize_with = "number")]
+    since: Option<u64>,
+    /// How many at most.
+    #[serde(default, deserialize_with = "number")]
+    limit: Option<u64>,
+    /// Whether superseded versions are looked at, too.
+    #[serde(default, deserialize_with = "flag")]
+    history: Option<bool>,
+    /// Whether deleted entities are.
+    #[serde(default, deserialize_with = "flag")]
+    deleted: Option<bool>,
+}
+
+/// The entities of a dataset that are what is looked for. An answer is what a
+/// part of the log holds, and says where to go on.
+#[utoipa::path(get, path = "/find/{dataset}", tag = "Studio", params(Filter), responses((status = 200, description = "Done.", body = Found)))]
+async fn find(
+    State(node): State<Arc<Node>>,
+    Path(dataset): Path<String>,
+    Asked(asked): Asked<Filter>,
+) -> Result<Json<Found>> {
+    let history = asked.history.unwrap_or(false);
+    let deleted = history || asked.deleted.unwrap_or(false);
+    let select = Select { history, deleted, ..Select::default() };
+    let limit = asked.limit.map_or(Found::MOST, |limit| (limit as usize).clamp(1, Found::MOST));
+    blocking(node, move |node| {
+        crate::find::find(node, &dataset, &asked.filter, asked.since, limit, select).map(Json)
     })
     .await
 }

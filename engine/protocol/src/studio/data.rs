@@ -43,6 +43,23 @@ pub struct EntityVersion {
     pub entity: Json,
 }
 
+/// What was found in a part of a dataset's log.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct Found {
+    /// The entities with their metadata properties, in the order of the log.
+    pub entities: Vec<Json>,
+    /// How many versions were looked at.
+    pub looked_at: u64,
+    /// Where to go on (`since`); none when all was looked at.
+    pub next: Option<u64>,
+}
+
+impl Found {
+    /// How many an answer has at most.
+    pub const MOST: usize = 1_000;
+}
+
 /// How much a finding weighs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
