@@ -12,6 +12,7 @@ use rusqlite::{Connection, OpenFlags};
 
 use crate::error::{Fault, Outcome};
 use crate::lock::Lock;
+use crate::swap::{self, swap};
 use crate::{StoreError, schema};
 
 /// Pages copied between two reports.
@@ -48,7 +49,7 @@ pub fn back_up(
             Err(cause) => return Err(StoreError::file(&path)(cause)),
         }
     }
-    let partial = partial(file)?;
+    let partial = fresh_partial(file)?;
     let copied = (|| {
         let from = schema::open_reader(dir)?;
         schema::check(&from, &dir.join(schema::FILE))?;
@@ -73,7 +74,8 @@ pub fn back_up(
 /// what lay beside it. The file is checked first; nothing is changed when it is
 /// damaged. A store that is there already is refused, unless it may be
 /// `replaced`: then its files stay in the folder, with `replaced.` before
-/// their names.
+/// their names. When that fails on the way, the store that was there is there
+/// again.
 ///
 /// # Errors
 /// The file is no backup, damaged or of a newer version; the store is in use,
@@ -84,7 +86,17 @@ pub fn restore(
     replaced: bool,
     report: impl FnMut(u64, u64),
 ) -> Result<(), StoreError> {
-    let (file, dir) = (file.as_ref(), dir.as_ref());
+    restore_stepwise(file.as_ref(), dir.as_ref(), replaced, report, &mut || Ok(()))
+}
+
+/// [`restore`], with something that comes before each change of the folder.
+fn restore_stepwise(
+    file: &Path,
+    dir: &Path,
+    replaced: bool,
+    report: impl FnMut(u64, u64),
+    step: &mut dyn FnMut() -> io::Result<()>,
+) -> Result<(), StoreError> {
     must_exist(file)?;
     let from =
         Connection::open_with_flags(file, OpenFlags::SQLITE_OPEN_READ_ONLY).map_err(Fault::from)?;
@@ -96,46 +108,69 @@ pub fn restore(
     if !replaced {
         must_not_exist(&store)?;
     }
-    let partial = partial(&store)?;
-    let mut contents: Vec<(String, Vec<u8>)> = Vec::new();
-    let copied = (|| {
-        let mut copy = schema::open_copy(&partial)?;
-        copy_pages(&from, &mut copy, report)?;
-        (|| {
-            let has_more = "SELECT 1 FROM sqlite_schema WHERE name = 'beside'";
-            if copy.prepare(has_more)?.exists([])? {
-                contents = copy
-                    .prepare("SELECT name, content FROM beside")?
-                    .query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?
-                    .collect::<rusqlite::Result<_>>()?;
-                copy.execute_batch("DROP TABLE beside")?;
-            }
-            Outcome::Ok(())
-        })()?;
-        Ok(())
-    })();
-    let plain = |name: &str| !name.is_empty() && !name.contains(['/', '\\']) && name != "..";
-    let copied = copied.and_then(|()| {
-        if contents.iter().all(|(name, _)| plain(name)) {
-            return Ok(());
-        }
-        Err(StoreError::NotAStore { file: file.to_path_buf() })
-    });
-    if copied.is_ok() {
-        for name in [schema::FILE, schema::LOG, "node.db-shm"] {
-            let (old, aside) = (dir.join(name), dir.join(format!("replaced.{name}")));
-            if old.exists() {
-                fs::rename(&old, &aside).map_err(StoreError::file(&old))?;
-            }
+    let mut partials = Vec::new();
+    let restored = (|| {
+        let partial = fresh_partial(&store)?;
+        partials.push(partial.clone());
+        step().map_err(StoreError::file(&partial))?;
+        let contents = copy_out(&from, &partial, report)?;
+        sync(&partial)?;
+        let plain = |name: &str| !name.is_empty() && !name.contains(['/', '\\']) && name != "..";
+        if !contents.iter().all(|(name, _)| plain(name)) {
+            return Err(StoreError::NotAStore { file: file.to_path_buf() });
         }
         for (name, content) in &contents {
-            let path = dir.join(name);
-            let beside = dir.join(format!("{name}.partial"));
-            fs::write(&beside, content).map_err(StoreError::file(&beside))?;
-            fs::rename(&beside, &path).map_err(StoreError::file(&path))?;
+            let beside = fresh_partial(&dir.join(name))?;
+            partials.push(beside.clone());
+            step().and_then(|()| fs::write(&beside, content)).map_err(StoreError::file(&beside))?;
+            sync(&beside)?;
+        }
+        if store.exists() {
+            step().map_err(StoreError::file(&store))?;
+            fold_log(&store);
+        }
+        let beside = contents.iter().map(|(name, _)| name.as_str());
+        let new: Vec<&str> = beside.chain([schema::FILE]).collect();
+        swap(dir, &new, &[schema::LOG, schema::SHARED], step)
+    })();
+    if restored.is_err() {
+        for partial in partials {
+            let _ = fs::remove_file(partial);
         }
     }
-    put_in_place(copied, &partial, &store)
+    restored
+}
+
+/// Copies the database of a backup, and gives what lay beside it.
+fn copy_out(
+    from: &Connection,
+    partial: &Path,
+    report: impl FnMut(u64, u64),
+) -> Result<Vec<(String, Vec<u8>)>, StoreError> {
+    let mut copy = schema::open_copy(partial)?;
+    copy_pages(from, &mut copy, report)?;
+    let mut contents = Vec::new();
+    (|| {
+        let has_more = "SELECT 1 FROM sqlite_schema WHERE name = 'beside'";
+        if copy.prepare(has_more)?.exists([])? {
+            contents = copy
+                .prepare("SELECT name, content FROM beside")?
+                .query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?
+                .collect::<rusqlite::Result<_>>()?;
+            copy.execute_batch("DROP TABLE beside")?;
+        }
+        Outcome::Ok(())
+    })()?;
+    Ok(contents)
+}
+
+/// Makes a database one file, so that it is whole whenever it is found. One
+/// that is damaged stays as it is.
+fn fold_log(store: &Path) {
+    if let Ok(connection) = Connection::open(store) {
+        let fold = "PRAGMA wal_checkpoint(TRUNCATE)";
+        let _ = connection.query_row(fold, [], |_| Ok(()));
+    }
 }
 
 fn copy_pages(
@@ -179,15 +214,17 @@ fn must_not_exist(file: &Path) -> Result<(), StoreError> {
 }
 
 /// Where a file grows until it is whole.
-fn partial(file: &Path) -> Result<PathBuf, StoreError> {
-    let mut name = file.file_name().unwrap_or_default().to_owned();
-    name.push(".partial");
-    let partial = file.with_file_name(name);
+fn fresh_partial(file: &Path) -> Result<PathBuf, StoreError> {
+    let partial = swap::partial(file);
     if partial.exists() {
         // Of a copy that was cut off.
         fs::remove_file(&partial).map_err(StoreError::file(&partial))?;
     }
     Ok(partial)
+}
+
+fn sync(path: &Path) -> Result<(), StoreError> {
+    File::open(path).and_then(|file| file.sync_all()).map_err(StoreError::file(path))
 }
 
 /// Gives a file that was made its name, once it is on disk.
@@ -196,9 +233,8 @@ fn put_in_place(
     partial: &Path,
     file: &Path,
 ) -> Result<(), StoreError> {
-    let sync = |path: &Path| File::open(path).and_then(|file| file.sync_all());
     let placed = made.and_then(|()| {
-        sync(partial).map_err(StoreError::file(partial))?;
+        sync(partial)?;
         fs::rename(partial, file).map_err(StoreError::file(file))
     });
     match placed {
@@ -211,4 +247,79 @@ fn put_in_place(
         }
     }
     placed
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use pipewright_entity::Entity;
+
+    use super::*;
+    use crate::Store;
+
+    fn put(store: &Store, id: &str) {
+        let mut batch = store.batch(1);
+        batch.append("d", Entity::new(id));
+        store.commit(batch).unwrap();
+    }
+
+    fn holds(dir: &Path, id: &str) -> bool {
+        let store = Store::open(dir).unwrap();
+        store.reader().unwrap().get("d", id).unwrap().is_some()
+    }
+
+    #[test]
+    fn whatever_step_fails_the_store_that_was_there_is_there() {
+        let home = tempfile::tempdir().unwrap();
+        let (dir, file) = (home.path().join("store"), home.path().join("backup"));
+        let secrets = |dir: &Path| fs::read_to_string(dir.join("secrets")).unwrap();
+        let store = Store::open(&dir).unwrap();
+        put(&store, "early");
+        fs::write(dir.join("secrets"), "early").unwrap();
+        back_up(&dir, &file, &["secrets"], |_, _| ()).unwrap();
+        put(&store, "late");
+        drop(store);
+        fs::write(dir.join("secrets"), "late").unwrap();
+        let restore = |fails_at: usize| {
+            // As an earlier restore left it.
+            fs::write(dir.join("replaced.node.db-wal"), "old").unwrap();
+            let mut steps = 0;
+            let result = restore_stepwise(&file, &dir, true, |_, _| (), &mut || {
+                steps += 1;
+                match steps == fails_at {
+                    true => Err(io::Error::other("the disk broke")),
+                    false => Ok(()),
+                }
+            });
+            (result, steps)
+        };
+        let mut fails_at = 1;
+        while let (Err(error), steps) = restore(fails_at) {
+            assert!(error.to_string().ends_with("the disk broke"), "{error}");
+            assert!(holds(&dir, "late"), "after step {fails_at}");
+            assert_eq!(secrets(&dir), "late", "after step {fails_at}");
+            for entry in fs::read_dir(&dir).unwrap() {
+                let name = entry.unwrap().file_name().into_string().unwrap();
+                assert!(!name.ends_with(".partial"), "{name} after step {fails_at}");
+            }
+            assert_eq!(steps, fails_at);
+            fails_at += 1;
+        }
+        // Two partials, the log, what lay there, two old names, two new ones.
+        assert_eq!(fails_at - 1, 8);
+        assert!(!holds(&dir, "late") && holds(&dir, "early"));
+        assert_eq!(secrets(&dir), "early");
+
+        let old = home.path().join("old");
+        fs::create_dir(&old).unwrap();
+        for entry in fs::read_dir(&dir).unwrap() {
+            let entry = entry.unwrap();
+            if let Some(name) = entry.file_name().to_str().unwrap().strip_prefix("replaced.") {
+                fs::copy(entry.path(), old.join(name)).unwrap();
+            }
+        }
+        assert!(holds(&old, "late"));
+        assert_eq!(secrets(&old), "late");
+    }
 }

@@ -149,6 +149,9 @@ impl StoreError {
     }
 }
 
+/// `SQLITE_IOERR_SHMSIZE`.
+const SHARED_FULL: i32 = 10 | 19 << 8;
+
 /// An error inside the crate; keeps the database library's type out of the
 /// public interface.
 #[derive(Debug)]
@@ -179,6 +182,13 @@ impl From<Fault> for StoreError {
             Fault::Store(error) => error,
             Fault::Sqlite(error) => match error.sqlite_error_code() {
                 Some(ErrorCode::DiskFull) => StoreError::DiskFull,
+                // No room for what the connections share.
+                _ if error
+                    .sqlite_error()
+                    .is_some_and(|error| error.extended_code == SHARED_FULL) =>
+                {
+                    StoreError::DiskFull
+                }
                 Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => {
                     StoreError::Damaged(error.to_string())
                 }

@@ -50,6 +50,7 @@ mod run;
 mod schema;
 mod state;
 mod store;
+mod swap;
 mod versions;
 
 pub use backup::{back_up, restore};

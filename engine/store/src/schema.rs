@@ -20,6 +20,9 @@ pub(crate) const FILE: &str = "node.db";
 /// The write-ahead log beside it.
 pub(crate) const LOG: &str = "node.db-wal";
 
+/// What the connections share while the log is read.
+pub(crate) const SHARED: &str = "node.db-shm";
+
 /// How long to wait for what another connection holds. Only checkpoints hold
 /// anything, and briefly.
 pub(crate) const WAIT: Duration = Duration::from_secs(30);
@@ -31,7 +34,9 @@ pub(crate) const FORMAT: u32 = 1;
 const APPLICATION: u32 = 0x5057_7374;
 
 /// Steps from one format to the next: the first leads from format 1 to 2.
-const MIGRATIONS: [fn(&Connection) -> rusqlite::Result<()>; FORMAT as usize - 1] = [];
+const MIGRATIONS: [Migration; FORMAT as usize - 1] = [];
+
+type Migration = fn(&Connection) -> rusqlite::Result<()>;
 
 const TABLES: &str = "
 -- A dataset; `next` is the place of the next version in its log.
@@ -225,7 +230,7 @@ fn prepare(connection: &mut Connection, file: &Path) -> Result<(), StoreError> {
         .map_err(fault)?;
     match found {
         None => create(connection)?,
-        Some(found) => migrate(connection, found)?,
+        Some(found) => migrate(connection, found, &MIGRATIONS)?,
     }
     Ok(())
 }
@@ -271,12 +276,67 @@ fn create(connection: &mut Connection) -> Outcome<()> {
 
 /// Goes from the format of the file to the one of this program, each step in a
 /// transaction of its own.
-fn migrate(connection: &mut Connection, found: u32) -> Outcome<()> {
-    for (step, migration) in (1..).zip(MIGRATIONS).skip(found as usize - 1) {
+fn migrate(connection: &mut Connection, found: u32, steps: &[Migration]) -> Outcome<()> {
+    for (step, migration) in (1..).zip(steps).skip(found as usize - 1) {
         let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         migration(&transaction)?;
         transaction.pragma_update(None, "user_version", step + 1)?;
         transaction.commit()?;
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+
+    fn format(connection: &Connection) -> u32 {
+        connection.pragma_query_value(None, "user_version", |row| row.get(0)).unwrap()
+    }
+
+    fn word(connection: &Connection) -> rusqlite::Result<String> {
+        connection.query_row("SELECT word FROM later", [], |row| row.get(0))
+    }
+
+    #[test]
+    fn an_older_format_is_led_step_by_step_to_the_newest() {
+        let steps: [Migration; 3] = [
+            |connection| connection.execute_batch("CREATE TABLE later (word TEXT)"),
+            |connection| connection.execute_batch("INSERT INTO later VALUES ('two')"),
+            |connection| connection.execute_batch("UPDATE later SET word = word || ' three'"),
+        ];
+        let dir = tempfile::tempdir().unwrap();
+        let mut connection = open_writer(dir.path()).unwrap();
+        assert_eq!(format(&connection), FORMAT);
+        migrate(&mut connection, FORMAT, &steps[..2]).unwrap();
+        assert_eq!((format(&connection), word(&connection).unwrap().as_str()), (3, "two"));
+        // Later it goes on from where it is.
+        migrate(&mut connection, 3, &steps).unwrap();
+        assert_eq!((format(&connection), word(&connection).unwrap().as_str()), (4, "two three"));
+        migrate(&mut connection, 4, &steps).unwrap();
+        assert_eq!(word(&connection).unwrap(), "two three");
+        drop(connection);
+        // A program of before refuses it, and leaves it as it is.
+        let error = open_writer(dir.path()).unwrap_err();
+        assert!(matches!(error, StoreError::NewerFormat { found: 4, .. }), "{error}");
+    }
+
+    #[test]
+    fn a_step_that_fails_leaves_the_format_before_it() {
+        let steps: [Migration; 2] = [
+            |connection| connection.execute_batch("CREATE TABLE later (word TEXT)"),
+            |connection| {
+                connection.execute_batch(
+                    "INSERT INTO later VALUES ('half'); INSERT INTO nowhere VALUES (1)",
+                )
+            },
+        ];
+        let dir = tempfile::tempdir().unwrap();
+        let mut connection = open_writer(dir.path()).unwrap();
+        migrate(&mut connection, 1, &steps).unwrap_err();
+        assert_eq!(format(&connection), 2);
+        assert!(word(&connection).is_err(), "nothing of the step that failed is left");
+    }
 }
