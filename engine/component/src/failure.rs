@@ -17,6 +17,8 @@ pub enum Failure {
         message: String,
         /// How long the other side asks to wait, if it says.
         wait: Option<Duration>,
+        /// The HTTP status of its answer, if there was one.
+        status: Option<u16>,
     },
     /// The entities cannot be read, transformed or written as they are, and
     /// trying again will not help. From a call with many entities it means
@@ -56,7 +58,7 @@ pub enum Failure {
 impl Failure {
     /// A failure that may pass.
     pub fn retryable(message: impl Into<String>) -> Failure {
-        Failure::Retryable { message: message.into(), wait: None }
+        Failure::Retryable { message: message.into(), wait: None, status: None }
     }
 
     /// A failure of the entities of this call.
@@ -67,6 +69,24 @@ impl Failure {
     /// A failure of the config at a JSON path.
     pub fn config(path: impl Into<String>, message: impl Into<String>) -> Failure {
         Failure::Config { path: path.into(), message: message.into() }
+    }
+
+    /// The HTTP status of the answer it is about, if there was one.
+    pub fn status(&self) -> Option<u16> {
+        match self {
+            Failure::Retryable { status, .. } => *status,
+            Failure::Entity(failure) => failure.status,
+            _ => None,
+        }
+    }
+
+    /// How long the other side asks to wait, if it says.
+    pub fn wait(&self) -> Option<Duration> {
+        match self {
+            Failure::Retryable { wait, .. } => *wait,
+            Failure::Entity(failure) => failure.wait,
+            _ => None,
+        }
     }
 
     /// Whether the same call may succeed later.
@@ -86,12 +106,16 @@ pub struct EntityFailure {
     /// What the other side answered, for the execution log: a response body,
     /// an error object. Never credentials.
     pub detail: Option<Value>,
+    /// The HTTP status of that answer, if there was one.
+    pub status: Option<u16>,
+    /// How long the other side asks to wait, if it says.
+    pub wait: Option<Duration>,
 }
 
 impl EntityFailure {
     /// A failure of one entity.
     pub fn new(id: Option<Text>, message: impl Into<String>) -> EntityFailure {
-        EntityFailure { id, message: message.into(), detail: None }
+        EntityFailure { id, message: message.into(), detail: None, status: None, wait: None }
     }
 }
 

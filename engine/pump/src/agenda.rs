@@ -245,6 +245,13 @@ impl Agenda {
             entry.is_held = report.ending == Ending::Held || report.counts.held > 0;
         }
         entry.due = entry.timing.after(now, chance);
+        // What failed is not to wait for a whole interval when its delay is
+        // shorter.
+        if let (Some(retry), When::Every { .. }) =
+            (report.and_then(|report| report.retry_at), &entry.timing.when)
+        {
+            entry.due = entry.due.map(|due| due.min(retry));
+        }
     }
 
     /// A dataset has new versions.

@@ -139,6 +139,9 @@ pub struct Report {
     pub completed: Vec<Text>,
     /// How many entities wait to be tried again.
     pub retries: u64,
+    /// When the first of them is to be tried, in microseconds since 1970, if
+    /// that is after the run.
+    pub retry_at: Option<i64>,
     /// What a user should know.
     pub notes: Vec<Note>,
     /// The first few failures of single entities: id and reason.

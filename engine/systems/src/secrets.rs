@@ -40,8 +40,8 @@ impl Told {
     /// A failure whose words are without them.
     pub(crate) fn hide_in(&self, failure: Failure) -> Failure {
         match failure {
-            Failure::Retryable { message, wait } => {
-                Failure::Retryable { message: self.hide(message), wait }
+            Failure::Retryable { message, wait, status } => {
+                Failure::Retryable { message: self.hide(message), wait, status }
             }
             Failure::Config { path, message } => {
                 Failure::Config { path, message: self.hide(message) }

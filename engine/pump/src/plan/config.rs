@@ -84,6 +84,7 @@ impl Compiler<'_> {
             indexes.extend(program.indexes().iter().cloned());
             caveats.extend(program.analysis().not_deterministic.iter().cloned());
         }
+        let (read_strategy, write_strategy) = self.retry_strategies()?;
         let (waits_for_input, populated_by) = match &pipe.source.kind {
             SourceKind::Dataset(source) => (source.require_populated_input, None),
             SourceKind::Merge(source) => {
@@ -105,6 +106,8 @@ impl Compiler<'_> {
             sink,
             edges,
             pump: pipe.pump.clone(),
+            read_strategy,
+            write_strategy,
             compaction: pipe.compaction.clone(),
             batch_size: pipe.batch_size.max(1),
             commit_size: pipe.batch_size.saturating_mul(pipe.checkpoint_interval).max(1),
@@ -430,6 +433,25 @@ impl Compiler<'_> {
             Some(system) => Some(Some((id.to_string(), system.config.clone()))),
             None => {
                 self.obstacle(origin, &format!("there is no system \"{id}\""));
+                None
+            }
+        }
+    }
+
+    /// What the systems of the source, and those of sink and transforms, say
+    /// about trying again.
+    fn retry_strategies(&mut self) -> Option<(RetryStrategy, RetryStrategy)> {
+        let (pipe, project) = (self.pipe, self.project);
+        let system = |id: &Option<Text>| Some(&project.system(id.as_ref()?)?.config);
+        let services = pipe.transforms.iter().map(|transform| &transform.system);
+        let written = std::iter::once(&pipe.sink.system).chain(services).filter_map(system);
+        let read = system(&pipe.source.system).into_iter();
+        let strategies = RetryStrategy::new(&pipe.pump, read)
+            .and_then(|read| Ok((read, RetryStrategy::new(&pipe.pump, written)?)));
+        match strategies {
+            Ok(strategies) => Some(strategies),
+            Err(why) => {
+                self.obstacle(&pipe.pump.origin, &why);
                 None
             }
         }

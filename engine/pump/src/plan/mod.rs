@@ -1,6 +1,7 @@
 //! A pipe, compiled: what its effective config says, in the form that runs.
 
 mod config;
+mod retry_strategy;
 mod tracking;
 
 use std::sync::Arc;
@@ -16,6 +17,7 @@ use serde_json::{Map, Value as Json};
 use crate::FlowPipe;
 use crate::steps::Step;
 pub use config::{compile, compile_traced};
+pub(crate) use retry_strategy::RetryStrategy;
 pub(crate) use tracking::{Lookup, Step as TrackingStep, Tracking, lookup};
 
 /// A pipe that can run. Made by [`compile`] from effective config; does not
@@ -28,6 +30,10 @@ pub struct Plan {
     pub(crate) sink: SinkPlan,
     pub(crate) edges: Edges,
     pub(crate) pump: Pump,
+    /// What the system of the source says about reading again.
+    pub(crate) read_strategy: RetryStrategy,
+    /// What the systems of sink and transforms say about writing again.
+    pub(crate) write_strategy: RetryStrategy,
     pub(crate) compaction: Compaction,
     /// How many source entities make a batch for a sink that reaches out.
     pub(crate) batch_size: usize,

@@ -129,7 +129,9 @@ pub fn run(
         postponed: Vec::new(),
         got_through: false,
         unlucky: 0,
+        is_retrying: false,
         insists: false,
+        status: None,
         consecutive: 0,
         ids_differ: false,
         guard: None,
@@ -179,8 +181,12 @@ struct Run<'r> {
     got_through: bool,
     /// How many in a row failed in a way that may pass.
     unlucky: usize,
+    /// Whether what is tried now has failed before.
+    is_retrying: bool,
     /// Whether what fails now fails by itself.
     insists: bool,
+    /// The HTTP status that the last failure of an entity came with.
+    status: Option<u16>,
     /// Failures since the last success.
     consecutive: u64,
     /// Whether an entity came out under another id than it went in.
@@ -282,14 +288,17 @@ impl Run<'_> {
         Ok(())
     }
 
-    /// How many entities the next run has to try again. Not known counts as
-    /// none: the store says so elsewhere.
-    fn retries_left(&self) -> u64 {
+    /// How many entities later runs have to try again, and when the first of
+    /// them. Not known counts as none: the store says so elsewhere.
+    fn retries_left(&self) -> (u64, Option<i64>) {
         if self.waiting.is_empty() {
-            return 0;
+            return (0, None);
         }
-        let counts = self.reader().and_then(|reader| Ok(reader.retry_counts(self.plan.id())?));
-        counts.map_or(0, |counts| counts.waiting)
+        let left = self.reader().and_then(|reader| {
+            let pipe = self.plan.id();
+            Ok((reader.retry_counts(pipe)?.waiting, reader.next_retry(pipe)?))
+        });
+        left.unwrap_or_default()
     }
 
     fn reader(&self) -> Result<Reader, RunError> {
@@ -324,6 +333,8 @@ impl Run<'_> {
     }
 
     fn end(mut self, ending: Ending) -> Report {
+        let ended = self.now();
+        let (retries, retry_at) = self.retries_left();
         let report = Report {
             pipe: self.plan.id().clone(),
             run: self.id.clone(),
@@ -332,11 +343,12 @@ impl Run<'_> {
             counts: self.counts,
             changed: std::mem::take(&mut self.changed),
             completed: std::mem::take(&mut self.completed),
-            retries: self.retries_left(),
+            retries,
+            retry_at: retry_at.filter(|at| *at > ended),
             notes: std::mem::take(&mut self.notes),
             failures: std::mem::take(&mut self.failures),
             started: self.started,
-            ended: self.now(),
+            ended,
         };
         match self.log_end(&report) {
             Ok(()) => report,

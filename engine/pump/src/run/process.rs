@@ -1,7 +1,5 @@
 //! Reading batches and what becomes of each.
 
-use std::time::Duration;
-
 use pipewright_component::{Continuation, Coverage, EntityFailure, Failure, ReadRequest, Source};
 use pipewright_entity::{Text, Value, ni};
 use pipewright_store::Reader;
@@ -68,16 +66,23 @@ impl Run<'_> {
         start: &mut Start,
         target: &mut Target,
     ) -> Result<Done, RunError> {
-        let mut left = self.plan.pump.max_read_retries;
+        let (pump, strategy) = (&self.plan.pump, &self.plan.read_strategy);
+        let mut tried = 0;
         loop {
             let failure = match self.read_outside(source, start, target) {
-                Err(RunError::Read(failure)) if left > 0 => failure,
+                Err(RunError::Read(failure)) => failure,
                 other => return other,
             };
-            left -= 1;
+            let status = failure.status();
+            if tried >= strategy.count("max_read_retries", status, pump.max_read_retries) {
+                return Err(RunError::Read(failure));
+            }
+            tried += 1;
             self.note_unreachable(&failure)?;
+            let delay = strategy.delay("read_retry_delay", status, pump.read_retry_delay);
+            let delay = delay.max(failure.wait().unwrap_or_default());
             let surroundings = self.resources.surroundings;
-            surroundings.clock.wait(self.read_delay(), &surroundings.cancel)?;
+            surroundings.clock.wait(delay, &surroundings.cancel)?;
             // What came in order is stored and need not be read again.
             if source.continuation() == Continuation::Chronological
                 && !target.is_held()
@@ -87,10 +92,6 @@ impl Run<'_> {
                 start.since = Some(offset);
             }
         }
-    }
-
-    fn read_delay(&self) -> Duration {
-        Duration::try_from_secs_f64(self.plan.pump.read_retry_delay).unwrap_or_default()
     }
 
     fn read_outside(

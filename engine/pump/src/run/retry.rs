@@ -10,6 +10,11 @@
 //! `max_write_errors_in_retry_dataset` is set. Here one bad entity never stops
 //! the others: without that property up to [`QUEUE`] entities may wait. With
 //! it, it is the limit, and `max_consecutive_write_errors` holds as documented.
+//!
+//! A try counts when the other side answered, or when others got through: an
+//! entity is not given up because nobody was there. The next try is not before
+//! `write_retry_delay` is over, or what the other side asks to wait. Systems
+//! may say other numbers for some answers (`retry_strategy`).
 
 use pipewright_component::{EntityFailure, Failure};
 use pipewright_entity::{Entity, Text, Value};
@@ -49,9 +54,22 @@ impl Run<'_> {
         if let Some(guard) = &mut self.guard {
             guard.touches_state = true;
         }
-        for retries in due.chunks(start.size) {
+        let size = match target.is_outside() {
+            true => start.size.min(self.plan.batch_size),
+            false => start.size,
+        };
+        for retries in due.chunks(size) {
             self.check()?;
+            let failed = self.counts.failed;
             match self.try_again(retries, start, target) {
+                // The longest due come first, so that the others have their
+                // turn in the next run.
+                Ok(())
+                    if target.is_outside()
+                        && self.counts.failed - failed == retries.len() as u64 =>
+                {
+                    break;
+                }
                 // Be it the other side or these entities alone: they must not
                 // keep what is new from being tried.
                 Err(RunError::Component(failure @ Failure::Retryable { .. })) => {
@@ -113,7 +131,10 @@ impl Run<'_> {
             }
         }
         let portion = Portion { entities, ..Portion::default() };
-        self.process(&reader, portion, Vec::new(), target)
+        self.is_retrying = true;
+        let processed = self.process(&reader, portion, Vec::new(), target);
+        self.is_retrying = false;
+        processed
     }
 
     /// Queues what failed of a batch, and takes out of the queue what did not.
@@ -132,7 +153,9 @@ impl Run<'_> {
                 continue;
             }
             self.count_failure(&failure);
-            self.consecutive += 1;
+            // What is known to fail must not keep what is new from being tried.
+            self.consecutive += u64::from(!self.is_retrying);
+            self.status = failure.status;
             let Some(source) = incoming.get(origin) else { continue };
             if let Target::Dataset { full: Some(full) } = target
                 && let Some(id) = &source.id
@@ -149,14 +172,23 @@ impl Run<'_> {
                 continue;
             };
             let attempts = reader.retry(pipe, entity.id())?.map_or(0, |retry| retry.attempts + 1);
-            let limit = self.plan.pump.max_retries_per_entity;
+            let (pump, strategy) = (&self.plan.pump, &self.plan.write_strategy);
+            let limit = strategy.count(
+                "max_retries_per_entity",
+                failure.status,
+                pump.max_retries_per_entity,
+            );
+            let delay = strategy
+                .delay("write_retry_delay", failure.status, pump.write_retry_delay)
+                .max(failure.wait.unwrap_or_default());
+            let delay = i64::try_from(delay.as_micros()).unwrap_or(i64::MAX);
             let retry = Retry {
                 id: entity.id().clone(),
                 source_offset: source.offset.clone(),
                 attempts,
                 failed: self.started,
-                due: self.started,
-                dead: u64::from(attempts) > limit,
+                due: self.started.saturating_add(delay),
+                dead: u64::from(attempts) >= limit,
                 reason: failure.message.clone(),
                 detail: failure.detail.unwrap_or(Value::Null),
                 entity,
@@ -216,7 +248,17 @@ impl Run<'_> {
             return Ok(());
         }
         let pump = &self.plan.pump;
-        let documented = pump.max_write_errors_in_retry_dataset;
+        let strategy = &self.plan.write_strategy;
+        let documented = strategy.count(
+            "max_write_errors_in_retry_dataset",
+            self.status,
+            pump.max_write_errors_in_retry_dataset,
+        );
+        let in_a_row = strategy.count(
+            "max_consecutive_write_errors",
+            self.status,
+            pump.max_consecutive_write_errors,
+        );
         let limit = if documented > 0 { documented } else { QUEUE };
         let waiting = self.waiting.len() as u64;
         let last = self.failures.last();
@@ -230,7 +272,7 @@ impl Run<'_> {
             );
             return Err(RunError::Failed { message, entity });
         }
-        if documented > 0 && self.consecutive >= pump.max_consecutive_write_errors {
+        if documented > 0 && self.consecutive >= in_a_row {
             let message = format!("{} entities failed in a row: {reason}", self.consecutive);
             return Err(RunError::Failed { message, entity });
         }

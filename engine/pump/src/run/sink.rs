@@ -1,7 +1,5 @@
 //! Where a run writes.
 
-use std::time::Duration;
-
 use pipewright_component::{EntityFailure, Failure, Permission, Sequence, Sink, Written};
 use pipewright_entity::{Entity, Text, Value};
 use pipewright_store::{Batch, FullRun, Reader, Write};
@@ -114,8 +112,10 @@ impl Run<'_> {
                 if !out.is_empty() {
                     self.resources.store.make_durable()?;
                 }
+                let pump = &self.plan.pump;
                 let mut unlucky = Unlucky {
                     insists: self.insists,
+                    takes_answers: self.is_retrying || pump.max_write_errors_in_retry_dataset > 0,
                     any_passed: self.got_through,
                     row: self.unlucky,
                     ..Unlucky::default()
@@ -178,6 +178,9 @@ struct Unlucky {
     any_passed: bool,
     /// It is them in any case.
     insists: bool,
+    /// It is them when the other side answered: that is what the documentation
+    /// counts, for pipes that say how many may wait, and for what waits already.
+    takes_answers: bool,
 }
 
 impl Unlucky {
@@ -187,21 +190,31 @@ impl Unlucky {
     }
 
     fn failed(&mut self, one: &[Outgoing], failure: Failure) -> Result<(), Failure> {
-        self.row += 1;
-        if !failure.is_retryable() || self.row >= ROW && !self.insists {
+        if !failure.is_retryable() {
             return Err(failure);
+        }
+        let is_theirs = self.insists || self.takes_answers && failure.status().is_some();
+        if !is_theirs {
+            self.row += 1;
+            if self.row >= ROW {
+                return Err(failure);
+            }
         }
         self.failed.extend(one.iter().map(|out| {
             let id = Some(out.entity.id().clone());
-            (out.origin, EntityFailure::new(id, failure.to_string()))
+            let (status, wait) = (failure.status(), failure.wait());
+            let plain = EntityFailure::new(id, failure.to_string());
+            (out.origin, EntityFailure { status, wait, ..plain })
         }));
-        self.last = Some(failure);
+        if !is_theirs {
+            self.last = Some(failure);
+        }
         Ok(())
     }
 
     fn settle(self) -> Result<Vec<(usize, EntityFailure)>, Failure> {
         match self.last {
-            Some(failure) if !self.any_passed && !self.insists => Err(failure),
+            Some(failure) if !self.any_passed => Err(failure),
             _ => Ok(self.failed),
         }
     }
@@ -223,12 +236,15 @@ impl Run<'_> {
     fn send_again(&self, sink: &mut dyn Sink, out: &[Outgoing]) -> Sent {
         let pump = &self.plan.pump;
         let surroundings = self.resources.surroundings;
-        let delay = Duration::try_from_secs_f64(pump.write_retry_delay).unwrap_or_default();
-        let mut left = pump.batch_retries;
+        let strategy = &self.plan.write_strategy;
+        let mut tried = 0;
         loop {
             match send(sink, out, pump.fallback_to_single_entities) {
-                Err(Failure::Retryable { wait, .. }) if left > 0 => {
-                    left -= 1;
+                Err(Failure::Retryable { wait, status, .. })
+                    if tried < strategy.count("batch_retries", status, pump.batch_retries) =>
+                {
+                    tried += 1;
+                    let delay = strategy.delay("write_retry_delay", status, pump.write_retry_delay);
                     let delay = delay.max(wait.unwrap_or_default());
                     surroundings.clock.wait(delay, &surroundings.cancel)?;
                 }

@@ -33,6 +33,14 @@ pub struct TestNode {
 
 impl TestNode {
     pub fn new(pipes: impl IntoIterator<Item = Json>) -> TestNode {
+        let web = json!({"_id": "web", "type": "system:url", "url_pattern": "http://x/%s"});
+        TestNode::with_systems(pipes, [web])
+    }
+
+    pub fn with_systems(
+        pipes: impl IntoIterator<Item = Json>,
+        systems: impl IntoIterator<Item = Json>,
+    ) -> TestNode {
         let dir = tempfile::tempdir().unwrap();
         let mut node = TestNode {
             store: Store::open(dir.path()).unwrap(),
@@ -41,9 +49,7 @@ impl TestNode {
             access: Access::LIVE,
             cancel: Cancel::new(),
             pipes: pipes.into_iter().collect(),
-            systems: vec![
-                json!({"_id": "web", "type": "system:url", "url_pattern": "http://x/%s"}),
-            ],
+            systems: systems.into_iter().collect(),
             plans: FxHashMap::default(),
             _dir: dir,
         };

@@ -174,7 +174,7 @@ impl CallError {
         match self.fault {
             Fault::Stopped => Failure::Stopped,
             Fault::Status { status, wait, .. } if is_passing(status) => {
-                Failure::Retryable { message, wait }
+                Failure::Retryable { message, wait, status: Some(status.as_u16()) }
             }
             Fault::Status { .. } | Fault::Setting(_) => Failure::config(path, message),
             Fault::Unreachable(_) | Fault::TimedOut { .. } | Fault::Broken(_) => {

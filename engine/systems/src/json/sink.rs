@@ -102,6 +102,7 @@ impl JsonSink {
                 };
                 let mut failure = EntityFailure::new(id, error.to_string());
                 failure.detail = error.answer().map(Value::from);
+                failure.status = error.status().map(|status| status.as_u16());
                 Failure::Entity(failure)
             }
             _ => error.into_failure(&self.system.path_of("url")),

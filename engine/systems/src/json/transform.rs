@@ -76,6 +76,7 @@ impl HttpTransform {
             ) => {
                 let mut failure = EntityFailure::new(only(entities), error.to_string());
                 failure.detail = error.answer().map(Value::from);
+                failure.status = error.status().map(|status| status.as_u16());
                 Failure::Entity(failure)
             }
             _ => error.into_failure(&self.system.path_of("url")),

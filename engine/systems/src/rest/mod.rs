@@ -24,13 +24,14 @@ use serde_json::{Value as Json, json};
 
 use self::auth::CustomAuth;
 use self::payload::Payload;
-use self::template::{Context, Templates, both, plain_json};
+use self::template::{Context, Templates, both};
 use crate::http::{Answer, Body, CallError, Http, Statuses, put_headers};
 use crate::plain::plain;
 use crate::properties::{Config, Properties};
 use crate::url::{Rendered, UrlSystem};
 pub(crate) use sink::RestSink;
 pub(crate) use source::RestSource;
+pub(crate) use template::{plain_json, said};
 pub(crate) use transform::RestTransform;
 
 /// A REST system as one component uses it in one run.
@@ -97,6 +98,7 @@ impl Trouble {
             Trouble::Call(error) if is_about_the_entity(&error) => {
                 let mut failure = EntityFailure::new(Some(id.clone()), error.to_string());
                 failure.detail = error.answer().map(Value::from);
+                failure.status = error.status().map(|status| status.as_u16());
                 Ok(failure)
             }
             Trouble::Call(error) => Err(error.into_failure(path)),
