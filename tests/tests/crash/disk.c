@@ -3,9 +3,13 @@
  *
  * Preloaded into a process, it hears of every write below FORGETFUL_FOLDER and
  * copies what was written to FORGETFUL_KEPT when the file is synced. Nothing is
- * really synced: the process is killed, not the machine. */
+ * really synced: the process is killed, not the machine.
+ *
+ * With FULL_AT it is a full disk, too: no file below the folder may grow beyond
+ * so many bytes. */
 #define _GNU_SOURCE
 #include <dlfcn.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
 #include <stdio.h>
@@ -91,9 +95,21 @@ static int keep(int fd) {
     return 0;
 }
 
+/* Whether there is no room for a file that ends here. */
+static int is_full(int fd, off_t end) {
+    char name[512];
+    struct stat now;
+    const char *most = getenv("FULL_AT");
+    if (!most || end <= atoll(most) || !name_of(fd, name, sizeof name)) return 0;
+    if (!fstat(fd, &now) && end <= now.st_size) return 0;
+    errno = ENOSPC;
+    return 1;
+}
+
 ssize_t write(int fd, const void *bytes, size_t length) {
     REAL(write);
     off_t at = lseek(fd, 0, SEEK_CUR);
+    if (at >= 0 && is_full(fd, at + (off_t)length)) return -1;
     ssize_t done = real(fd, bytes, length);
     if (at >= 0) wrote(fd, at, done);
     return done;
@@ -101,6 +117,7 @@ ssize_t write(int fd, const void *bytes, size_t length) {
 
 ssize_t pwrite(int fd, const void *bytes, size_t length, off_t at) {
     REAL(pwrite);
+    if (is_full(fd, at + (off_t)length)) return -1;
     ssize_t done = real(fd, bytes, length, at);
     wrote(fd, at, done);
     return done;
@@ -108,6 +125,7 @@ ssize_t pwrite(int fd, const void *bytes, size_t length, off_t at) {
 
 ssize_t pwrite64(int fd, const void *bytes, size_t length, off64_t at) {
     REAL(pwrite64);
+    if (is_full(fd, at + (off_t)length)) return -1;
     ssize_t done = real(fd, bytes, length, at);
     wrote(fd, at, done);
     return done;

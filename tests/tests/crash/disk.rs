@@ -46,6 +46,14 @@ pub(crate) fn attach(command: &mut Command, place: &Place) {
         .env("FORGETFUL_KEPT", place.kept());
 }
 
+/// Lets no file of the store grow beyond so many bytes.
+pub(crate) fn fill_up(command: &mut Command, place: &Place, most: u64) {
+    command
+        .env("LD_PRELOAD", library())
+        .env("FORGETFUL_FOLDER", place.store().canonicalize().unwrap())
+        .env("FULL_AT", most.to_string());
+}
+
 /// Makes the store what the disk kept: of the blocks that were written and not
 /// synced none, all or some are there.
 pub(crate) fn lose_power(place: &Place, mut below: impl FnMut(usize) -> usize) {

@@ -9,6 +9,8 @@
 
 #[cfg(target_os = "linux")]
 mod disk;
+#[cfg(target_os = "linux")]
+mod full;
 mod place;
 #[path = "../../../engine/systems/tests/outside/sql/servers.rs"]
 #[allow(dead_code)]

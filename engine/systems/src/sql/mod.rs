@@ -35,6 +35,9 @@ pub(crate) use source::SqlSource;
 /// How long a server may take to answer at all.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(30);
 
+/// After how much silence to ask whether the other machine is still there.
+const KEEP_ALIVE: Duration = Duration::from_secs(60);
+
 /// Connections that wait for their next use, of all systems of a node.
 #[derive(Default)]
 pub(crate) struct Connections {

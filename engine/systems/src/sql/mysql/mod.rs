@@ -92,6 +92,7 @@ fn connect(
         .user(Some(&server.username))
         .pass(Some(&server.password))
         .prefer_socket(false)
+        .tcp_keepalive(Some(super::KEEP_ALIVE))
         .client_found_rows(true)
         .ssl_opts(tls)
         .init(vec![BEGIN]);

@@ -115,6 +115,7 @@ fn connect(
         .password(&server.password)
         .application_name("Pipewright")
         .connect_timeout(super::CONNECT_TIMEOUT)
+        .keepalives_idle(super::KEEP_ALIVE)
         .ssl_mode(mode);
     let tls = tls::connector()?;
     let connecting = async { config.connect(tls).await };
@@ -247,10 +248,8 @@ impl From<tokio_postgres::Error> for SqlError {
 /// PostgreSQL manual).
 fn class(answer: &DbError) -> Class {
     let code = answer.code();
-    if *code == SqlState::QUERY_CANCELED {
-        return Class::Stopped;
-    }
     match code.code().get(..2).unwrap_or_default() {
+        // A statement that took too long for the server is among them.
         "08" | "40" | "53" | "55" | "57" | "58" | "XX" => Class::Passing,
         "22" | "23" | "44" => Class::Data,
         // A wrong type of parameter: the value is at fault, not the statement.
