@@ -225,7 +225,12 @@ fn address(text: &str) -> Result<String, OpenError> {
 /// process runs on it.
 async fn embed(folder: &str) -> Result<(String, Way), OpenError> {
     let failed = |cause: String| OpenError::Folder { folder: folder.to_owned(), cause };
-    let options = Options { read_outside: Permission::Live, ..Options::new(folder) };
+    let options = Options {
+        read_outside: Permission::Live,
+        // Only the window reaches this node.
+        processes: Permission::Live,
+        ..Options::new(folder)
+    };
     let store = options.store_folder();
     let opened = spawn_blocking(move || {
         let node = Node::open(options)?;

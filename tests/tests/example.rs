@@ -35,6 +35,7 @@ impl Copy {
         let mut options = Options::new(&self.folder);
         options.store = Some(store.to_path_buf());
         options.read_outside = Permission::Live;
+        options.processes = Permission::Live;
         options.settings = Some(Settings::in_folder(self.home.path()));
         Node::open(options).unwrap()
     }

@@ -79,6 +79,7 @@ impl Place {
         };
         let mut options = project.options()?;
         options.read_outside = Permission::Live;
+        options.processes = Permission::Live;
         Ok(options)
     }
 

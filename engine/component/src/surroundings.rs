@@ -28,15 +28,23 @@ pub struct Access {
     pub read_outside: Permission,
     /// Changing something outside.
     pub write_outside: Permission,
+    /// Starting programs of this machine that the config names.
+    pub processes: Permission,
 }
 
 impl Access {
     /// Nothing outside is touched.
-    pub const HELD: Access =
-        Access { read_outside: Permission::Held, write_outside: Permission::Held };
+    pub const HELD: Access = Access {
+        read_outside: Permission::Held,
+        write_outside: Permission::Held,
+        processes: Permission::Held,
+    };
     /// Everything may be touched.
-    pub const LIVE: Access =
-        Access { read_outside: Permission::Live, write_outside: Permission::Live };
+    pub const LIVE: Access = Access {
+        read_outside: Permission::Live,
+        write_outside: Permission::Live,
+        processes: Permission::Live,
+    };
 }
 
 /// The time. Components never read the clock of the machine themselves.

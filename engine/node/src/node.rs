@@ -46,6 +46,9 @@ pub struct Options {
     pub read_outside: Permission,
     /// Whether outside systems may be written.
     pub write_outside: Permission,
+    /// Whether programs may be started that the config names. Nothing that is
+    /// asked of the node can change it: config may come from elsewhere.
+    pub processes: Permission,
     /// The settings that know which folders are trusted; those of the user
     /// when `None`.
     pub settings: Option<Settings>,
@@ -62,6 +65,7 @@ impl Options {
             profile: None,
             read_outside: Permission::Held,
             write_outside: Permission::Held,
+            processes: Permission::Held,
             settings: None,
             clock: Arc::new(SystemClock),
         }
@@ -332,6 +336,7 @@ impl Node {
         Access {
             read_outside: self.options.read_outside,
             write_outside: if live { Permission::Live } else { Permission::Held },
+            processes: self.options.processes,
         }
     }
 

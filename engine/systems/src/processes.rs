@@ -4,7 +4,9 @@
 //!
 //! A process is started when a pipe first calls it, and again when it has
 //! ended; it ends with the node, or when its config changes. Nothing is started
-//! before the project is trusted: that is when pipes may reach out at all.
+//! before the project is trusted: that is when pipes may reach out at all. And
+//! since whoever may change the config of a node that is served could start any
+//! program by it, such a node starts none unless the one who started it said so.
 
 use std::collections::{HashMap, VecDeque};
 use std::io::{BufRead, BufReader, Read, Write};
@@ -14,7 +16,7 @@ use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
-use pipewright_component::{Failure, Surroundings};
+use pipewright_component::{Failure, Permission, Surroundings};
 use serde_json::Value as Json;
 
 use crate::properties::{Config, Properties};
@@ -185,6 +187,15 @@ impl Process {
 
     /// Sees to it that it runs and is ready.
     pub(crate) fn ensure(&self, surroundings: &Surroundings) -> Result<(), Failure> {
+        if surroundings.access.processes == Permission::Held {
+            let message = format!(
+                "system \"{}\" would start the program {:?}, and this node may start none; whoever \
+                 starts the node allows it (serve --processes)",
+                self.system,
+                self.order.command.first().map(String::as_str).unwrap_or_default()
+            );
+            return Err(Failure::config(PATH, message));
+        }
         let mut running = lock(&self.running);
         if let Some(Running(child)) = running.as_mut() {
             match child.try_wait() {

@@ -52,6 +52,7 @@ impl Run {
         let mut options = self.project.options()?;
         if !self.offline {
             options.read_outside = Permission::Live;
+            options.processes = Permission::Live;
         }
         if self.live {
             options.write_outside = Permission::Live;

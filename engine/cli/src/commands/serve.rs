@@ -38,6 +38,10 @@ pub(crate) struct Serve {
     /// Let writes to outside systems through from the start.
     #[arg(long, requires = "trust")]
     live: bool,
+    /// Let systems start programs of this machine (system:microservice).
+    /// Whoever may change the config of this node can then start any.
+    #[arg(long)]
+    processes: bool,
     #[command(flatten)]
     output: Output,
 }
@@ -56,6 +60,9 @@ impl Serve {
             .with_context(|| self.project.folder.display().to_string())?;
         let mut options = self.project.options()?;
         options.read_outside = Permission::Live;
+        if self.processes {
+            options.processes = Permission::Live;
+        }
         if self.live {
             options.write_outside = Permission::Live;
         }

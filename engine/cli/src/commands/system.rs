@@ -58,6 +58,7 @@ impl System {
 fn reach_to_ask(project: &ProjectArguments) -> Result<Reached> {
     let mut options = project.options()?;
     options.read_outside = Permission::Live;
+    options.processes = Permission::Live;
     reach(options)
 }
 

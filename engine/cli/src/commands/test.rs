@@ -55,6 +55,7 @@ impl Test {
         }
         if self.online {
             options.read_outside = Permission::Live;
+            options.processes = Permission::Live;
         }
         let node = Node::open(options)?;
         let settled = node.run_until_stable(false, &Cancel::new(), &Quiet, &mut |_| {});

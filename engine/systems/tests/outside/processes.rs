@@ -75,6 +75,13 @@ fn a_service_is_started_when_it_is_needed_and_again_when_it_has_ended() {
     let first = ask(&systems, &system, "a", &held);
     assert!(matches!(first, Err(Failure::Held { .. })), "{first:?}");
 
+    // It may reach out, and yet start nothing.
+    let reads = Access { processes: Access::HELD.processes, ..Access::LIVE };
+    let first = ask(&systems, &system, "a", &Surroundings { access: reads, ..around.clone() });
+    let Err(Failure::Config { path, message }) = first else { panic!("{first:?}") };
+    assert_eq!(path, "$.process");
+    assert!(message.contains("may start none") && message.contains("--processes"), "{message}");
+
     let first = ask(&systems, &system, "a", &around).unwrap();
     let about = &first[0];
     assert_eq!(about["path"], "/a");
