@@ -15,6 +15,7 @@ pub mod csv;
 mod files;
 mod http;
 mod json;
+mod mail;
 mod plain;
 mod processes;
 mod properties;
@@ -33,6 +34,7 @@ use pipewright_component::{
 use serde_json::{Map, Value as Json};
 
 use crate::http::Http;
+use crate::mail::{MailSink, Sent, SmtpSystem};
 use crate::processes::Processes;
 use crate::rest::{RestAsked, RestSink, RestSource, RestTransform};
 use crate::sql::{Connections, SqlSink, SqlSource, SqlSystem};
@@ -49,6 +51,8 @@ pub struct Systems {
     http: Arc<Http>,
     processes: Arc<Processes>,
     databases: Arc<Connections>,
+    waiting: Arc<Waiting>,
+    mails: Arc<Sent>,
 }
 
 impl Default for Systems {
@@ -57,7 +61,9 @@ impl Default for Systems {
         Systems {
             http: Arc::new(Http::new(waiting.clone())),
             processes: Arc::new(Processes::new(waiting.clone())),
-            databases: Arc::new(Connections::new(waiting)),
+            databases: Arc::new(Connections::new(waiting.clone())),
+            waiting,
+            mails: Arc::default(),
         }
     }
 }
@@ -95,6 +101,24 @@ impl Systems {
             Failure::config(path, message)
         })
     }
+
+    fn mail(
+        &self,
+        setting: &Setting<'_>,
+        surroundings: &Surroundings,
+    ) -> Result<SmtpSystem, Failure> {
+        let path = format!("{}.system", setting.path);
+        let Some((id, config)) = setting.system else {
+            return Err(Failure::config(path, "is missing: name an SMTP system"));
+        };
+        SmtpSystem::new(&self.waiting, &self.mails, id, config, surroundings, setting.path)
+            .ok_or_else(|| {
+                let kind = config.get("type").and_then(Json::as_str).unwrap_or_default();
+                let message =
+                    format!("system \"{id}\" is a \"{kind}\"; a \"system:smtp\" is needed here");
+                Failure::config(path, message)
+            })
+    }
 }
 
 impl Components for Systems {
@@ -106,7 +130,7 @@ impl Components for Systems {
         let system = || self.url(setting, surroundings);
         Ok(Some(match setting.kind() {
             "csv" => Box::new(csv::CsvSource::new(setting, system()?)?),
-            "json" => Box::new(json::JsonSource::new(setting, system()?)?),
+            "json" | "binary" => Box::new(json::JsonSource::new(setting, system()?)?),
             "rest" => Box::new(RestSource::new(setting, system()?)?),
             "sql" => Box::new(SqlSource::new(setting, self.database(setting, surroundings)?)?),
             _ => return Ok(None),
@@ -134,6 +158,7 @@ impl Components for Systems {
         let system = || self.url(setting, surroundings);
         Ok(Some(match setting.kind() {
             "json" => Box::new(json::JsonSink::new(setting, system()?)?),
+            "mail" => Box::new(MailSink::new(setting, self.mail(setting, surroundings)?)?),
             "rest" => Box::new(RestSink::new(setting, system()?)?),
             "sql" => Box::new(SqlSink::new(setting, self.database(setting, surroundings)?)?),
             _ => return Ok(None),
@@ -148,6 +173,11 @@ impl Components for Systems {
     ) -> Result<Option<Box<dyn System>>, Failure> {
         if let Some(database) = SqlSystem::new(&self.databases, id, config, surroundings, "$") {
             return Ok(Some(Box::new(database)));
+        }
+        if let Some(mail) =
+            SmtpSystem::new(&self.waiting, &self.mails, id, config, surroundings, "$")
+        {
+            return Ok(Some(Box::new(mail)));
         }
         if config.get("type").and_then(Json::as_str) == Some("system:rest") {
             let system = RestAsked::new(&self.http, id, config, surroundings)?;

@@ -1,5 +1,8 @@
 //! The JSON source: the reading side of the JSON pull protocol
 //! (`hub/documentation/service-configuration/pipes/configuration-sources-json`).
+//!
+//! The binary source is the same between two nodes: the documentation says no
+//! more of its own form than that it may change, and a node answers in JSON.
 
 use std::io;
 
@@ -29,8 +32,10 @@ impl JsonSource {
     pub(crate) fn new(setting: &Setting<'_>, system: UrlSystem) -> Result<JsonSource, Failure> {
         let properties = Properties::new(setting.config, setting.path);
         let url = properties.required_text("url")?.to_owned();
-        let supports_since = properties.flag("supports_since", false)?;
-        let is_chronological = properties.flag("is_chronological", false)?;
+        // A dataset of another node always knows what came when.
+        let is_node = setting.kind() == "binary";
+        let supports_since = properties.flag("supports_since", is_node)?;
+        let is_chronological = properties.flag("is_chronological", is_node)?;
         let is_comparable = properties.flag("is_since_comparable", true)?;
         let page_size = properties.number("page_size")?;
         if page_size.is_some() && !(supports_since && is_chronological && is_comparable) {

@@ -125,7 +125,7 @@ impl Templates {
 }
 
 /// What the engine says, without the name of the template, which is its text.
-fn said(error: &Error) -> String {
+pub(crate) fn said(error: &Error) -> String {
     match error.detail() {
         Some(detail) => format!("{}: {detail}", error.kind()),
         None => error.kind().to_string(),
@@ -146,7 +146,7 @@ pub(super) fn both(first: &Context, second: &Context) -> Context {
 }
 
 /// A value as JSON without the marks of transit.
-pub(super) fn plain_json(value: &Value) -> Json {
+pub(crate) fn plain_json(value: &Value) -> Json {
     match value {
         Value::Null => Json::Null,
         Value::Bool(flag) => Json::Bool(*flag),

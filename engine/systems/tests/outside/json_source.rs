@@ -145,7 +145,7 @@ fn statuses_decide_whether_to_try_again() {
         read(&mut *source, &request(100)).unwrap_err()
     };
     match error("busy") {
-        Failure::Retryable { message, wait } => {
+        Failure::Retryable { message, wait, .. } => {
             assert_eq!(wait, Some(Duration::from_secs(7)));
             assert!(message.contains("503") && message.contains("later"), "{message}");
         }
@@ -191,4 +191,19 @@ fn a_stopped_run_does_not_wait_for_an_answer() {
     let start = std::time::Instant::now();
     assert_eq!(read(&mut *source, &request(100)).unwrap_err(), Failure::Stopped);
     assert!(start.elapsed() < Duration::from_secs(10));
+}
+
+#[test]
+fn a_dataset_of_another_node_is_read_on_from_where_it_was() {
+    let server = Server::start(pull);
+    let config = json!({"type": "binary", "url": "datasets/x/entities", "page_size": 10});
+    let system = url_system(&format!("{}/%s", server.url));
+    let mut source = source(&Systems::new(), &config, &system, &live()).unwrap();
+    assert_eq!(source.continuation(), Continuation::Chronological);
+    let batches = read(&mut *source, &request(100)).unwrap();
+    assert_eq!(batches.iter().map(|batch| batch.len()).sum::<usize>(), 25);
+    let limits: Vec<_> = server.asked().iter().map(|asked| asked.query["limit"].clone()).collect();
+    assert_eq!(limits, ["10", "10", "10", "10"]);
+    let rest = ReadRequest { since: Some(Value::Int(22)), ..request(10) };
+    assert_eq!(read(&mut *source, &rest).unwrap()[0].len(), 2);
 }

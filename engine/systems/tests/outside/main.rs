@@ -5,6 +5,7 @@ mod csv_source;
 mod example;
 mod json_sink;
 mod json_source;
+mod mail;
 mod processes;
 mod render;
 mod rest;
