@@ -68,6 +68,7 @@ impl Place {
         let mut options = Options::new(&folder);
         options.store = Some(home.path().join("store"));
         options.read_outside = Permission::Live;
+        options.processes = Permission::Live;
         options.settings = Some(Settings::in_folder(&home.path().join("settings")));
         let node = Node::open(options).unwrap();
         node.start_running().unwrap();
