@@ -2,6 +2,7 @@
 //! on disk. Told in a browser against `pipewright serve` and in the desktop
 //! window.
 
+mod by_keyboard;
 mod change_a_rule;
 mod changed_on_disk;
 mod clear_a_dead_letter;
@@ -41,6 +42,7 @@ macro_rules! stories {
 }
 
 stories! {
+    by_keyboard: story_by_keyboard_in_a_browser, story_by_keyboard_in_the_window;
     change_a_rule: story_change_a_rule_in_a_browser, story_change_a_rule_in_the_window;
     changed_on_disk: story_changed_on_disk_in_a_browser, story_changed_on_disk_in_the_window;
     clear_a_dead_letter: story_clear_a_dead_letter_in_a_browser, story_clear_a_dead_letter_in_the_window;

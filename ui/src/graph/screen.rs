@@ -315,13 +315,62 @@ fn Canvas(
         let (width, height) = size.get_untracked();
         (width / 2.0, height / 2.0)
     };
+    let open = move || {
+        let node = selected.get_untracked();
+        let place = node.and_then(|index| {
+            wiring.with_untracked(|wiring| wiring.graph.nodes.get(index).and_then(place_of))
+        });
+        if let Some(place) = place {
+            nav.go(place);
+        }
+    };
+    let dataset = Memo::new(move |_| {
+        let index = selected.get()?;
+        wiring.with(|wiring| wiring.graph.nodes.get(index)?.dataset.clone())
+    });
+    let read_it = move || {
+        new_from.set(dataset.get_untracked());
+        asking.set(true);
+    };
+    let walk = move |(right, down): (f64, f64)| {
+        let from = selected.get_untracked();
+        let next = wiring.with_untracked(|wiring| {
+            wiring.beside(from, (right, down)).map(|index| wiring.graph.nodes[index].id.clone())
+        });
+        if let Some(next) = next {
+            nav.replace(Place::Flow { select: Some(next) });
+        }
+    };
     let keys = move |event: ev::KeyboardEvent| {
+        if event.ctrl_key() || event.meta_key() || event.alt_key() {
+            return;
+        }
         let now = camera.get_untracked();
+        let arrow = match event.key().as_str() {
+            "ArrowLeft" => Some((-1.0, 0.0)),
+            "ArrowRight" => Some((1.0, 0.0)),
+            "ArrowUp" => Some((0.0, -1.0)),
+            "ArrowDown" => Some((0.0, 1.0)),
+            _ => None,
+        };
         let next = match event.key().as_str() {
-            "ArrowLeft" => now.panned(80.0, 0.0),
-            "ArrowRight" => now.panned(-80.0, 0.0),
-            "ArrowUp" => now.panned(0.0, 80.0),
-            "ArrowDown" => now.panned(0.0, -80.0),
+            _ if let Some((right, down)) = arrow.filter(|_| event.shift_key()) => {
+                now.panned(-80.0 * right, -80.0 * down)
+            }
+            _ if let Some(way) = arrow => {
+                event.prevent_default();
+                walk(way);
+                return;
+            }
+            "Enter" => {
+                open();
+                return;
+            }
+            "n" if live.may_change() && dataset.with_untracked(Option::is_some) => {
+                event.prevent_default();
+                read_it();
+                return;
+            }
             "+" | "=" => now.zoomed(1.25, middle()),
             "-" => now.zoomed(0.8, middle()),
             "0" => {
@@ -353,6 +402,13 @@ fn Canvas(
     use_commands().offer(move || {
         let mut all =
             vec![Command::new("flow-fit", "Show the whole flow", Sign::Fit, fit).keys("Ctrl+0")];
+        if selected.with(Option::is_some) {
+            all.push(Command::new("flow-open", "Open what is selected", Sign::File, open));
+        }
+        if let (Some(dataset), true) = (dataset.get(), live.may_change()) {
+            let title = format!("New pipe that reads {dataset}");
+            all.push(Command::new("new-pipe", title, Sign::Plus, read_it));
+        }
         if live.may_change() {
             all.push(Command::new("merge", "Merge datasets", Sign::Merge, move || {
                 merging.set(true)
@@ -394,12 +450,7 @@ fn Canvas(
             let (before, after) = wiring.neighbours(&node.id);
             let (before, after) =
                 (before.into_iter().cloned().collect(), after.into_iter().cloned().collect());
-            let dataset = node.dataset.clone();
-            let on_new = move || {
-                new_from.set(dataset.clone());
-                asking.set(true);
-            };
-            Some(view! { <Panel node before after on_new /> })
+            Some(view! { <Panel node before after on_new=read_it /> })
         })
     };
     let scale = move || format!("{:.0} %", camera.get().scale * 100.0);
@@ -411,7 +462,7 @@ fn Canvas(
             node_ref=stage
             tabindex="0"
             role="application"
-            aria-label="Flow graph"
+            aria-label="Flow graph: arrow keys go from card to card, Enter opens, N makes a pipe that reads it"
             data-testid="flow-stage"
             on:wheel=wheel
             on:pointerdown=down

@@ -77,6 +77,33 @@ impl Wiring {
         (cell(view.left), cell(view.top), cell(view.right), cell(view.bottom))
     }
 
+    /// The card that is nearest in a direction: where an arrow key leads. From
+    /// none it is the first, at the top of the left side.
+    pub(super) fn beside(&self, from: Option<usize>, (right, down): (f64, f64)) -> Option<usize> {
+        let area = |index: usize| extent(&self.graph.nodes[index]);
+        let middle = |area: Area| ((area.left + area.right) / 2.0, (area.top + area.bottom) / 2.0);
+        let all = 0..self.graph.nodes.len();
+        let Some(from) = from else {
+            return all.min_by(|a, b| {
+                let ((ax, ay), (bx, by)) = (middle(area(*a)), middle(area(*b)));
+                ax.total_cmp(&bx).then(ay.total_cmp(&by))
+            });
+        };
+        let here = area(from);
+        let far = |index: usize| {
+            let there = area(index);
+            // Up and down stay in the column, left and right leave it.
+            let column = there.left < here.right && here.left < there.right;
+            let ((x, y), (to_x, to_y)) = (middle(here), middle(there));
+            let (dx, dy) = (to_x - x, to_y - y);
+            let along = dx * right + dy * down;
+            let aside = (dx * down).abs() + (dy * right).abs();
+            (along > 1.0 && column == (right == 0.0)).then_some(along + 2.0 * aside)
+        };
+        let ahead = all.filter_map(|index| Some((index, far(index)?)));
+        ahead.min_by(|(_, a), (_, b)| a.total_cmp(b)).map(|(index, _)| index)
+    }
+
     /// Cards in these cells, in graph order.
     pub(super) fn in_window(&self, (left, top, right, bottom): (i32, i32, i32, i32)) -> Vec<usize> {
         let mut found = Vec::new();
@@ -269,6 +296,21 @@ pub(super) mod tests {
         names.sort_unstable();
         assert_eq!(names, ["a", "b", "c", "d"]);
         assert!(!lit.edges.contains(&4));
+    }
+
+    #[test]
+    fn arrow_keys_lead_to_the_card_beside() {
+        let mut graph = (*wiring().graph).clone();
+        (graph.nodes[2].x, graph.nodes[2].y) = (300.0, 100.0);
+        let wiring = Wiring::new(Arc::new(graph));
+        assert_eq!(wiring.beside(None, (1.0, 0.0)), Some(0));
+        assert_eq!(wiring.beside(Some(0), (1.0, 0.0)), Some(1));
+        assert_eq!(wiring.beside(Some(1), (0.0, 1.0)), Some(2));
+        assert_eq!(wiring.beside(Some(2), (0.0, 1.0)), None);
+        assert_eq!(wiring.beside(Some(2), (0.0, -1.0)), Some(1));
+        assert_eq!(wiring.beside(Some(2), (1.0, 0.0)), Some(3));
+        assert_eq!(wiring.beside(Some(1), (-1.0, 0.0)), Some(0));
+        assert_eq!(wiring.beside(Some(0), (-1.0, 0.0)), None);
     }
 
     #[test]

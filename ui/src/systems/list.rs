@@ -5,6 +5,7 @@ use pipewright_protocol::studio::{FileKind, NodeKind};
 
 use super::new_system::NewSystem;
 use crate::{
+    commands::{Command, use_commands},
     components::{Button, Column, Dialog, Empty, Icon, Kind, Search, Sign, Table},
     place::use_nav,
     state::use_live,
@@ -116,6 +117,12 @@ pub fn SystemsScreen() -> impl IntoView {
     });
     let none = Memo::new(move |_| {
         live.files.with(Option::is_some) && rows.with(Vec::is_empty) && find.with(String::is_empty)
+    });
+    use_commands().offer(move || match live.may_change() {
+        true => {
+            vec![Command::new("new-system", "New system", Sign::Plus, move || making.set(true))]
+        }
+        false => Vec::new(),
     });
     view! {
         <div class="page" data-testid="systems">
