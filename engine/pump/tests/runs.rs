@@ -130,6 +130,26 @@ fn a_source_that_is_not_there_leaves_everything_as_it_is() {
 }
 
 #[test]
+fn what_left_a_subset_and_changed_again_is_gone_whatever_a_batch_holds() {
+    let mut pipe = transform("out", "in", json!([["copy", "*"]]));
+    pipe["source"]["subset"] = json!(["eq", "_S.kind", "tank"]);
+    pipe["batch_size"] = json!(1);
+    pipe["checkpoint_interval"] = json!(1);
+    let node = TestNode::new([pipe]);
+    let put = |id: &str, kind: &str| node.put("in", [json!({"_id": id, "kind": kind})]);
+    put("a", "tank");
+    put("b", "tank");
+    node.run("out");
+    assert_eq!(node.live("out").len(), 2);
+    // The first batch ends behind the place where "a" left.
+    put("a", "valve");
+    put("b", "valve");
+    put("a", "pump");
+    node.run("out");
+    assert_eq!(node.live("out").into_keys().collect::<Vec<_>>(), Vec::<String>::new());
+}
+
+#[test]
 fn a_subset_is_followed_in_and_out() {
     let mut pipe = transform("out", "in", json!([["copy", "*"]]));
     pipe["source"]["subset"] = json!(["eq", "_S.kind", "tank"]);

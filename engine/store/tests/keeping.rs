@@ -7,7 +7,7 @@ use common::{entity, ids, open};
 use pipewright_store::{Compaction, Past, Position, Reader, Select, Store, Write, names};
 
 const ALL: Select =
-    Select { history: true, deleted: true, reverse: false, before: None, subset: None };
+    Select { history: true, deleted: true, reverse: false, before: None, subset: None, told: None };
 
 /// Versions `x` = 0, 1, … of the entities a and b, in turn, at time x.
 fn fill(store: &Store, versions: i64) {
@@ -186,7 +186,8 @@ fn pages_are_found_by_rank() {
             for deleted in [false, true] {
                 for reverse in [false, true] {
                     for before in [None, Some(9_000), Some(4_096)] {
-                        let select = Select { history, deleted, reverse, before, subset: None };
+                        let select =
+                            Select { history, deleted, reverse, before, ..Select::default() };
                         let all: Vec<u64> = reader
                             .changes("d", None, None, select.clone())
                             .unwrap()

@@ -284,6 +284,7 @@ async fn entities(
         // The page after this one of a reversed log.
         before: if reverse { pull.since } else { None },
         subset,
+        ..Select::default()
     };
     let since = if reverse { None } else { pull.since };
     let (limit, skip) = (pull.limit, pull.start.unwrap_or(0));

@@ -11,6 +11,9 @@ use crate::plan::DatasetSource;
 pub(crate) struct DatasetFeed<'p> {
     source: &'p DatasetSource,
     since: Option<u64>,
+    /// Where the run began: a sink may have been told of a subset what was in
+    /// it there, however far this run has come.
+    told: Option<u64>,
     /// While a subset is read from the beginning: the end of the log when that
     /// began. What changes meanwhile is read as changes after it.
     first_pass: FirstPass,
@@ -35,7 +38,7 @@ impl<'p> DatasetFeed<'p> {
             true => FirstPass::Ahead,
             false => FirstPass::Done,
         };
-        DatasetFeed { source, since, first_pass, until: until.unwrap_or(i64::MAX) }
+        DatasetFeed { source, since, told: since, first_pass, until: until.unwrap_or(i64::MAX) }
     }
 
     pub(super) fn next(
@@ -67,6 +70,7 @@ impl<'p> DatasetFeed<'p> {
                 expression: index.expression.clone(),
                 key: key.clone(),
             }),
+            told: self.told,
             ..Select::default()
         };
         let mut entities = Vec::with_capacity(size);
@@ -82,16 +86,19 @@ impl<'p> DatasetFeed<'p> {
             reached = Some(version.updated);
             entities.push(incoming(source, &version));
         }
-        let is_last = entities.len() < size && !held_back;
+        let is_last = !held_back && (entities.len() < size || reached == Some(end));
         match reached {
             _ if is_last => {
                 self.since = Some(end);
+                self.told = self.since;
                 self.first_pass = FirstPass::Done;
             }
             Some(reached) => self.since = Some(reached),
             None => return Ok(None),
         }
-        let offset = self.since.map(offset);
+        // A run that is cut begins again where it began, for the same reason.
+        let is_whole = source.subset.is_none() || is_first_pass || is_last;
+        let offset = self.since.filter(|_| is_whole).map(offset);
         Ok(Some(Portion { entities, offset, state: Vec::new() }))
     }
 }

@@ -31,13 +31,25 @@ pub struct Select {
     pub before: Option<u64>,
     /// Only entities that have a key.
     pub subset: Option<Subset>,
+    /// What was in the subset at this place or later and no longer is counts
+    /// as having left it; the place after which is read when `None`. For
+    /// reading the changes after one place in several steps: an entity may have
+    /// left before the place where a step begins, and have changed again since.
+    pub told: Option<u64>,
 }
 
 impl Default for Select {
     /// The current version of every entity, deleted or not, the oldest first:
     /// what a pipe reads.
     fn default() -> Select {
-        Select { history: false, deleted: true, reverse: false, before: None, subset: None }
+        Select {
+            history: false,
+            deleted: true,
+            reverse: false,
+            before: None,
+            subset: None,
+            told: None,
+        }
     }
 }
 
@@ -45,8 +57,8 @@ impl Default for Select {
 ///
 /// Read from the beginning, a subset is what is in it now. Read since an
 /// offset, it has what changed and is in it now, and, as deleted, what was in
-/// it at that offset and no longer is: so following the changes leads to the
-/// same set as reading it all.
+/// it at that offset or after it and no longer is: so following the changes
+/// leads to the same set as reading it all.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Subset {
     /// The index expression; [`Store::ensure_index`](crate::Store::ensure_index)
@@ -107,7 +119,7 @@ impl<'r> Changes<'r> {
                 if select.history {
                     Way::Members { history: true, registered, key, since: None }
                 } else if since.is_some() && select.deleted {
-                    Way::Members { history: false, registered, key, since }
+                    Way::Members { history: false, registered, key, since: select.told.or(since) }
                 } else {
                     Way::Entries { lookup, registered, key }
                 }
@@ -233,16 +245,26 @@ impl<'r> Changes<'r> {
                 }
                 let Some(since) = *since else { return Ok(None) };
                 let connection = &self.reader.snapshot;
-                let end = since.saturating_add(1);
-                Ok(match versions::as_of(connection, &self.dataset, version.updated, end)? {
-                    Past::Version(old) if !old.entity.is_deleted() => {
-                        registered.has(&old.entity, key).then(|| left(version))
+                // Back to what it was at that place: whoever follows may have
+                // come anywhere in between.
+                let mut end = version.updated;
+                loop {
+                    match versions::as_of(connection, &self.dataset, version.updated, end)? {
+                        Past::Version(old) => {
+                            if !old.entity.is_deleted() && registered.has(&old.entity, key) {
+                                return Ok(Some(left(version)));
+                            }
+                            if old.updated <= since {
+                                return Ok(None);
+                            }
+                            end = old.updated;
+                        }
+                        Past::Absent => return Ok(None),
+                        // It may have been in the subset: better say once too
+                        // often that it is not.
+                        Past::Compacted => return Ok(Some(left(version))),
                     }
-                    Past::Version(_) | Past::Absent => None,
-                    // It may have been in the subset: better say once too
-                    // often that it is not.
-                    Past::Compacted => Some(left(version)),
-                })
+                }
             }
         }
     }
