@@ -65,16 +65,27 @@ impl Wanted {
 
 /// `property = value` and the like as DTL; `None` when it is none of these.
 fn comparison(typed: &str) -> Option<Json> {
-    const SIGNS: [(&str, &str); 6] =
-        [("!=", "not"), (">=", "gte"), ("<=", "lte"), ("=", "in"), (">", "gt"), ("<", "lt")];
+    // The longer ones first.
+    const SIGNS: [(&str, &str); 7] = [
+        ("!=", "not"),
+        (">=", "gte"),
+        ("<=", "lte"),
+        ("==", "in"),
+        ("=", "in"),
+        (">", "gt"),
+        ("<", "lt"),
+    ];
     let at = typed.find(['!', '=', '<', '>'])?;
     let (name, rest) = (typed[..at].trim(), &typed[at..]);
     let (sign, function) = SIGNS.iter().find(|(sign, _)| rest.starts_with(sign))?;
-    // A property is one word, or a path of such.
-    if name.is_empty() || name.contains(char::is_whitespace) {
+    let text = rest[sign.len()..].trim();
+    // A property is one word, or a path of such. Addresses with a query and
+    // coded bytes have such signs, too, and are texts.
+    let is_word = |c: char| c.is_alphanumeric() || "_-:.$'".contains(c);
+    if name.is_empty() || text.is_empty() || !name.chars().all(is_word) {
         return None;
     }
-    let (path, text) = (format!("_S.{name}"), rest[sign.len()..].trim());
+    let path = format!("_S.{name}");
     let value: Json = serde_json::from_str(text).unwrap_or_else(|_| text.into());
     let value = if value.is_array() || value.is_object() { text.into() } else { value };
     if matches!(*function, "in" | "not") {
@@ -99,7 +110,7 @@ fn holds(value: &Value, text: &str) -> bool {
         other => {
             let transit = other.to_transit().to_string();
             let shown = transit.trim_matches('"');
-            let shown = shown.strip_prefix('~').map_or(shown, |typed| &typed[1..]);
+            let shown = shown.strip_prefix('~').and_then(|typed| typed.get(1..)).unwrap_or(shown);
             shown.to_lowercase().contains(text)
         }
     }
@@ -153,7 +164,8 @@ mod tests {
 
     fn ann() -> Entity {
         let json = r#"{"_id": "crm:1", "crm:name": "Ann Ås", "crm:age": 41, "crm:no": "0042",
-            "crm:mail": ["a@x.example", "b@x.example"], "crm:since": "~t2020-03-01T00:00:00Z"}"#;
+            "crm:mail": ["a@x.example", "b@x.example"], "crm:since": "~t2020-03-01T00:00:00Z",
+            "crm:page": "https://x.example/?id=7", "crm:code": "YQ=="}"#;
         Entity::from_value(Value::from_transit(json.as_bytes()).unwrap()).unwrap()
     }
 
@@ -166,7 +178,7 @@ mod tests {
 
     #[test]
     fn a_text_is_looked_for_in_every_value() {
-        for typed in ["ann", "åS", "b@x", "41", "2020-03", "crm:1"] {
+        for typed in ["ann", "åS", "b@x", "41", "2020-03", "crm:1", "x.example/?id=7", "YQ=="] {
             assert!(fits(typed), "{typed}");
         }
         assert!(!fits("bob") && !fits("name") && !fits("~t"));
@@ -177,6 +189,7 @@ mod tests {
         for typed in [
             "name = Ann Ås",
             "age=41",
+            "age == 41",
             "age > 40",
             "age<=41",
             "no = 0042",
