@@ -11,6 +11,7 @@ use tauri::{
 use crate::{
     connections::Connections,
     desk,
+    happenings::Happenings,
     streams::Streams,
     way::{Answer, Call, Lost},
 };
@@ -64,8 +65,15 @@ pub(crate) async fn api(
         streams.stop(webview.label(), &stream.ok_or(Broken::NoHeader(shell::STREAM))?);
         return join(Head { status: 204, unreachable: None }, &[]);
     }
+    if let (shell::SHELL, shell::HAPPENINGS, Some(name)) =
+        (connection.as_str(), call.path.as_str(), &stream)
+    {
+        let answer = Answer::new(200, app.state::<Happenings>().listen(webview.label()));
+        follow(&app, &webview, name, answer)?;
+        return join(Head { status: 200, unreachable: None }, &[]);
+    }
     if connection == shell::SHELL {
-        let answer = desk::answer(&app, &connections, &call).await;
+        let answer = desk::answer(&app, &webview, &connections, &call).await;
         return join(Head { status: answer.status, unreachable: None }, &answer.body);
     }
     let sent = match connections.way(&connection) {

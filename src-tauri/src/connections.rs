@@ -3,7 +3,7 @@
 use std::{
     future::pending,
     path::{Path, PathBuf},
-    sync::{Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
@@ -86,6 +86,9 @@ struct Known {
 pub(crate) struct Connections {
     file: PathBuf,
     known: Mutex<Vec<Known>>,
+    /// The nodes that run in this process: until it ends, whether or not they
+    /// are on the list.
+    nodes: Mutex<Vec<Arc<Node>>>,
     /// One opening after the other: the same folder asked for twice is opened
     /// once.
     opening: tokio::sync::Mutex<()>,
@@ -99,6 +102,7 @@ impl Connections {
         Self {
             file,
             known: Mutex::new(known.unwrap_or_default()),
+            nodes: Mutex::default(),
             opening: tokio::sync::Mutex::default(),
         }
     }
@@ -117,6 +121,22 @@ impl Connections {
     /// The way to an open connection.
     pub(crate) fn way(&self, id: &str) -> Option<Way> {
         self.known().iter().find(|known| known.id == id)?.way.clone()
+    }
+
+    /// The pipes that run in this process now.
+    pub(crate) fn running(&self) -> Vec<String> {
+        self.nodes().iter().filter_map(|node| node.running()).collect()
+    }
+
+    /// Stops what runs in this process; each node gets so long to do so.
+    pub(crate) fn stop_running(&self, patience: Duration) {
+        for node in self.nodes() {
+            node.stop_running(patience);
+        }
+    }
+
+    fn nodes(&self) -> Vec<Arc<Node>> {
+        self.nodes.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Opens a connection and puts it on the list.
@@ -154,7 +174,11 @@ impl Connections {
             return Ok(connection);
         }
         let (name, way) = match &target {
-            Target::Folder(folder) => embed(folder).await?,
+            Target::Folder(folder) => {
+                let (name, way, node) = embed(folder).await?;
+                self.nodes.lock().unwrap_or_else(PoisonError::into_inner).extend(node);
+                (name, way)
+            }
             Target::Node(url) => reach(url, &id, token).await?,
         };
         let known = Known { id, name, target, used: now(), way: Some(way) };
@@ -223,7 +247,7 @@ fn address(text: &str) -> Result<String, OpenError> {
 
 /// Starts the node of a folder in this process, or joins the one that another
 /// process runs on it.
-async fn embed(folder: &str) -> Result<(String, Way), OpenError> {
+async fn embed(folder: &str) -> Result<(String, Way, Option<Arc<Node>>), OpenError> {
     let failed = |cause: String| OpenError::Folder { folder: folder.to_owned(), cause };
     let options = Options {
         read_outside: Permission::Live,
@@ -245,7 +269,7 @@ async fn embed(folder: &str) -> Result<(String, Way), OpenError> {
         Ok(Err(NodeError::Store(StoreError::Locked { address: Some(base), .. }))) => {
             let tokens = Tokens::open(&store).map_err(|error| failed(error.to_string()))?;
             let client = client().map_err(|error| failed(error.to_string()))?;
-            return Ok((name(folder), Way::Remote { client, base, token: token(&tokens) }));
+            return Ok((name(folder), Way::Remote { client, base, token: token(&tokens) }, None));
         }
         Ok(Err(error)) => return Err(failed(error.to_string())),
         Err(error) => return Err(failed(error.to_string())),
@@ -266,7 +290,8 @@ async fn embed(folder: &str) -> Result<(String, Way), OpenError> {
             tracing::error!("the node cannot be reached from the command line: {error}");
         }
     });
-    Ok((name(folder), Way::Embedded { router, token: token(node.tokens()) }))
+    let way = Way::Embedded { router, token: token(node.tokens()) };
+    Ok((name(folder), way, Some(node)))
 }
 
 /// What a folder is called.

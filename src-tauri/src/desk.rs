@@ -1,18 +1,30 @@
-//! What the shell answers itself: its connections and the folder dialog.
+//! What the shell answers itself: its connections, the folder dialog, the
+//! window's menu and its end, and newer versions of the program.
+
+use std::time::Duration;
 
 use pipewright_protocol::{
-    shell::{CONNECTIONS, Open, PICK_FOLDER, Picked},
+    shell::{
+        CLOSE, CONNECTIONS, LEAVE, MENU, Menu, Open, PICK_FOLDER, Picked, UPDATES, UPDATES_CHECK,
+        UPDATES_INSTALL, UpdateChoice,
+    },
     studio::ApiError,
 };
 use serde::Serialize;
-use tauri::AppHandle;
+use tauri::{AppHandle, Manager, Webview, async_runtime::spawn_blocking};
 use tauri_plugin_dialog::DialogExt;
 
 use crate::{
     command::decode,
     connections::{Connections, OpenError},
+    menu::Menus,
+    updates::Updates,
     way::Call,
 };
+
+/// How long a pipe may take to stop before the window closes over it: a run
+/// that is cut goes on where its last batch ended.
+const PATIENCE: Duration = Duration::from_secs(2);
 
 /// An answer of the shell.
 pub(crate) struct Reply {
@@ -28,6 +40,11 @@ impl Reply {
         }
     }
 
+    fn unknown(call: &Call) -> Self {
+        let message = format!("The desktop has no {} {}.", call.method, call.path);
+        Self::failed(404, "not-found", message)
+    }
+
     fn failed(status: u16, code: &str, message: impl Into<String>) -> Self {
         Self::json(status, &ApiError::new(code, message))
     }
@@ -40,7 +57,12 @@ impl From<OpenError> for Reply {
 }
 
 /// Answers a request to the shell.
-pub(crate) async fn answer(app: &AppHandle, connections: &Connections, call: &Call) -> Reply {
+pub(crate) async fn answer(
+    app: &AppHandle,
+    webview: &Webview,
+    connections: &Connections,
+    call: &Call,
+) -> Reply {
     let below = call.path.strip_prefix(CONNECTIONS);
     match (call.method.as_str(), call.path.as_str(), below) {
         ("GET", CONNECTIONS, _) => Reply::json(200, &connections.list()),
@@ -56,12 +78,51 @@ pub(crate) async fn answer(app: &AppHandle, connections: &Connections, call: &Ca
             Reply::json(200, &())
         }
         ("POST", PICK_FOLDER, _) => Reply::json(200, &Picked { folder: pick_folder(app).await }),
-        _ => Reply::failed(
-            404,
-            "not-found",
-            format!("The desktop has no {} {}.", call.method, call.path),
-        ),
+        ("PUT", MENU, _) => match serde_json::from_slice::<Vec<Menu>>(&call.body) {
+            Ok(menus) => done(app.state::<Menus>().show(app, menus)),
+            Err(error) => Reply::failed(400, "malformed", error.to_string()),
+        },
+        ("POST", CLOSE, _) => done(webview.window().close()),
+        ("POST", LEAVE, _) => done(leave(app, webview).await),
+        (_, path, _) if path.starts_with(UPDATES) => updates(app, call).await,
+        _ => Reply::unknown(call),
     }
+}
+
+fn done(done: tauri::Result<()>) -> Reply {
+    match done {
+        Ok(()) => Reply::json(200, &()),
+        Err(error) => Reply::failed(500, "desktop", error.to_string()),
+    }
+}
+
+/// Answers what is about newer versions of the program.
+async fn updates(app: &AppHandle, call: &Call) -> Reply {
+    let updates = app.state::<Updates>();
+    let tried = match (call.method.as_str(), call.path.as_str()) {
+        ("GET", UPDATES) => Ok(()),
+        ("PUT", UPDATES) => match serde_json::from_slice::<UpdateChoice>(&call.body) {
+            Ok(choice) => {
+                updates.choose(choice);
+                Ok(())
+            }
+            Err(error) => return Reply::failed(400, "malformed", error.to_string()),
+        },
+        ("POST", UPDATES_CHECK) => updates.check(app).await,
+        ("POST", UPDATES_INSTALL) => updates.install().await,
+        _ => return Reply::unknown(call),
+    };
+    match tried {
+        Ok(()) => Reply::json(200, &updates.told(app)),
+        Err(error) => Reply::failed(422, error.code(), error.to_string()),
+    }
+}
+
+/// Stops what runs and closes the window, without asking again.
+async fn leave(app: &AppHandle, webview: &Webview) -> tauri::Result<()> {
+    let stopping = app.clone();
+    spawn_blocking(move || stopping.state::<Connections>().stop_running(PATIENCE)).await?;
+    webview.window().destroy()
 }
 
 async fn pick_folder(app: &AppHandle) -> Option<String> {

@@ -19,7 +19,8 @@ pub(crate) struct Call {
 }
 
 /// No answer came; why not.
-#[derive(Debug)]
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
 pub(crate) struct Lost(pub(crate) String);
 
 /// An answer whose body is still arriving.
@@ -29,7 +30,7 @@ pub(crate) struct Answer {
 }
 
 impl Answer {
-    fn new<B: AsRef<[u8]>, E: std::fmt::Display>(
+    pub(crate) fn new<B: AsRef<[u8]>, E: std::fmt::Display>(
         status: u16,
         body: impl Stream<Item = Result<B, E>> + Send + 'static,
     ) -> Self {

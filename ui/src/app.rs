@@ -6,8 +6,9 @@ use crate::{
     client::Client,
     commands::{Command, Commands, use_commands},
     components::{Sign, ToastBoard, Toasts, Tooltips, Waiting, use_toasts},
-    connections::{ConnectionsScreen, Desk, Welcome},
+    connections::{ConnectionsScreen, Desk, Welcome, use_desk},
     datasets::{DatasetScreen, DatasetsScreen},
+    draft::{DataFiles, NewDataFiles},
     duplicates::DuplicatesScreen,
     editor::{FileScreen, PipeScreen},
     graph::{FlowScreen, FlowView},
@@ -16,7 +17,7 @@ use crate::{
     palette::Palette,
     pipes::PipesScreen,
     place::{Area, Nav, Place, use_nav},
-    shell::{AREAS, LinkBar, Rail, StatusBar, TopBar, TrustBar, start_of},
+    shell::{AREAS, Leaving, LinkBar, Outside, Rail, StatusBar, TopBar, TrustBar, start_of},
     state::{
         Files, History, Language, Live, Prefs, Side, Theme, use_files, use_history, use_live,
         use_prefs,
@@ -30,9 +31,12 @@ use crate::{
 pub fn App() -> impl IntoView {
     provide_context(Prefs::start());
     provide_context(Nav::start());
-    provide_context(ToastBoard::start());
+    let toasts = ToastBoard::start();
+    provide_context(toasts);
     let desk = Desk::start();
     provide_context(desk);
+    let outside = Outside::start(desk, use_nav(), toasts);
+    provide_context(outside);
     let asked = RwSignal::new(!desk.is_desktop());
     if desk.is_desktop() {
         spawn_local(async move {
@@ -46,6 +50,7 @@ pub fn App() -> impl IntoView {
             None if asked.get() => view! { <Welcome /> }.into_any(),
             None => view! { <Waiting /> }.into_any(),
         }}
+        <Leaving outside />
         <Toasts />
         <Tooltips />
     }
@@ -57,16 +62,23 @@ fn Session(client: Client) -> impl IntoView {
     provide_context(client.clone());
     let live = Live::start(client.clone());
     provide_context(live);
-    let files = Files::start(client.clone(), live.changed);
+    let connection = use_desk().current.with_untracked(|current| {
+        current.as_ref().map(|connection| connection.id.clone()).unwrap_or_default()
+    });
+    let files = Files::start(client.clone(), live.changed, &connection);
     provide_context(files);
     provide_context(Language::start(client, live, files));
     provide_context(History::start());
     provide_context(Models::start());
     provide_context(FlowView::start());
-    provide_context(Commands::start());
+    let commands = Commands::start();
+    provide_context(commands);
+    expect_context::<Outside>().follow(commands);
     let palette = RwSignal::new(false);
+    let data_files = DataFiles::start();
     offer_commands(palette);
     warn_before_leaving();
+    tell_what_is_back();
     let nav = use_nav();
     // Which screen, whatever it shows: going on inside a screen keeps it.
     let screen = Memo::new(move |_| match nav.place() {
@@ -100,6 +112,7 @@ fn Session(client: Client) -> impl IntoView {
             <StatusBar />
         </div>
         <Palette open=palette />
+        <NewDataFiles files=data_files />
     }
 }
 
@@ -205,6 +218,17 @@ fn undoing() -> impl Fn(bool) + Copy + Send + Sync + 'static {
             }
         });
     }
+}
+
+/// Says which unsaved texts came back.
+fn tell_what_is_back() {
+    let (files, toasts) = (use_files(), use_toasts());
+    Effect::new(move || {
+        let back = files.back.get();
+        if !back.is_empty() {
+            toasts.done(format!("Unsaved text is back: {}", back.join(", ")));
+        }
+    });
 }
 
 /// The browser asks before it throws unsaved text away.

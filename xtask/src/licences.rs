@@ -70,6 +70,21 @@ pub(crate) fn check() -> Result<()> {
     bail!("{} package(s) that may not be used", problems.len())
 }
 
+/// Everything that is used, with the licence of each, a line for each.
+pub(crate) fn list() -> Result<String> {
+    let mut used = BTreeMap::new();
+    for package in metadata::all()?.into_iter().filter(|package| package.source.is_some()) {
+        used.insert(format!("{} {}", package.name, package.version), package.licence);
+    }
+    for lock in NPM_LOCKS {
+        used.extend(npm(&fs::read_to_string(shell::root().join(lock))?)?);
+    }
+    let line = |(name, licence): (String, Option<String>)| {
+        format!("{name}: {}\n", licence.unwrap_or_default())
+    };
+    Ok(used.into_iter().map(line).collect())
+}
+
 /// Name and licence of every package in a `package-lock.json`.
 fn npm(lock: &str) -> Result<BTreeMap<String, Option<String>>> {
     let root: Value = serde_json::from_str(lock)?;

@@ -1,6 +1,7 @@
 //! Builds, runs and tests the product: `cargo xtask help`.
 
 mod bench;
+mod bundle;
 mod docs;
 mod install;
 mod licences;
@@ -24,6 +25,9 @@ usage: cargo xtask COMMAND
   test [STAGE...]    installs what is missing and checks everything
   ui [--release]     builds the studio's screens into dist/
   screenshots FOLDER draws every screen in both themes and two sizes
+  bundle [CHANNEL]   makes a package for Debian and its kin in target/bundle/;
+                     signed, and with the feed of a channel that offers it as an
+                     update, when PIPEWRIGHT_SIGNING_KEY names a minisign key
   docs               writes the pages of docs/ that follow from the code
   language           builds the language service alone for a browser and says
                      what it weighs
@@ -75,6 +79,8 @@ fn start(arguments: &[String]) -> Result<()> {
         ["ui"] => ui::build(ui::Profile::Quick),
         ["ui", "--release"] => ui::build(ui::Profile::Shipping),
         ["screenshots", folder] => test::screenshots(folder),
+        ["bundle"] => bundle::make(None),
+        ["bundle", channel] => bundle::make(Some(channel)),
         ["docs"] => docs::write(),
         ["language"] => ui::language(),
         ["bench", "dtl"] => bench::dtl(),

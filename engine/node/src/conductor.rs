@@ -142,6 +142,17 @@ impl Conductor {
         self.lock().running.as_ref().is_some_and(|(running, _)| running == pipe)
     }
 
+    /// The pipe that runs now.
+    pub(crate) fn running(&self) -> Option<String> {
+        self.lock().running.as_ref().map(|(pipe, _)| pipe.to_string())
+    }
+
+    /// Waits until no pipe runs, for so long at most.
+    pub(crate) fn wait_until_idle(&self, patience: Duration) {
+        let runs = |state: &mut State| state.running.is_some();
+        drop(self.changed.wait_timeout_while(self.lock(), patience, runs));
+    }
+
     /// When a pipe is to run by itself next.
     pub(crate) fn due(&self, pipe: &str) -> Option<i64> {
         self.lock().agenda.due(pipe)

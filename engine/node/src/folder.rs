@@ -194,7 +194,7 @@ fn is_config(path: &str) -> bool {
 }
 
 /// Replaces a file in one step, so that no reader ever sees half of it.
-fn write_whole(file: &Path, bytes: &[u8]) -> io::Result<()> {
+pub(crate) fn write_whole(file: &Path, bytes: &[u8]) -> io::Result<()> {
     let name = file.file_name().and_then(|name| name.to_str()).unwrap_or("config");
     let beside = file.with_file_name(format!(".{name}.saving"));
     fs::write(&beside, bytes)?;

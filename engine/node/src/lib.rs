@@ -14,6 +14,7 @@ mod backup;
 mod clusters;
 mod conductor;
 mod counters;
+mod data_files;
 mod env;
 mod evaluate;
 mod events;

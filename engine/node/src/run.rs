@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Weak};
+use std::time::Duration;
 
 use pipewright_component::{Cancel, Permission, Surroundings, Variables};
 use pipewright_entity::{Text, Value};
@@ -130,6 +131,18 @@ impl Node {
     /// Starts the thread that runs what is marked. Call once.
     pub fn start_running(self: &Arc<Node>) -> std::io::Result<()> {
         self.conductor.start(Box::new(Runs(Arc::downgrade(self))))
+    }
+
+    /// The pipe that runs now.
+    pub fn running(&self) -> Option<String> {
+        self.conductor.running()
+    }
+
+    /// Runs nothing any more; waits until what runs has stopped, for so long at
+    /// most. What it has done until then is kept.
+    pub fn stop_running(&self, patience: Duration) {
+        self.conductor.close();
+        self.conductor.wait_until_idle(patience);
     }
 
     /// Runs what is marked or due now, and what that marks, on the caller's

@@ -1,6 +1,6 @@
 //! Asking a system without running a pipe.
 
-use pipewright_component::{Cancel, Components, Failure, Permission, Surroundings, System};
+use pipewright_component::{Cancel, Components, Failure, Offer, Permission, Surroundings, System};
 use pipewright_protocol::studio::{SystemColumn, SystemOffer, SystemTest};
 
 use crate::api::Failed;
@@ -80,23 +80,24 @@ impl Node {
         surroundings: &Surroundings,
     ) -> Result<Vec<SystemOffer>, Failed> {
         let offers = self.asked(loaded, id, surroundings)?.offers().map_err(failed)?;
-        let shown = offers.into_iter().map(|offer| SystemOffer {
-            kind: offer.kind.name().to_owned(),
-            name: offer.name,
-            columns: offer
-                .columns
-                .into_iter()
-                .map(|column| SystemColumn {
-                    name: column.name,
-                    type_name: column.type_name,
-                    nullable: column.is_nullable,
-                    key: column.is_key,
-                })
-                .collect(),
-            about: offer.about,
-            source: offer.source.map(serde_json::Value::Object),
-        });
-        Ok(shown.collect())
+        Ok(offers.into_iter().map(shown).collect())
+    }
+}
+
+/// An offer as the studio is told of it.
+pub(crate) fn shown(offer: Offer) -> SystemOffer {
+    let columns = offer.columns.into_iter().map(|column| SystemColumn {
+        name: column.name,
+        type_name: column.type_name,
+        nullable: column.is_nullable,
+        key: column.is_key,
+    });
+    SystemOffer {
+        kind: offer.kind.name().to_owned(),
+        name: offer.name,
+        columns: columns.collect(),
+        about: offer.about,
+        source: offer.source.map(serde_json::Value::Object),
     }
 }
 

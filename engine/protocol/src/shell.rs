@@ -32,6 +32,138 @@ pub const SHELL: &str = "shell";
 pub const CONNECTIONS: &str = "/connections";
 /// At the shell: `POST` shows the dialog to choose a folder → [`Picked`].
 pub const PICK_FOLDER: &str = "/pick-folder";
+/// At the shell: `GET` as a stream, one [`Happening`] a line.
+pub const HAPPENINGS: &str = "/happenings";
+/// At the shell: `PUT` `Vec<`[`Menu`]`>` gives the windows their menu.
+pub const MENU: &str = "/menu";
+/// At the shell: `POST` closes the window as its own button does.
+pub const CLOSE: &str = "/close";
+/// At the shell: `POST` stops what runs in this process and closes the window.
+pub const LEAVE: &str = "/leave";
+/// At the shell: `GET` → [`Updates`]; `PUT` [`UpdateChoice`] → [`Updates`].
+pub const UPDATES: &str = "/updates";
+/// At the shell: `POST` asks the feed for a newer version → [`Updates`].
+pub const UPDATES_CHECK: &str = "/updates/check";
+/// At the shell: `POST` downloads the newer version, checks who signed it and
+/// installs it → [`Updates`].
+pub const UPDATES_INSTALL: &str = "/updates/install";
+
+/// How new the versions are that a user gets.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Channel {
+    /// Releases.
+    #[default]
+    Stable,
+    /// What is to become the next release, once a week.
+    Weekly,
+    /// What was made the day before.
+    Nightly,
+    /// Every change that passed its tests.
+    Latest,
+}
+
+impl Channel {
+    /// All of them, the calmest first.
+    pub const ALL: [Channel; 4] =
+        [Channel::Stable, Channel::Weekly, Channel::Nightly, Channel::Latest];
+
+    /// As the feed is called.
+    pub fn name(self) -> &'static str {
+        match self {
+            Channel::Stable => "stable",
+            Channel::Weekly => "weekly",
+            Channel::Nightly => "nightly",
+            Channel::Latest => "latest",
+        }
+    }
+}
+
+/// What the user wants of updates.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct UpdateChoice {
+    /// Which versions.
+    pub channel: Channel,
+    /// Whether the feed is asked when the program starts.
+    pub automatic: bool,
+}
+
+impl Default for UpdateChoice {
+    fn default() -> Self {
+        Self { channel: Channel::default(), automatic: true }
+    }
+}
+
+/// How it is with updates.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Updates {
+    /// The version that runs.
+    pub version: String,
+    /// Why there are none; `None` where a feed is known.
+    pub obstacle: Option<String>,
+    /// What the user wants.
+    pub choice: UpdateChoice,
+    /// Whether the feed was asked since the program started.
+    pub asked: bool,
+    /// The newer version that the feed offers.
+    pub offered: Option<NewVersion>,
+    /// Whether it is installed and runs from the next start on.
+    pub installed: bool,
+}
+
+/// A version that is newer than the one that runs.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NewVersion {
+    /// Its number.
+    pub version: String,
+    /// What is new in it.
+    pub notes: Option<String>,
+}
+
+/// What comes to the page from outside it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Happening {
+    /// A line of the menu was chosen: the id of its command.
+    Command(String),
+    /// The program was started again, or a file was opened with it: what to
+    /// show.
+    Open {
+        /// Opened already.
+        connection: Connection,
+        /// The file of the project to show, relative to its folder.
+        file: Option<String>,
+    },
+    /// What was to be opened cannot be; why.
+    Failed(String),
+    /// The feed of updates offers a newer version.
+    Newer(NewVersion),
+    /// The window is about to be closed while these pipes run. It stays open
+    /// until the page says [`LEAVE`].
+    Leaving(Vec<String>),
+}
+
+/// One menu of the window.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Menu {
+    /// What it is called.
+    pub title: String,
+    /// Its lines; `None` parts them.
+    pub lines: Vec<Option<MenuLine>>,
+}
+
+/// One line of a menu.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MenuLine {
+    /// The command, as [`Happening::Command`] names it.
+    pub id: String,
+    /// What it is called.
+    pub title: String,
+    /// The keys that run it, such as `Ctrl+Shift+K`.
+    pub keys: Option<String>,
+    /// Whether it can be done now.
+    pub enabled: bool,
+}
 
 /// A project folder or a node the user has opened before.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -143,6 +143,13 @@ pub fn system_offers_path(system: &str) -> String {
     format!("{PREFIX}/systems/{}/offers", encode(system))
 }
 
+/// `PUT` the bytes of a CSV or JSON file → [`DataFile`]: puts it into the
+/// project's folder `data`; `409` when there is another file of this name,
+/// unless `replace=true`.
+pub fn data_file_path(name: &str, replace: bool) -> String {
+    format!("{PREFIX}/data-files/{}?replace={replace}", encode(name))
+}
+
 /// `PUT` [`UserRole`] → [`User`]; `DELETE`: takes everything from a user. Of
 /// admins.
 pub fn user_path(name: &str) -> String {

@@ -43,6 +43,7 @@ use crate::waiting::Waiting;
 
 pub use crate::processes::Said;
 pub use crate::service::Passed;
+pub use crate::url::file_offer;
 
 /// The components that talk to the outside, and what outlives their runs:
 /// connections, access tokens and services that it started. One per node.

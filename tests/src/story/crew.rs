@@ -14,13 +14,22 @@ const HOME: &str = "PIPEWRIGHT_HOME";
 /// value, however the story ends.
 pub(super) struct Crew {
     folder: PathBuf,
+    /// What all of them have in their environment.
+    variables: Vec<(String, String)>,
     started: Vec<(String, Child)>,
 }
 
 impl Crew {
     /// Nobody yet; settings and logs go into `folder`, which is the story's own.
     pub(super) fn in_folder(folder: &Path) -> Self {
-        Crew { folder: folder.to_path_buf(), started: Vec::new() }
+        Crew { folder: folder.to_path_buf(), variables: Vec::new(), started: Vec::new() }
+    }
+
+    /// With these variables in everybody's environment.
+    pub(super) fn with(mut self, variables: &[(&str, &str)]) -> Self {
+        let variables = variables.iter().map(|(name, value)| (name.to_string(), value.to_string()));
+        self.variables.extend(variables);
+        self
     }
 
     fn home(&self) -> PathBuf {
@@ -36,6 +45,7 @@ impl Crew {
         let mut command = Command::new(program);
         let home = self.home();
         command.stdin(Stdio::null()).env(HOME, &home).env("HOME", &home);
+        command.envs(self.variables.iter().map(|(name, value)| (name, value)));
         for folder in ["CONFIG", "DATA", "CACHE", "STATE"] {
             let path = home.join(folder.to_lowercase());
             command.env(format!("XDG_{folder}_HOME"), path);
@@ -78,6 +88,36 @@ impl Crew {
             }
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
+    }
+
+    /// Waits until a program that was started has ended well.
+    pub(super) async fn ended(&mut self, name: &str) -> Result<()> {
+        let begin = Instant::now();
+        loop {
+            let child = self.started.iter_mut().rfind(|(started, _)| started == name);
+            let (_, child) = child.with_context(|| format!("{name} was not started"))?;
+            match child.try_wait()? {
+                Some(status) if status.success() => return Ok(()),
+                Some(status) => bail!("{name} ended with {status}"),
+                None if begin.elapsed() > super::PATIENCE => bail!("{name} does not end"),
+                None => tokio::time::sleep(Duration::from_millis(20)).await,
+            }
+        }
+    }
+
+    /// A variable in the environment of a program that runs for this story.
+    pub(super) fn variable(&self, program: &str, variable: &str) -> Option<String> {
+        let runs = |process: &&u32| {
+            let program_of = std::fs::read_link(format!("/proc/{process}/exe")).ok();
+            program_of.and_then(|path| Some(path.file_name()? == program)).unwrap_or_default()
+        };
+        let process = *named(&self.home()).iter().find(runs)?;
+        let environment = std::fs::read(format!("/proc/{process}/environ")).ok()?;
+        let mut variables = environment.split(|byte| *byte == 0);
+        variables.find_map(|one| {
+            let (name, value) = std::str::from_utf8(one).ok()?.split_once('=')?;
+            (name == variable).then(|| value.to_owned())
+        })
     }
 
     /// The end of every log, for the report of a failure.

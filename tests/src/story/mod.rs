@@ -42,6 +42,8 @@ pub struct Scene {
     pub project: PathBuf,
     /// Where the studio runs.
     pub host: Host,
+    /// Whether the story closed the window itself.
+    ended: bool,
     // Ends before its folder goes.
     crew: Crew,
     folder: tempfile::TempDir,
@@ -69,10 +71,22 @@ const DRAWING_FAILED: &str = "SkSLModuleLoader";
 /// What the story ran into, with what the programs said and the place of a
 /// picture of the window.
 pub async fn tell(host: Host, story: impl AsyncFn(&mut Scene) -> Result<()>) -> Result<(), Untold> {
-    match tell_once(host, &story).await {
+    tell_with(host, &[], story).await
+}
+
+/// As [`tell`], in an environment with these variables.
+///
+/// # Errors
+/// As of [`tell`].
+pub async fn tell_with(
+    host: Host,
+    variables: &[(&str, &str)],
+    story: impl AsyncFn(&mut Scene) -> Result<()>,
+) -> Result<(), Untold> {
+    match tell_once(host, variables, &story).await {
         Err(Untold(why)) if host == Host::Desktop && why.contains(DRAWING_FAILED) => {
             eprintln!("told once more, because:\n{why}");
-            tell_once(host, &story).await
+            tell_once(host, variables, &story).await
         }
         told => told,
     }
@@ -80,10 +94,13 @@ pub async fn tell(host: Host, story: impl AsyncFn(&mut Scene) -> Result<()>) -> 
 
 async fn tell_once(
     host: Host,
+    variables: &[(&str, &str)],
     story: &impl AsyncFn(&mut Scene) -> Result<()>,
 ) -> Result<(), Untold> {
-    let mut scene = Scene::set(host).await.map_err(|error| Untold(format!("{error:#}")))?;
+    let mut scene =
+        Scene::set(host, variables).await.map_err(|error| Untold(format!("{error:#}")))?;
     let told = match tokio::time::timeout(STORY, story(&mut scene)).await {
+        Ok(Ok(())) if scene.ended => Ok(()),
         Ok(Ok(())) => scene.window.quiet().await,
         Ok(Err(error)) => Err(error),
         Err(_) => Err(anyhow::anyhow!("the driver does not answer")),
@@ -119,19 +136,19 @@ pub async fn browse(
 }
 
 impl Scene {
-    async fn set(host: Host) -> Result<Scene> {
+    async fn set(host: Host, variables: &[(&str, &str)]) -> Result<Scene> {
         let folder = tempfile::tempdir()?;
         // Links would be followed by one program and not by another.
         let real = folder.path().canonicalize()?;
         let project = real.join("crm-erp");
         example::copy(&example::folder(), &project)?;
-        let mut crew = Crew::in_folder(&real);
+        let mut crew = Crew::in_folder(&real).with(variables);
         let begun = match host {
             Host::Browser => in_a_browser(&mut crew, &project, &real).await,
             Host::Desktop => in_the_window(&mut crew, &project, &real).await,
         };
         match begun {
-            Ok(window) => Ok(Scene { window, project, host, crew, folder }),
+            Ok(window) => Ok(Scene { window, project, host, ended: false, crew, folder }),
             Err(error) => bail!("{error:#}\n{}", crew.logs()),
         }
     }
@@ -168,6 +185,32 @@ impl Scene {
     /// The command line of this story's user.
     pub fn pipewright(&self) -> Result<Command> {
         Ok(self.crew.command(program("pipewright")?))
+    }
+
+    /// Starts the desktop program once more, on the desktop of the window that
+    /// is there, and waits until it has ended.
+    pub async fn start_again(&mut self, path: &Path) -> Result<()> {
+        let mut start = self.crew.command(program("pipewright-studio")?);
+        for variable in ["DISPLAY", "DBUS_SESSION_BUS_ADDRESS"] {
+            let value = self.crew.variable("pipewright-studio", variable);
+            start.env(variable, value.with_context(|| format!("the window has no {variable}"))?);
+        }
+        start.env("WEBKIT_DISABLE_DMABUF_RENDERER", "1").arg(path);
+        self.crew.start("again", &mut start)?;
+        self.crew.ended("again").await
+    }
+
+    /// Whether the desktop program ends by itself.
+    pub async fn has_ended(&mut self) -> Result<bool> {
+        let begin = Instant::now();
+        while self.crew.variable("pipewright-studio", "DISPLAY").is_some() {
+            if begin.elapsed() > PATIENCE {
+                return Ok(false);
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        self.ended = true;
+        Ok(true)
     }
 
     /// Another copy of the example, in a folder with this name.

@@ -1,6 +1,6 @@
 //! The folder as texts that change in steps.
 
-use axum::http::StatusCode;
+use axum::http::{Method, StatusCode};
 use pipewright_protocol::studio::{
     self, Change, Conflict, Edited, Edits, FileEdit, FileText, Graph, Save, TextEdit,
 };
@@ -114,4 +114,37 @@ async fn a_step_and_its_inverse_leave_every_byte() {
     let again = place.post(studio::EDITS, &answer.json::<Edited>().inverse).await;
     assert_eq!(again.status, StatusCode::OK);
     assert!(place.text(a).contains("Þýskaland") && !place.folder.join(b).exists());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_file_of_data_becomes_what_a_pipe_reads() {
+    let place = Place::with_files(&[]);
+    let put = async |name: &str, text: &str, replace: bool| {
+        let path = studio::data_file_path(name, replace);
+        place.send(Method::PUT, &path, Some(text.as_bytes().to_vec())).await
+    };
+    let people = "number;name\n1;Ada\n2;Grace\n";
+    let file: studio::DataFile = put("people.csv", people, false).await.json();
+    assert_eq!((file.path.as_str(), file.system.as_str()), ("data/people.csv", "files"));
+    assert_eq!(place.text("data/people.csv"), people);
+    assert_eq!(file.new_system.unwrap()["url_pattern"], "file:data/%s");
+    let source = file.offer.source.unwrap();
+    assert_eq!((&source["primary_key"], &source["delimiter"]), (&json!("number"), &json!(";")));
+
+    // The same again is nothing new; another is not written over unasked.
+    assert_eq!(put("people.csv", people, false).await.status, StatusCode::OK);
+    put("people.csv", "number\n3\n", false).await.refused(StatusCode::CONFLICT, "exists");
+    assert_eq!(place.text("data/people.csv"), people);
+    assert_eq!(put("people.csv", "number\n3\n", true).await.status, StatusCode::OK);
+    assert_eq!(place.text("data/people.csv"), "number\n3\n");
+
+    for bad in ["../people.csv", "people.exe", "a.conf.json", ".hidden.csv"] {
+        put(bad, people, false).await.refused(StatusCode::BAD_REQUEST, "bad-request");
+    }
+    let mut place = place;
+    place.token = place.node.tokens().issue("reader", studio::Role::Reader, 0, None);
+    let path = studio::data_file_path("more.csv", false);
+    let sent = place.send(Method::PUT, &path, Some(people.into())).await;
+    assert_eq!(sent.status, StatusCode::FORBIDDEN);
+    assert!(!place.folder.join("data/more.csv").exists());
 }

@@ -7,6 +7,8 @@ mod change_a_rule;
 mod changed_on_disk;
 mod clear_a_dead_letter;
 mod command_line;
+mod data_files;
+mod desktop_manners;
 mod draw_a_pipe;
 mod every_screen;
 mod find_an_entity;
@@ -16,6 +18,7 @@ mod quiet;
 mod rename_a_pipe;
 mod trace_a_value;
 mod two_nodes;
+mod updates;
 mod write_with_help;
 
 use anyhow::{Context, Result};
@@ -47,6 +50,7 @@ stories! {
     changed_on_disk: story_changed_on_disk_in_a_browser, story_changed_on_disk_in_the_window;
     clear_a_dead_letter: story_clear_a_dead_letter_in_a_browser, story_clear_a_dead_letter_in_the_window;
     command_line: story_command_line_in_a_browser, story_command_line_in_the_window;
+    data_files: story_data_files_in_a_browser, story_data_files_in_the_window;
     draw_a_pipe: story_draw_a_pipe_in_a_browser, story_draw_a_pipe_in_the_window;
     every_screen: story_every_screen_in_a_browser;
     find_an_entity: story_find_an_entity_in_a_browser, story_find_an_entity_in_the_window;
@@ -57,6 +61,17 @@ stories! {
     trace_a_value: story_trace_a_value_in_a_browser;
     two_nodes: story_two_nodes_in_a_browser, story_two_nodes_in_the_window;
     write_with_help: story_write_with_help_in_a_browser;
+}
+
+/// The desktop has manners that no browser has.
+#[tokio::test(flavor = "multi_thread")]
+async fn story_desktop_manners_in_the_window() -> Result<(), Untold> {
+    tell(Host::Desktop, desktop_manners::told).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn story_updates_in_the_window() -> Result<(), Untold> {
+    updates::in_the_window().await
 }
 
 /// The pipe whose rules the stories change.

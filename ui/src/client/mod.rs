@@ -151,6 +151,21 @@ impl Client {
         self.send("POST", path, Some(json(body)?)).await.map(drop)
     }
 
+    /// Puts JSON in the place of what is there.
+    pub async fn put(&self, path: &str, body: &impl Serialize) -> Result<(), Failure> {
+        self.send("PUT", path, Some(json(body)?)).await.map(drop)
+    }
+
+    /// Puts bytes in the place of what is there; reads a JSON answer.
+    pub async fn put_bytes<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        bytes: Vec<u8>,
+    ) -> Result<T, Failure> {
+        let body = self.send("PUT", path, Some(("application/octet-stream", bytes))).await?;
+        read(&body)
+    }
+
     /// Removes what the path names.
     pub async fn delete(&self, path: &str) -> Result<(), Failure> {
         self.send("DELETE", path, None).await.map(drop)

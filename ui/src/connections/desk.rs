@@ -53,7 +53,8 @@ impl Desk {
         Desktop::new(&id).map(Client::new)
     }
 
-    fn shell(self) -> Result<Client, Failure> {
+    /// The desktop around this page.
+    pub fn shell(self) -> Result<Client, Failure> {
         self.shell
             .get_value()
             .ok_or_else(|| Failure::Unreachable("there is no desktop around this page".into()))
@@ -85,7 +86,8 @@ impl Desk {
         }
     }
 
-    fn switch(self, connection: Connection) {
+    /// Shows a connection that is open.
+    pub fn switch(self, connection: Connection) {
         if let Some(storage) = session_storage() {
             // Without it a reload asks which one to open.
             let _ = storage.set_item(LAST, &connection.id);

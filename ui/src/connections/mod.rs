@@ -4,7 +4,9 @@
 mod desk;
 mod open;
 mod screen;
+mod updates;
 
-pub use desk::Desk;
+pub use desk::{Desk, use_desk};
 pub use open::Welcome;
 pub use screen::ConnectionsScreen;
+pub use updates::Updates;

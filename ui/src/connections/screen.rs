@@ -4,6 +4,7 @@ use leptos::{prelude::*, task::spawn_local};
 use pipewright_protocol::studio::{self, Live as LiveWrites, Project, Role, Trust};
 
 use super::{
+    Updates,
     desk::use_desk,
     open::{OpenTools, Recent},
 };
@@ -61,6 +62,7 @@ pub fn ConnectionsScreen() -> impl IntoView {
                             })}
                     </div>
                 </section>
+                <Updates />
             </div>
         </div>
     }

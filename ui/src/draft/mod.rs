@@ -2,6 +2,7 @@
 //! dialog, shown, and then made in one step that can be undone.
 
 mod acts;
+mod data_files;
 mod maker;
 mod merge;
 mod review;
@@ -10,6 +11,7 @@ use pipewright_protocol::studio::{Change, FileEdit, SystemOffer};
 use serde_json::{Value, json};
 
 pub use acts::{ActDialog, act_items};
+pub use data_files::{DataFiles, NewDataFiles};
 pub use maker::Maker;
 pub use merge::NewMerge;
 pub use review::Review;

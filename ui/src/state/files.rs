@@ -1,13 +1,18 @@
 //! The texts that are open, saved or not.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
-use leptos::{prelude::*, task::spawn_local};
+use leptos::{ev, prelude::*, task::spawn_local};
 use pipewright_protocol::studio::{
     self, Change, Edited, Edits, FileChange, FileEdit, FileText, TextEdit,
 };
 
+use super::kept::{Kept, Shelf};
 use crate::client::{Client, Failure};
+
+/// How long typing may go on before the text is kept against a crash.
+const KEEP: Duration = Duration::from_millis(500);
 
 /// A file of the project that is open in this window. Copies are the same file.
 #[derive(Clone)]
@@ -33,6 +38,23 @@ impl OpenFile {
             base: ArcRwSignal::new(file),
             replaced: ArcRwSignal::new(0),
             theirs: ArcRwSignal::new(None),
+        }
+    }
+
+    /// The file as it is now, with the text that was kept of it; `now` is
+    /// `None` when it is gone.
+    fn with_kept(now: Option<FileText>, kept: Kept) -> Self {
+        match now {
+            Some(now) if now.text == kept.text => Self::new(now),
+            now => {
+                let is_same = now.as_ref().is_some_and(|now| now.hash == kept.base.hash);
+                let file = Self::new(kept.base);
+                file.text.set(kept.text);
+                if !is_same {
+                    file.theirs.set(Some(now));
+                }
+                file
+            }
         }
     }
 
@@ -87,6 +109,12 @@ impl OpenFile {
 #[derive(Clone, Copy)]
 pub struct Files {
     open: RwSignal<BTreeMap<String, OpenFile>>,
+    /// Where unsaved texts are kept against a crash.
+    shelf: StoredValue<Shelf>,
+    /// The files whose text this window keeps.
+    kept: StoredValue<BTreeSet<String>>,
+    /// Unsaved texts that came back when the project was opened.
+    pub back: RwSignal<Vec<String>>,
 }
 
 /// The open files of the session this component belongs to.
@@ -95,15 +123,80 @@ pub fn use_files() -> Files {
 }
 
 impl Files {
-    /// No file is open; changes on disk are followed.
-    pub fn start(client: Client, changed: RwSignal<Vec<FileChange>>) -> Self {
-        let files = Files { open: RwSignal::default() };
+    /// No file is open but those whose text was not saved last time; changes
+    /// on disk are followed. `connection` names the project in this window.
+    pub fn start(client: Client, changed: RwSignal<Vec<FileChange>>, connection: &str) -> Self {
+        let files = Files {
+            open: RwSignal::default(),
+            shelf: StoredValue::new(Shelf::of(connection)),
+            kept: StoredValue::default(),
+            back: RwSignal::default(),
+        };
+        files.bring_back(client.clone());
         Effect::new(move || {
             for change in changed.get() {
                 files.changed_on_disk(&client, change);
             }
         });
+        let waiting = StoredValue::new(false);
+        Effect::new(move || {
+            files.open.with(|open| {
+                for file in open.values() {
+                    file.text.track();
+                    file.base.track();
+                }
+            });
+            if !waiting.get_value() {
+                waiting.set_value(true);
+                set_timeout(
+                    move || {
+                        waiting.try_set_value(false);
+                        files.keep();
+                    },
+                    KEEP,
+                );
+            }
+        });
+        let leaving =
+            window_event_listener(ev::Custom::new("pagehide"), move |_: web_sys::Event| {
+                files.keep()
+            });
+        on_cleanup(move || leaving.remove());
         files
+    }
+
+    /// Opens the files whose text was not saved when the window went away.
+    fn bring_back(self, client: Client) {
+        let paths = self.shelf.with_value(Shelf::paths);
+        if paths.is_empty() {
+            return;
+        }
+        spawn_local(async move {
+            let mut back = Vec::new();
+            for path in paths {
+                // What cannot be read now is kept for the next time.
+                if let Ok(file) = self.open(&client, &path).await
+                    && file.is_dirty()
+                {
+                    back.push(path);
+                }
+            }
+            self.back.try_set(back);
+        });
+    }
+
+    /// Keeps what is not saved, and what is saved no longer.
+    fn keep(self) {
+        let open = self.open.try_with_untracked(Clone::clone).unwrap_or_default();
+        for (path, file) in open {
+            if file.is_dirty() {
+                let (base, text) = (file.base.get_untracked(), file.text.get_untracked());
+                self.shelf.with_value(|shelf| shelf.put(&path, &Kept { base, text }));
+                self.kept.update_value(|kept| _ = kept.insert(path));
+            } else if self.kept.try_update_value(|kept| kept.remove(&path)) == Some(true) {
+                self.shelf.with_value(|shelf| shelf.drop(&path));
+            }
+        }
     }
 
     /// The file, read when it is not open yet.
@@ -111,10 +204,21 @@ impl Files {
         if let Some(file) = self.get(path) {
             return Ok(file);
         }
-        let text: FileText = client.get(&studio::file_path(path)).await?;
+        let kept = self.shelf.try_with_value(|shelf| shelf.take(path)).flatten();
+        let is_kept = kept.is_some();
+        let file = match (client.get::<FileText>(&studio::file_path(path)).await, kept) {
+            (Ok(now), None) => OpenFile::new(now),
+            (Ok(now), Some(kept)) => OpenFile::with_kept(Some(now), kept),
+            (Err(Failure::Refused { status: 404, .. }), Some(kept)) => {
+                OpenFile::with_kept(None, kept)
+            }
+            (Err(failure), _) => return Err(failure),
+        };
+        if is_kept {
+            self.kept.try_update_value(|kept| kept.insert(path.to_owned()));
+        }
         // Another screen may have opened it meanwhile.
         Ok(self.get(path).unwrap_or_else(|| {
-            let file = OpenFile::new(text);
             self.open.try_update(|open| open.insert(path.to_owned(), file.clone()));
             file
         }))
@@ -150,6 +254,7 @@ impl Files {
         for edit in &edits.files {
             if matches!(edit.change, Change::Delete { .. }) {
                 self.open.update(|open| drop(open.remove(&edit.path)));
+                self.shelf.with_value(|shelf| shelf.drop(&edit.path));
             }
         }
     }

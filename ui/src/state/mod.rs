@@ -3,6 +3,7 @@
 
 mod files;
 mod history;
+mod kept;
 mod language;
 mod live;
 mod prefs;

@@ -9,6 +9,7 @@
 mod absent;
 mod authorize;
 mod config;
+mod data_files;
 mod datasets;
 mod error;
 mod forms;
@@ -80,7 +81,7 @@ fn described() -> (Router<Arc<Node>>, utoipa::openapi::OpenApi) {
         .merge(receivers::routes())
         .merge(secrets::routes())
         .merge(services::routes())
-        .nest("/studio", studio::routes().merge(users::routes()))
+        .nest("/studio", studio::routes().merge(data_files::routes()).merge(users::routes()))
         .split_for_parts()
 }
 

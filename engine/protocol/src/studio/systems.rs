@@ -45,3 +45,19 @@ pub struct SystemColumn {
     /// Whether it is part of the primary key.
     pub key: bool,
 }
+
+/// A file that was put among the project's own data, and what a pipe that reads
+/// it needs.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct DataFile {
+    /// Relative to the project folder.
+    pub path: String,
+    /// The system of that folder.
+    pub system: String,
+    /// Its config, when there is no such system yet.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub new_system: Option<serde_json::Value>,
+    /// The file, as the system offers it.
+    pub offer: SystemOffer,
+}

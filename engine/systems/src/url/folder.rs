@@ -31,30 +31,33 @@ pub(super) fn offers(folder: &Path, system: &str) -> io::Result<Vec<Offer>> {
         .filter(|name| !name.starts_with('.'))
         .collect();
     names.sort();
-    let known = names.into_iter().filter_map(|name| {
-        let ending = Path::new(&name).extension()?.to_str()?.to_ascii_lowercase();
-        let mut source = Config::new();
-        match ending.as_str() {
-            "csv" | "tsv" | "tab" => source.insert("type".into(), json!("csv")),
-            "json" => source.insert("type".into(), json!("json")),
-            _ => return None,
-        };
-        source.insert("system".into(), json!(system));
-        source.insert("url".into(), json!(name));
-        let is_table = ending != "json";
-        let mut offer = Offer {
-            kind: OfferKind::File,
-            columns: Vec::new(),
-            about: None,
-            source: Some(source),
-            name,
-        };
-        if is_table {
-            describe(&folder.join(&offer.name), &mut offer);
-        }
-        Some(offer)
-    });
+    let known = names.into_iter().filter_map(|name| file_offer(folder, name, system));
     Ok(known.take(MOST).collect())
+}
+
+/// One file of a folder; `None` when no source reads files of its kind.
+pub fn file_offer(folder: &Path, name: String, system: &str) -> Option<Offer> {
+    let ending = Path::new(&name).extension()?.to_str()?.to_ascii_lowercase();
+    let mut source = Config::new();
+    match ending.as_str() {
+        "csv" | "tsv" | "tab" => source.insert("type".into(), json!("csv")),
+        "json" => source.insert("type".into(), json!("json")),
+        _ => return None,
+    };
+    source.insert("system".into(), json!(system));
+    source.insert("url".into(), json!(name));
+    let is_table = ending != "json";
+    let mut offer = Offer {
+        kind: OfferKind::File,
+        columns: Vec::new(),
+        about: None,
+        source: Some(source),
+        name,
+    };
+    if is_table {
+        describe(&folder.join(&offer.name), &mut offer);
+    }
+    Some(offer)
 }
 
 /// Adds what the beginning of a CSV file says: its columns, what separates

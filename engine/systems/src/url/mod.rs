@@ -27,6 +27,7 @@ use crate::properties::{Config, Properties};
 use crate::secrets::{self, Told};
 pub(crate) use address::Address;
 use address::{Base, NoAddress};
+pub use folder::file_offer;
 
 /// A URL system as one component uses it in one run. Without a system in the
 /// config, the component's `url` must be complete.
