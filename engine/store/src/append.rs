@@ -11,7 +11,7 @@ use crate::dataset::Dataset;
 use crate::error::Outcome;
 use crate::full_run::FullRun;
 use crate::index::{self, Open, Registry};
-use crate::{StoreError, rank, run, schema};
+use crate::{StoreError, rank, run, schema, text};
 
 /// Unseen entities deleted at a time.
 const STEP: usize = 1_000;
@@ -23,6 +23,8 @@ pub(crate) struct Appender<'a> {
     ts: i64,
     dataset: Dataset,
     indexes: Vec<Open<'a>>,
+    /// How far the full text is, if there is one to keep up.
+    text: Option<u64>,
     ranks: rank::Deltas,
     tally: Written,
 }
@@ -67,8 +69,9 @@ impl<'a> Appender<'a> {
             last_offset: None,
         };
         let indexes = index::open(connection, &dataset, registry, defer_indexes)?;
+        let text = text::built(connection, &dataset)?;
         let ranks = rank::Deltas::default();
-        Ok(Appender { connection, run, ts, dataset, indexes, ranks, tally })
+        Ok(Appender { connection, run, ts, dataset, indexes, text, ranks, tally })
     }
 
     /// Stores what differs, in order. What is the same counts as seen.
@@ -125,6 +128,7 @@ impl<'a> Appender<'a> {
             self.write_names(&slots)?;
             self.write_latest(&slots)?;
         }
+        self.keep_text(&slots)?;
         self.write_indexes(slots, before)
     }
 
@@ -333,6 +337,15 @@ impl<'a> Appender<'a> {
             insert.execute((self.dataset.at(updated), deleted))?;
         }
         Ok(())
+    }
+
+    /// Takes out of the full text what is no longer current.
+    fn keep_text(&self, slots: &[Slot<'_>]) -> Outcome<()> {
+        let Some(built) = self.text else { return Ok(()) };
+        let gone = changed(slots)
+            .filter_map(|(slot, _)| slot.before)
+            .filter(|before| !before.deleted && before.updated < built);
+        text::take_out(self.connection, &self.dataset, gone.map(|before| before.updated))
     }
 
     fn write_indexes(&mut self, slots: Vec<Slot<'_>>, before: u64) -> Outcome<()> {

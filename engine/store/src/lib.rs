@@ -51,6 +51,7 @@ mod schema;
 mod state;
 mod store;
 mod swap;
+mod text;
 mod versions;
 
 pub use backup::{back_up, restore};
@@ -64,4 +65,5 @@ pub use read::{Changes, Provenance, Reader, Select, Subset};
 pub use retry::{Retry, RetryCounts};
 pub use state::KeyValue;
 pub use store::Store;
+pub use text::{Candidates, FullText, Query};
 pub use versions::Past;

@@ -5,12 +5,13 @@ use rusqlite::{Connection, OptionalExtension};
 use crate::batch::Durability;
 use crate::error::Outcome;
 use crate::store::Store;
-use crate::{StoreError, rank, run, schema};
+use crate::{StoreError, rank, run, schema, text};
 
 /// Kinds of retired numbers.
 pub(crate) const DATASET: i64 = 0;
 pub(crate) const LOOKUP: i64 = 1;
 pub(crate) const SPACE: i64 = 2;
+pub(crate) const TEXT: i64 = 3;
 
 /// Pages handed back to the file system at a time.
 const PAGES: i64 = 2_000;
@@ -31,6 +32,7 @@ impl Store {
                 let removed = match kind {
                     DATASET => purge_dataset(connection, number, left)?,
                     LOOKUP => remove(connection, "entry", "lookup", "key, updated", number, left)?,
+                    TEXT => text::remove(connection, number, left)?,
                     _ => remove(connection, "state", "space", "key", number, left)?,
                 };
                 if removed < left {
@@ -62,6 +64,10 @@ fn shrink(connection: &Connection) -> Outcome<()> {
 
 fn purge_dataset(connection: &Connection, number: i64, limit: usize) -> Outcome<usize> {
     let removed = purge_log(connection, number, limit)?;
+    if removed == limit {
+        return Ok(removed);
+    }
+    let removed = removed + text::remove(connection, number, limit - removed)?;
     if removed == limit {
         return Ok(removed);
     }

@@ -28,13 +28,14 @@ pub(crate) const SHARED: &str = "node.db-shm";
 pub(crate) const WAIT: Duration = Duration::from_secs(30);
 
 /// The format this program writes.
-pub(crate) const FORMAT: u32 = 1;
+pub(crate) const FORMAT: u32 = 2;
 
 /// Marks a database file as ours ("PWst").
 const APPLICATION: u32 = 0x5057_7374;
 
 /// Steps from one format to the next: the first leads from format 1 to 2.
-const MIGRATIONS: [Migration; FORMAT as usize - 1] = [];
+const MIGRATIONS: [Migration; FORMAT as usize - 1] =
+    [|connection| connection.execute_batch(crate::text::TABLES)];
 
 type Migration = fn(&Connection) -> rusqlite::Result<()>;
 
@@ -146,7 +147,8 @@ CREATE TABLE state (
   value BLOB NOT NULL,
   PRIMARY KEY (space, key)
 ) WITHOUT ROWID;
--- Numbers whose rows wait to be purged: kind 0 datasets, 1 indexes, 2 spaces.
+-- Numbers whose rows wait to be purged: kind 0 datasets, 1 indexes, 2 spaces,
+-- 3 the full text of a dataset.
 CREATE TABLE retired (
   kind INTEGER NOT NULL,
   number INTEGER NOT NULL,
@@ -268,6 +270,7 @@ const PAGE: i64 = 4_096;
 fn create(connection: &mut Connection) -> Outcome<()> {
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
     transaction.execute_batch(TABLES)?;
+    transaction.execute_batch(crate::text::TABLES)?;
     transaction.pragma_update(None, "application_id", APPLICATION)?;
     transaction.pragma_update(None, "user_version", FORMAT)?;
     transaction.commit()?;
@@ -310,7 +313,8 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let mut connection = open_writer(dir.path()).unwrap();
         assert_eq!(format(&connection), FORMAT);
-        migrate(&mut connection, FORMAT, &steps[..2]).unwrap();
+        connection.pragma_update(None, "user_version", 1).unwrap();
+        migrate(&mut connection, 1, &steps[..2]).unwrap();
         assert_eq!((format(&connection), word(&connection).unwrap().as_str()), (3, "two"));
         // Later it goes on from where it is.
         migrate(&mut connection, 3, &steps).unwrap();
@@ -321,6 +325,20 @@ mod tests {
         // A program of before refuses it, and leaves it as it is.
         let error = open_writer(dir.path()).unwrap_err();
         assert!(matches!(error, StoreError::NewerFormat { found: 4, .. }), "{error}");
+    }
+
+    #[test]
+    fn a_store_of_the_first_format_can_have_full_text() {
+        let dir = tempfile::tempdir().unwrap();
+        let connection = open_writer(dir.path()).unwrap();
+        connection
+            .execute_batch("DROP TABLE vocabulary; DROP TABLE words; DROP TABLE text")
+            .unwrap();
+        connection.pragma_update(None, "user_version", 1).unwrap();
+        drop(connection);
+        let store = crate::Store::open(dir.path()).unwrap();
+        store.set_full_text("d", true).unwrap();
+        assert_eq!(store.reader().unwrap().full_texts().unwrap()[0].dataset, "d");
     }
 
     #[test]

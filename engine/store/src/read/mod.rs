@@ -65,6 +65,10 @@ impl Reader {
         Ok(found)
     }
 
+    pub(crate) fn connection(&self) -> &rusqlite::Connection {
+        &self.snapshot
+    }
+
     fn known(&self, id: &str) -> Result<Arc<Dataset>, StoreError> {
         self.dataset(id)?.ok_or_else(|| StoreError::UnknownDataset(id.into()))
     }
