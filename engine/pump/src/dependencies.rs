@@ -119,6 +119,25 @@ fn versions_since(
     Ok(Some(found))
 }
 
+/// The source entities that look up an entity, by these routes; `None` when
+/// there are more than `limit`.
+pub(crate) fn sources_of(
+    reader: &Reader,
+    routes: &[Vec<TrackingStep>],
+    entity: &Entity,
+    limit: usize,
+) -> Result<Option<Vec<Text>>, StoreError> {
+    let mut ids: FxHashSet<Text> = FxHashSet::default();
+    for route in routes {
+        if !walk(reader, route, std::slice::from_ref(entity), limit, &mut ids)? {
+            return Ok(None);
+        }
+    }
+    let mut ids: Vec<Text> = ids.into_iter().collect();
+    ids.sort_unstable();
+    Ok(Some(ids))
+}
+
 /// Walks one route from changed entities to source ids. `false`: too many.
 fn walk(
     reader: &Reader,

@@ -44,6 +44,10 @@ pub struct Evaluated {
 pub struct EvaluateError(#[from] RunError);
 
 impl EvaluateError {
+    pub(crate) fn into_inner(self) -> RunError {
+        self.0
+    }
+
     /// Whether it may work later or elsewhere: reading from outside is held,
     /// the other side cannot be reached, or the request was stopped.
     pub fn is_temporary(&self) -> bool {

@@ -18,6 +18,7 @@ mod explain;
 mod feed;
 mod flow;
 mod keep;
+mod lineage;
 mod log;
 mod operate;
 mod plan;
@@ -35,6 +36,7 @@ pub use evaluate::{
 pub use explain::{cluster_sizes, explain_cluster, merged_into};
 pub use flow::{Flow, FlowPipe, MAX_RUNS, settle};
 pub use keep::{Readers, compact_after, compact_daily};
+pub use lineage::{How, Made, Origin, Origins, looked_up_by, made_from, origins};
 pub use operate::{OperateError, Operation, operate};
 pub use pipewright_store::names::execution_log;
 pub use plan::{Plan, compile, compile_traced};

@@ -1,6 +1,7 @@
 //! What DTL sees of the node while it transforms.
 
 use std::cell::{Cell, RefCell};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use pipewright_component::Variables;
@@ -30,6 +31,8 @@ pub(crate) struct World<'a> {
     /// Where the entity at hand was before, for `is-changed`.
     before: RefCell<Option<(Text, u64)>>,
     found: RefCell<FxHashMap<(Text, Text, Key), Vec<Entity>>>,
+    /// What was looked up by its id.
+    got: RefCell<BTreeSet<(Text, Text)>>,
     partial: Cell<bool>,
     traces: RefCell<Vec<Trace>>,
 }
@@ -61,6 +64,7 @@ impl<'a> World<'a> {
             missing,
             before: RefCell::default(),
             found: RefCell::default(),
+            got: RefCell::default(),
             partial: Cell::new(false),
             traces: RefCell::default(),
         }
@@ -79,6 +83,15 @@ impl<'a> World<'a> {
     /// What the first runs of traced programs did.
     pub(crate) fn take_traces(&self) -> Vec<Trace> {
         self.traces.take()
+    }
+
+    /// The entities that were looked up, as dataset and id.
+    pub(crate) fn looked_up(&self) -> BTreeSet<(Text, Text)> {
+        let mut all = self.got.take();
+        for ((dataset, ..), entities) in self.found.borrow().iter() {
+            all.extend(entities.iter().map(|entity| (dataset.clone(), entity.id().clone())));
+        }
+        all
     }
 
     fn scan(&self, index: &Index, key: &Key) -> Result<Vec<Entity>, StoreError> {
@@ -129,6 +142,10 @@ impl Datasets for World<'_> {
         match self.reader.get(dataset, id) {
             Ok(version) => {
                 let live = version.filter(|version| !version.entity.is_deleted());
+                // Nobody asks what runs have looked up.
+                if live.is_some() && self.missing == Missing::Scan {
+                    self.got.borrow_mut().insert((dataset.into(), id.into()));
+                }
                 Ok(live.map(|version| version.with_metadata()))
             }
             Err(StoreError::UnknownDataset(_)) => Ok(None),

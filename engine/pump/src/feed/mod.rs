@@ -20,7 +20,7 @@ use crate::chain::Incoming;
 use crate::plan::{Plan, SourcePlan};
 pub(crate) use dataset::{DatasetFeed, incoming as dataset_incoming};
 pub(crate) use merge::{MergeFeed, Merged, SPACE as MERGE_SPACE, StoreState};
-use same_id::SameIdFeed;
+pub(crate) use same_id::SameIdFeed;
 use union::UnionFeed;
 
 /// What one step of a feed gives.

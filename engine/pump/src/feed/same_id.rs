@@ -17,7 +17,7 @@ pub(crate) struct SameIdFeed<'p> {
 }
 
 impl<'p> SameIdFeed<'p> {
-    pub(super) fn new(source: &'p SameIdSource, since: Option<&Value>) -> SameIdFeed<'p> {
+    pub(crate) fn new(source: &'p SameIdSource, since: Option<&Value>) -> SameIdFeed<'p> {
         SameIdFeed { source, places: Places::new(&source.datasets, since) }
     }
 
@@ -56,7 +56,7 @@ impl<'p> SameIdFeed<'p> {
     }
 
     /// What the datasets have under an id, as one entity.
-    fn combined(&self, reader: &Reader, id: &str) -> Result<Option<Incoming>, RunError> {
+    pub(crate) fn combined(&self, reader: &Reader, id: &str) -> Result<Option<Incoming>, RunError> {
         let mut versions: Vec<(&Text, Version)> = Vec::new();
         for dataset in &self.source.datasets {
             if reader.dataset(dataset)?.is_some() {

@@ -6,7 +6,7 @@ use pipewright_entity::{Entity, Text, Value};
 use rustc_hash::FxHashSet;
 
 use super::record::{self, Member, SetKey};
-use super::{Contents, MemberId, Merge, MergeError, PAGE};
+use super::{Contents, MemberId, Merge, MergeError, PAGE, golden};
 use crate::State;
 
 /// A cluster and what holds it together.
@@ -74,6 +74,17 @@ impl Merge<'_> {
         let links = self.links(&members, contents)?;
         let members = members.into_keys().collect();
         Ok(Some(Explanation { id: id.into(), members, links }))
+    }
+
+    /// The golden record of a cluster, as its members are now; `None` when no
+    /// live cluster has that id.
+    pub fn golden(&self, id: &str, contents: &dyn Contents) -> Result<Option<Entity>, MergeError> {
+        let Some(owner) = self.state.get(&record::owner(id))? else { return Ok(None) };
+        let mut entities = Vec::new();
+        for member in self.reach(record::read_owner(&owner)?)?.into_keys() {
+            entities.extend(contents.entity(member.dataset.into(), &member.id)?);
+        }
+        Ok(Some(golden::record(self.spec, &id.into(), &entities)))
     }
 
     /// A member and all that are the same.
