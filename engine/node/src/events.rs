@@ -142,6 +142,11 @@ impl Hub {
         self.lock().pipes.get(pipe).cloned()
     }
 
+    /// How all pipes fare.
+    pub(crate) fn pipes(&self) -> Vec<PipeStatus> {
+        self.lock().pipes.values().cloned().collect()
+    }
+
     /// A dataset fares so.
     pub(crate) fn dataset(&self, status: DatasetStatus) {
         self.note(|state| {

@@ -19,6 +19,8 @@ use crate::conductor::Conductor;
 use crate::counters::Counters;
 use crate::events::Hub;
 use crate::folder::{Folder, text_hash};
+use crate::full_text::FullTexts;
+use crate::health::Samples;
 use crate::loaded::{Loaded, load, load_changed};
 use crate::receive::Receivers;
 use crate::runner::Jobs;
@@ -133,6 +135,10 @@ pub struct Node {
     live: AtomicBool,
     /// Running everything until nothing changes.
     pub(crate) jobs: Jobs,
+    /// The full text of datasets, as far as it lags behind.
+    pub(crate) full_texts: Arc<FullTexts>,
+    /// How the node fared in the last hour.
+    pub(crate) samples: Samples,
     /// What was posted to pipes so far.
     pub(crate) receivers: Receivers,
     /// What the pumps did so far.
@@ -166,6 +172,8 @@ impl Node {
             changing: Mutex::default(),
             trusted: AtomicBool::new(trusted),
             jobs: Jobs::default(),
+            full_texts: Arc::default(),
+            samples: Samples::default(),
             receivers: Receivers::default(),
             counters: Counters::default(),
             started: AtomicI64::new(options.clock.now()),

@@ -86,10 +86,7 @@ impl Node {
     /// and those who look.
     pub(crate) fn dataset_changed(&self, dataset: &str) -> Result<(), Failed> {
         self.conductor.changed(dataset);
-        if let Some(dataset) = self.store().reader()?.dataset(dataset)? {
-            self.hub().dataset(crate::status::dataset_status(&dataset));
-        }
-        Ok(())
+        Ok(crate::status::dataset_changed(self, dataset)?)
     }
 }
 

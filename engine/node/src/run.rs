@@ -130,6 +130,8 @@ impl Node {
 
     /// Starts the thread that runs what is marked. Call once.
     pub fn start_running(self: &Arc<Node>) -> std::io::Result<()> {
+        self.start_indexing()?;
+        self.start_sampling()?;
         self.conductor.start(Box::new(Runs(Arc::downgrade(self))))
     }
 

@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 
 use pipewright_config::pipe::Mode;
-use pipewright_entity::Value;
+use pipewright_entity::{Entity, Value};
 use pipewright_protocol::studio::{DatasetStatus, PipeState, PipeStatus, RunCounts};
 use pipewright_pump::{Counts, Ending, Plan, Report};
-use pipewright_store::{Dataset, Reader, StoreError, names};
+use pipewright_store::{Dataset, FullText, Position, Reader, StoreError, names};
 
 use crate::Node;
 use crate::loaded::Loaded;
@@ -24,8 +24,10 @@ fn try_publish(node: &Node, loaded: &Loaded) -> Result<(), StoreError> {
     let shown =
         |id: &str| datasets.iter().any(|dataset| dataset.id == id && !dataset.is_internal());
     node.hub().keep(|pipe| loaded.plans.contains_key(pipe), shown);
+    let texts = reader.full_texts()?;
     for dataset in datasets.iter().filter(|dataset| !dataset.is_internal()) {
-        node.hub().dataset(dataset_status(dataset));
+        let text = texts.iter().find(|text| text.dataset == dataset.id);
+        node.hub().dataset(dataset_status(dataset, text));
     }
     for (id, plan) in &loaded.plans {
         node.hub().pipe(pipe_status(
@@ -39,7 +41,7 @@ fn try_publish(node: &Node, loaded: &Loaded) -> Result<(), StoreError> {
 }
 
 /// How a dataset fares.
-pub(crate) fn dataset_status(dataset: &Dataset) -> DatasetStatus {
+fn dataset_status(dataset: &Dataset, text: Option<&FullText>) -> DatasetStatus {
     DatasetStatus {
         id: dataset.id.to_string(),
         entities: dataset.live,
@@ -49,7 +51,22 @@ pub(crate) fn dataset_status(dataset: &Dataset) -> DatasetStatus {
         bytes: dataset.bytes,
         modified: dataset.last_modified,
         populated: dataset.is_populated(),
+        full_text: text.map(|text| text.built),
     }
+}
+
+/// Tells how a dataset fares, and has its full text follow.
+pub(crate) fn dataset_changed(node: &Node, id: &str) -> Result<(), StoreError> {
+    let reader = node.store().reader()?;
+    let Some(dataset) = reader.dataset(id)?.filter(|dataset| !dataset.is_internal()) else {
+        return Ok(());
+    };
+    let text = reader.full_text(id)?;
+    if text.as_ref().is_some_and(|text| !text.is_complete()) {
+        node.full_texts.wake();
+    }
+    node.hub().dataset(dataset_status(&dataset, text.as_ref()));
+    Ok(())
 }
 
 /// How a pipe fares, from what it left in the store.
@@ -100,28 +117,48 @@ pub(crate) fn queues(reader: &Reader, plan: &Plan) -> Result<BTreeMap<String, u6
     if plan.is_published() {
         return Ok(queues);
     }
-    let offset = reader.offset(plan.id())?;
-    let positions = reader.positions(plan.id())?;
+    let reached = Reached::of(reader, plan)?;
     for dataset in plan.flow_pipe().reads {
         if reader.dataset(&dataset)?.is_none() {
             continue;
         }
-        let position = positions.iter().find(|position| position.dataset == dataset);
-        let since = match (position, &offset) {
-            (Some(position), _) => position.since,
-            (None, Some(Value::Int(offset))) => u64::try_from(*offset).ok(),
-            (None, Some(Value::Dict(offsets))) => match offsets.get(&dataset) {
-                Some(Value::Int(offset)) => u64::try_from(*offset).ok(),
-                _ => None,
-            },
-            _ => None,
-        };
+        let since = reached.in_dataset(&dataset);
         let waits = reader.pending(&dataset, since)?;
         if waits > 0 {
             queues.insert(dataset.to_string(), waits);
         }
     }
     Ok(queues)
+}
+
+/// Where a pipe is in what it reads and looks at.
+pub(crate) struct Reached {
+    offset: Option<Value>,
+    positions: Vec<Position>,
+}
+
+impl Reached {
+    pub(crate) fn of(reader: &Reader, plan: &Plan) -> Result<Reached, StoreError> {
+        let (offset, positions) = (reader.offset(plan.id())?, reader.positions(plan.id())?);
+        Ok(Reached { offset, positions })
+    }
+
+    /// The newest version of a dataset that it has seen.
+    pub(crate) fn in_dataset(&self, dataset: &str) -> Option<u64> {
+        let position = self.positions.iter().find(|position| position.dataset == dataset);
+        if let Some(position) = position {
+            return position.since;
+        }
+        let place = |place: &Value| match place {
+            Value::Int(place) => u64::try_from(*place).ok(),
+            _ => None,
+        };
+        match &self.offset {
+            Some(Value::Dict(offsets)) => offsets.get(dataset).and_then(place),
+            Some(offset) => place(offset),
+            None => None,
+        }
+    }
 }
 
 /// How the last run of a pipe went, as its execution log has it.
@@ -133,6 +170,8 @@ pub(crate) struct LastRun {
     pub(crate) took: Option<u64>,
     pub(crate) processed: u64,
     pub(crate) counts: RunCounts,
+    /// `full`, `incremental` and the like.
+    pub(crate) kind: String,
 }
 
 pub(crate) fn last_run(reader: &Reader, pipe: &str) -> Result<Option<LastRun>, StoreError> {
@@ -154,9 +193,17 @@ pub(crate) fn last_run(reader: &Reader, pipe: &str) -> Result<Option<LastRun>, S
         (Some(only), None) | (None, Some(only)) => only,
         (None, None) => return Ok(None),
     };
+    let mut run = run_of(&last.entity);
     // A run that began and left no end was cut off, as by a crash.
-    let cut = started.as_ref().is_some_and(|started| started.updated > last.updated);
-    let entity = &last.entity;
+    if started.is_some_and(|started| started.updated > last.updated) {
+        run.state = PipeState::Stopped;
+        run.message = Some("The last run was cut off; the next one goes on.".to_owned());
+    }
+    Ok(Some(run))
+}
+
+/// How a run went, from the line of the execution log that tells of its end.
+pub(crate) fn run_of(entity: &Entity) -> LastRun {
     let text = |name: &str| entity.get(name).and_then(Value::as_str);
     let time = |name: &str| {
         let at: jiff::Timestamp = text(name)?.parse().ok()?;
@@ -181,9 +228,7 @@ pub(crate) fn last_run(reader: &Reader, pipe: &str) -> Result<Option<LastRun>, S
     // What is held leaves no line.
     let counts =
         RunCounts { written, unchanged: succeeded.saturating_sub(written), held: 0, failed };
-    let (state, message) = if cut {
-        (PipeState::Stopped, Some("The last run was cut off; the next one goes on.".to_owned()))
-    } else if entity.id() == "pump-failed" {
+    let (state, message) = if entity.id() == "pump-failed" {
         (PipeState::Failed, text("reason_why_stopped").map(str::to_owned))
     } else if entity.get("stopped") == Some(&Value::Bool(true)) {
         (PipeState::Stopped, Some("Stopped.".to_owned()))
@@ -192,7 +237,7 @@ pub(crate) fn last_run(reader: &Reader, pipe: &str) -> Result<Option<LastRun>, S
     } else {
         (PipeState::Finished, took.map(|took| format!("Completed in {:.2} s.", took as f64 / 1e6)))
     };
-    Ok(Some(LastRun {
+    LastRun {
         state,
         message,
         started: time("start_time"),
@@ -200,7 +245,8 @@ pub(crate) fn last_run(reader: &Reader, pipe: &str) -> Result<Option<LastRun>, S
         took,
         processed: succeeded + failed,
         counts,
-    }))
+        kind: text("sync_type").unwrap_or_default().to_owned(),
+    }
 }
 
 /// Takes what a run reports into what listeners see.
@@ -209,11 +255,7 @@ pub(crate) fn after_run(node: &Node, loaded: &Loaded, report: &Report) {
     let update = || -> Result<(), StoreError> {
         let reader = node.store().reader()?;
         for dataset in &report.changed {
-            if let Some(dataset) = reader.dataset(dataset)?
-                && !dataset.is_internal()
-            {
-                node.hub().dataset(dataset_status(&dataset));
-            }
+            dataset_changed(node, dataset)?;
         }
         for (id, plan) in &loaded.plans {
             let Ok(plan) = plan else { continue };

@@ -18,7 +18,9 @@ mod events;
 mod failed;
 mod files;
 mod graph;
+mod health;
 mod impact;
+mod lineage;
 mod preview;
 mod project;
 mod systems;
@@ -31,12 +33,19 @@ pub use events::*;
 pub use failed::*;
 pub use files::*;
 pub use graph::*;
+pub use health::*;
 pub use impact::*;
+pub use lineage::*;
 pub use preview::*;
 pub use project::*;
 pub use systems::*;
 pub use trace::*;
 pub use users::*;
+
+/// `GET` → [`Health`].
+pub const HEALTH: &str = "/api/studio/health";
+/// `GET` → `Vec<`[`RunInfo`]`>`: the runs that ended last, over all pipes.
+pub const RUNS: &str = "/api/studio/runs";
 
 /// Every path of this module starts with it.
 pub const PREFIX: &str = "/api/studio";
@@ -115,22 +124,73 @@ pub fn versions_path(dataset: &str, entity: &str) -> String {
     format!("{PREFIX}/versions/{}?entity_id={}", encode(dataset), encode(entity))
 }
 
-/// `GET` → [`Found`]: the entities of a dataset that are what was typed, a
-/// text, `property = value` or DTL, after an offset; all versions, or deleted
-/// entities too.
-pub fn find_path(
-    dataset: &str,
-    typed: &str,
-    since: Option<u64>,
-    limit: usize,
-    (history, deleted): (bool, bool),
-) -> String {
+/// `GET` → [`Lineage`] of one entity: of its current version, or of the one at
+/// an offset.
+pub fn lineage_path(dataset: &str, entity: &str, offset: Option<u64>) -> String {
+    let offset = offset.map(|offset| format!("&offset={offset}")).unwrap_or_default();
+    format!("{PREFIX}/lineage/{}?entity_id={}{offset}", encode(dataset), encode(entity))
+}
+
+/// `PUT` [`FullTextSwitch`] → [`FullTextSwitch`].
+pub fn full_text_path(dataset: &str) -> String {
+    format!("{PREFIX}/full-text/{}", encode(dataset))
+}
+
+/// What is looked for in a dataset.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Filter {
+    /// Words, `property = value` or DTL.
+    pub typed: String,
+    /// What was typed for single properties.
+    pub properties: Vec<(String, String)>,
+    /// All versions, rather than the current ones.
+    pub history: bool,
+    /// Deleted entities, too.
+    pub deleted: bool,
+}
+
+impl Filter {
+    /// Whether nothing is asked but which versions.
+    pub fn is_empty(&self) -> bool {
+        self.typed.trim().is_empty()
+            && self.properties.iter().all(|(_, typed)| typed.trim().is_empty())
+    }
+
+    fn query(&self) -> String {
+        let Filter { typed, properties, history, deleted } = self;
+        let properties: serde_json::Map<String, serde_json::Value> = properties
+            .iter()
+            .filter(|(_, typed)| !typed.trim().is_empty())
+            .map(|(name, typed)| (name.clone(), typed.as_str().into()))
+            .collect();
+        let properties = match properties.is_empty() {
+            true => String::new(),
+            false => format!(
+                "&properties={}",
+                encode(&serde_json::Value::Object(properties).to_string())
+            ),
+        };
+        format!("filter={}&history={history}&deleted={deleted}{properties}", encode(typed))
+    }
+}
+
+/// `GET` → [`Found`]: the entities of a dataset that a filter is for, after an
+/// offset.
+pub fn find_path(dataset: &str, filter: &Filter, since: Option<u64>, limit: usize) -> String {
     let since = since.map(|since| format!("&since={since}")).unwrap_or_default();
-    format!(
-        "{PREFIX}/find/{}?filter={}&limit={limit}&history={history}&deleted={deleted}{since}",
-        encode(dataset),
-        encode(typed)
-    )
+    format!("{PREFIX}/find/{}?{}&limit={limit}{since}", encode(dataset), filter.query())
+}
+
+/// `GET` → a file with what a filter is for: `json`, `ndjson` or `csv`, the
+/// latter with these columns; all there are when none is named.
+pub fn export_path(dataset: &str, filter: &Filter, form: &str, columns: &[String]) -> String {
+    let columns = match columns {
+        [] => String::new(),
+        columns => {
+            format!("&columns={}", encode(&serde_json::Value::from(columns).to_string()))
+        }
+    };
+    format!("{PREFIX}/export/{}?form={form}&{}{columns}", encode(dataset), filter.query())
 }
 
 /// `GET` → [`SystemTest`]: tries to reach a system.

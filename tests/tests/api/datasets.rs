@@ -157,7 +157,8 @@ async fn entities_are_found_by_what_is_in_them() {
     let place = Place::with_example();
     place.run_all().await;
     let find = async |typed: &str, since: Option<u64>, limit: usize| {
-        let path = studio::find_path("crm-company-enrich", typed, since, limit, (false, false));
+        let filter = studio::Filter { typed: typed.into(), ..studio::Filter::default() };
+        let path = studio::find_path("crm-company-enrich", &filter, since, limit);
         place.ask::<studio::Found>(&path).await
     };
     let ids = |found: &studio::Found| -> Vec<String> {
@@ -185,11 +186,12 @@ async fn entities_are_found_by_what_is_in_them() {
         }
     }
     assert_eq!(steps, ids(&norway));
-    assert!(find("no such text anywhere", None, 10).await.entities.is_empty());
+    assert!(find("\"no such text anywhere\"", None, 10).await.entities.is_empty());
 
-    let wrong = studio::find_path("crm-company-enrich", "[\"uper\"]", None, 1, (false, false));
+    let filter = studio::Filter { typed: "[\"uper\"]".into(), ..studio::Filter::default() };
+    let wrong = studio::find_path("crm-company-enrich", &filter, None, 1);
     let wrong = place.get(&wrong).await;
     wrong.refused(StatusCode::BAD_REQUEST, "bad-request");
-    let nowhere = studio::find_path("nothing", "x", None, 1, (false, false));
+    let nowhere = studio::find_path("nothing", &studio::Filter::default(), None, 1);
     place.get(&nowhere).await.refused(StatusCode::NOT_FOUND, "not-found");
 }

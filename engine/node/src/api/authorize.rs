@@ -115,7 +115,10 @@ fn needs<'p>(parts: &[&'p str], asks: bool) -> Option<(Resource<'p>, Act)> {
         ["systems", id, ..] => (Resource::System(id), config),
         ["datasets", id, ..] => (Resource::Dataset(id), data),
         ["studio", "clusters" | "failed", pipe, ..] => (Resource::Pipe(pipe), Act::ReadData),
-        ["studio", "versions" | "find", dataset] => (Resource::Dataset(dataset), Act::ReadData),
+        ["studio", "versions" | "find" | "export" | "lineage", dataset] => {
+            (Resource::Dataset(dataset), Act::ReadData)
+        }
+        ["studio", "full-text", dataset] => (Resource::Dataset(dataset), data),
         ["studio", "systems", id, ..] => (Resource::System(id), Act::ReadConfig),
         _ => return None,
     })

@@ -318,14 +318,13 @@ async fn entities(
     let span = tracing::Span::current();
     tokio::task::spawn_blocking(move || {
         let _request = span.entered();
-        let mut to = Pieces { send, piece: Vec::with_capacity(PIECE) };
+        let mut to = Pieces::new(send);
         if let Err(error) =
             write_entities(&reader, &id, (since, skip), limit, select, form, &mut to)
             && error.kind() != std::io::ErrorKind::BrokenPipe
         {
-            // The status is sent already: a cut body says that it is not whole.
             tracing::error!(dataset = %id, %error, "reading a dataset failed");
-            let _ = to.send.blocking_send(Err(error));
+            to.fail(error);
         }
     });
     let mut response = Response::builder()
@@ -362,16 +361,25 @@ fn write_entities(
     let entities =
         versions.map(|version| version.map(|v| v.with_metadata()).map_err(std::io::Error::other));
     form.write(entities, to)?;
-    to.pass_on()
+    to.flush()
 }
 
 /// Collects what is written and passes it on in pieces.
-struct Pieces {
+pub(super) struct Pieces {
     send: tokio::sync::mpsc::Sender<std::io::Result<Vec<u8>>>,
     piece: Vec<u8>,
 }
 
 impl Pieces {
+    pub(super) fn new(send: tokio::sync::mpsc::Sender<std::io::Result<Vec<u8>>>) -> Pieces {
+        Pieces { send, piece: Vec::with_capacity(PIECE) }
+    }
+
+    /// The status is sent already: a cut body says that it is not whole.
+    pub(super) fn fail(&self, error: std::io::Error) {
+        let _ = self.send.blocking_send(Err(error));
+    }
+
     fn pass_on(&mut self) -> std::io::Result<()> {
         let piece = std::mem::take(&mut self.piece);
         self.send.blocking_send(Ok(piece)).map_err(|_| std::io::ErrorKind::BrokenPipe.into())
@@ -388,7 +396,7 @@ impl Write for Pieces {
     }
 
     fn flush(&mut self) -> std::io::Result<()> {
-        Ok(())
+        self.pass_on()
     }
 }
 

@@ -11,10 +11,12 @@ mod authorize;
 mod config;
 mod data_files;
 mod datasets;
+mod entities;
 mod error;
 mod forms;
 mod limits;
 mod metrics;
+mod monitor;
 mod node;
 mod openapi;
 mod pipes;
@@ -81,7 +83,14 @@ fn described() -> (Router<Arc<Node>>, utoipa::openapi::OpenApi) {
         .merge(receivers::routes())
         .merge(secrets::routes())
         .merge(services::routes())
-        .nest("/studio", studio::routes().merge(data_files::routes()).merge(users::routes()))
+        .nest(
+            "/studio",
+            studio::routes()
+                .merge(data_files::routes())
+                .merge(entities::routes())
+                .merge(monitor::routes())
+                .merge(users::routes()),
+        )
         .split_for_parts()
 }
 

@@ -10,18 +10,16 @@ use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use pipewright_protocol::studio::{
-    self, Change, Check, Cluster, ClusterPage, Edited, Edits, EntityVersion, FailedEntity,
-    FailedPage, FileEdit, FileInfo, FileText, Findings, Found, Graph, Hello, Impact, ImpactRequest,
-    Live, MergePipe, Preview, PreviewRequest, Project, Role, Run, Save, SettleFailed, SystemOffer,
-    SystemTest, Texts, Trust,
+    self, Change, Check, Cluster, ClusterPage, Edited, Edits, FailedEntity, FailedPage, FileEdit,
+    FileInfo, FileText, Findings, Graph, Hello, Impact, ImpactRequest, Live, MergePipe, Preview,
+    PreviewRequest, Project, Role, Run, Save, SettleFailed, SystemOffer, SystemTest, Texts, Trust,
 };
-use pipewright_store::Select;
 use serde::Deserialize;
 use utoipa::IntoParams;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::query::{Asked, Json, Path, flag, number};
+use super::query::{Asked, Json, Path, number};
 use super::{Failed, blocking};
 use crate::events::Listener;
 use crate::folder::text_hash;
@@ -50,8 +48,6 @@ pub(super) fn routes() -> OpenApiRouter<Arc<Node>> {
         .routes(routes!(cluster))
         .routes(routes!(failed, settle_failed))
         .routes(routes!(failed_entity))
-        .routes(routes!(versions))
-        .routes(routes!(find))
         .routes(routes!(system_test))
         .routes(routes!(system_offers))
         .routes(routes!(events))
@@ -354,66 +350,6 @@ async fn settle_failed(
         node.require(&claims, Resource::Pipe(&settle.pipe), Act::RunPump)?;
         crate::failed::settle(node, settle, &claims.sub)?;
         Ok(StatusCode::NO_CONTENT)
-    })
-    .await
-}
-
-/// Every version of an entity, the newest first.
-#[utoipa::path(get, path = "/versions/{dataset}", tag = "Studio", params(OfEntity), responses((status = 200, description = "Done.", body = Vec<EntityVersion>)))]
-async fn versions(
-    State(node): State<Arc<Node>>,
-    Path(dataset): Path<String>,
-    Asked(OfEntity { entity_id: id }): Asked<OfEntity>,
-) -> Result<Json<Vec<EntityVersion>>> {
-    blocking(node, move |node| {
-        let history = node.store().reader()?.history(&dataset, &id, 1000)?;
-        let shown = history.iter().map(|version| {
-            Ok(EntityVersion {
-                offset: version.updated,
-                ts: version.ts,
-                deleted: version.entity.is_deleted(),
-                entity: crate::wire::json(&version.with_metadata())?,
-            })
-        });
-        shown.collect::<Result<Vec<_>>>().map(Json)
-    })
-    .await
-}
-
-#[derive(Deserialize, IntoParams)]
-#[into_params(parameter_in = Query)]
-struct Filter {
-    /// A text, a property with what it is compared to (`age > 30`), or a DTL
-    /// expression over `_S`.
-    filter: String,
-    /// Where to go on: `next` of the answer before.
-    #[serde(default, deserialize_with = "number")]
-    since: Option<u64>,
-    /// How many at most.
-    #[serde(default, deserialize_with = "number")]
-    limit: Option<u64>,
-    /// Whether superseded versions are looked at, too.
-    #[serde(default, deserialize_with = "flag")]
-    history: Option<bool>,
-    /// Whether deleted entities are.
-    #[serde(default, deserialize_with = "flag")]
-    deleted: Option<bool>,
-}
-
-/// The entities of a dataset that are what is looked for. An answer is what a
-/// part of the log holds, and says where to go on.
-#[utoipa::path(get, path = "/find/{dataset}", tag = "Studio", params(Filter), responses((status = 200, description = "Done.", body = Found)))]
-async fn find(
-    State(node): State<Arc<Node>>,
-    Path(dataset): Path<String>,
-    Asked(asked): Asked<Filter>,
-) -> Result<Json<Found>> {
-    let history = asked.history.unwrap_or(false);
-    let deleted = history || asked.deleted.unwrap_or(false);
-    let select = Select { history, deleted, ..Select::default() };
-    let limit = asked.limit.map_or(Found::MOST, |limit| (limit as usize).clamp(1, Found::MOST));
-    blocking(node, move |node| {
-        crate::find::find(node, &dataset, &asked.filter, asked.since, limit, select).map(Json)
     })
     .await
 }

@@ -41,6 +41,12 @@ pub struct EntityVersion {
     pub deleted: bool,
     /// The content with its metadata properties.
     pub entity: Json,
+    /// The run that wrote it, or who did.
+    #[serde(default)]
+    pub run: Option<String>,
+    /// Whether compaction removed the version before it.
+    #[serde(default)]
+    pub compacted: bool,
 }
 
 /// What was found in a part of a dataset's log.
@@ -53,6 +59,10 @@ pub struct Found {
     pub looked_at: u64,
     /// Where to go on (`since`); none when all was looked at.
     pub next: Option<u64>,
+    /// Whether the index of full text was asked which; else the log was looked
+    /// through.
+    #[serde(default)]
+    pub by_index: bool,
 }
 
 impl Found {

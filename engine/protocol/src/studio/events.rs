@@ -137,6 +137,10 @@ pub struct DatasetStatus {
     pub modified: Option<i64>,
     /// Whether it was written completely once.
     pub populated: bool,
+    /// How much of the log is in the index of full text; none where that is
+    /// off.
+    #[serde(default)]
+    pub full_text: Option<u64>,
 }
 
 /// What is gone.
