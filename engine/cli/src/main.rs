@@ -15,8 +15,38 @@ use tracing_subscriber::EnvFilter;
 #[derive(Parser)]
 #[command(name = "pipewright", version, about, arg_required_else_help = true)]
 struct Arguments {
+    /// How lines of the log look, which go to standard error: also
+    /// PIPEWRIGHT_LOG_FORMAT. What is logged, PIPEWRIGHT_LOG says (such as info).
+    #[arg(long, global = true, value_enum, value_name = "FORMAT")]
+    log_format: Option<LogFormat>,
     #[command(subcommand)]
     command: Command,
+}
+
+/// How lines of the log look.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum LogFormat {
+    /// For people.
+    Text,
+    /// One JSON object a line, with the fields of the event and, under `span`,
+    /// of the request that it belongs to.
+    Json,
+}
+
+const LOG_FORMAT_VARIABLE: &str = "PIPEWRIGHT_LOG_FORMAT";
+
+/// Sends the log to standard error, as asked for in the arguments or the
+/// environment.
+fn start_log(format: Option<LogFormat>) {
+    let filter =
+        EnvFilter::try_from_env("PIPEWRIGHT_LOG").unwrap_or_else(|_| EnvFilter::new("warn"));
+    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let named = std::env::var(LOG_FORMAT_VARIABLE).ok();
+    let named = named.and_then(|name| LogFormat::from_str(&name, true).ok());
+    match format.or(named).unwrap_or(LogFormat::Text) {
+        LogFormat::Text => log.init(),
+        LogFormat::Json => log.json().flatten_event(true).with_span_list(false).init(),
+    }
 }
 
 #[derive(Subcommand)]
@@ -133,10 +163,9 @@ impl From<Role> for studio::Role {
 }
 
 fn main() -> ExitCode {
-    let filter =
-        EnvFilter::try_from_env("PIPEWRIGHT_LOG").unwrap_or_else(|_| EnvFilter::new("warn"));
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
-    let result = match Arguments::parse().command {
+    let arguments = Arguments::parse();
+    start_log(arguments.log_format);
+    let result = match arguments.command {
         Command::Run(command) => command.execute(),
         Command::Validate(command) => command.execute(),
         Command::Preview(command) => command.execute(),

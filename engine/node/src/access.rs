@@ -4,6 +4,7 @@
 //! leaves it. It carries no `principals`: the official client would take them
 //! for a subscription of its vendor's cloud.
 
+mod links;
 mod users;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -13,11 +14,15 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError, RwLock};
 use std::time::SystemTime;
 
+use aws_lc_rs::hmac;
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
 use pipewright_protocol::studio::Role;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
+pub(crate) use links::{Link, LinkError};
 pub use users::UserError;
 
 /// What a token says of its bearer.
@@ -110,12 +115,16 @@ pub struct Tokens {
 
 /// Key and list as they were last read.
 struct Known {
-    stamps: [Stamp; 3],
+    stamps: [Stamp; 4],
     sign: EncodingKey,
     check: DecodingKey,
     revoked: BTreeSet<String>,
     /// The roles of the users, by their ids.
     users: BTreeMap<String, Role>,
+    /// The publishers that links open, by the ids of the links.
+    links: BTreeMap<String, String>,
+    /// What webhooks of this node are known by.
+    key: hmac::Key,
 }
 
 /// Tells whether a file has changed; `None` when it is not there.
@@ -185,6 +194,7 @@ impl Tokens {
     /// Makes every token count no more, listed or not, by a new key.
     pub fn revoke_all(&self) -> Result<(), KeyError> {
         self.write(&[])?;
+        write_list::<links::Kept>(&self.store, links::FILE, &[])?;
         let path = self.store.join(KEY_FILE);
         let renewed = fs::remove_file(&path).and_then(|()| read_or_make(&path));
         renewed.map(drop).map_err(|cause| KeyError { path, cause })
@@ -209,6 +219,16 @@ impl Tokens {
                 Some(user) => known.users.get(user).map(|role| Claims { role: *role, ..claims }),
             })
             .ok_or(Refused::Invalid)
+    }
+
+    /// What another node must say to be heard about a subscription of a pipe:
+    /// the same for as long as the pipe reads the same.
+    pub(crate) fn webhook_token(&self, pipe: &str, source: &str) -> String {
+        self.refresh();
+        let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
+        let text = format!("webhook\0{pipe}\0{source}");
+        let tag = hmac::sign(&known.key, text.as_bytes());
+        URL_SAFE_NO_PAD.encode(tag)
     }
 
     fn sign(&self, claims: &Claims) -> String {
@@ -243,12 +263,15 @@ impl Known {
         let revoked = read_list::<Issued>(store, LIST_FILE)?;
         let revoked = revoked.into_iter().filter(|issued| issued.revoked);
         let users = read_list::<users::Kept>(store, users::FILE)?;
+        let links = read_list::<links::Kept>(store, links::FILE)?;
         Ok(Known {
             stamps,
             sign: EncodingKey::from_secret(&key),
             check: DecodingKey::from_secret(&key),
             revoked: revoked.map(|issued| issued.claims.jti).collect(),
             users: users.into_iter().map(|user| (user.id, user.role)).collect(),
+            links: links.into_iter().map(|link| (link.id, link.pipe)).collect(),
+            key: hmac::Key::new(hmac::HMAC_SHA256, &key),
         })
     }
 }
@@ -265,14 +288,14 @@ fn claims(whom: &str, role: Role, now: u64, seconds: Option<u64>) -> Claims {
     }
 }
 
-fn stamps(store: &Path) -> [Stamp; 3] {
-    [KEY_FILE, LIST_FILE, users::FILE].map(|file| {
+fn stamps(store: &Path) -> [Stamp; 4] {
+    [KEY_FILE, LIST_FILE, users::FILE, links::FILE].map(|file| {
         let metadata = fs::metadata(store.join(file)).ok()?;
         Some((metadata.modified().ok()?, metadata.len()))
     })
 }
 
-fn read_list<T: DeserializeOwned>(store: &Path, file: &str) -> Result<Vec<T>, KeyError> {
+pub(crate) fn read_list<T: DeserializeOwned>(store: &Path, file: &str) -> Result<Vec<T>, KeyError> {
     let path = store.join(file);
     let list = match fs::read(&path) {
         Ok(text) => serde_json::from_slice(&text).map_err(io::Error::from),
@@ -282,7 +305,11 @@ fn read_list<T: DeserializeOwned>(store: &Path, file: &str) -> Result<Vec<T>, Ke
     list.map_err(|cause| KeyError { path, cause })
 }
 
-fn write_list<T: Serialize>(store: &Path, file: &str, list: &[T]) -> Result<(), KeyError> {
+pub(crate) fn write_list<T: Serialize>(
+    store: &Path,
+    file: &str,
+    list: &[T],
+) -> Result<(), KeyError> {
     let path = store.join(file);
     let partial = path.with_extension("partial");
     let write = || -> io::Result<()> {

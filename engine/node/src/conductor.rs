@@ -5,7 +5,9 @@
 //! sleeps until something is marked or the next pipe is due. A pipe never runs
 //! twice at once: there is one worker at a time, and the flow knows what runs.
 
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::thread::JoinHandle;
 use std::time::Duration;
 
 use pipewright_component::{Cancel, Clock};
@@ -29,6 +31,8 @@ pub(crate) struct Conductor {
     clock: Arc<dyn Clock>,
     /// Held by who works.
     working: Mutex<()>,
+    /// The thread, once it was started.
+    thread: OnceLock<JoinHandle<()>>,
 }
 
 struct State {
@@ -50,16 +54,23 @@ impl Conductor {
             changed: Condvar::new(),
             clock,
             working: Mutex::default(),
+            thread: OnceLock::new(),
         })
     }
 
     /// Starts the thread, which ends when the conductor is closed.
     pub(crate) fn start(self: &Arc<Conductor>, runner: Box<dyn Runner>) -> std::io::Result<()> {
         let conductor = self.clone();
-        std::thread::Builder::new()
+        let thread = std::thread::Builder::new()
             .name("pipes".into())
-            .spawn(move || conductor.work(&*runner))
-            .map(drop)
+            .spawn(move || conductor.work(&*runner))?;
+        let _ = self.thread.set(thread);
+        Ok(())
+    }
+
+    /// Whether the thread has ended although nobody wanted it to.
+    pub(crate) fn has_died(&self) -> bool {
+        self.thread.get().is_some_and(JoinHandle::is_finished) && !self.lock().closed
     }
 
     /// Replaces the pipes after a change of config. What was marked stays so,
@@ -231,13 +242,21 @@ impl Conductor {
         let cancel = Cancel::new();
         state.running = Some((pipe.clone(), cancel.clone()));
         drop(state);
-        let report = runner.run(&pipe, request, cancel);
+        // What goes wrong in one pipe is nothing to the others.
+        let run = || runner.run(&pipe, request, cancel);
+        let report = catch_unwind(AssertUnwindSafe(run)).unwrap_or_else(|_| {
+            tracing::error!(%pipe, "a run ended abnormally");
+            None
+        });
         let mut state = self.lock();
         state.running = None;
         state.agenda.finished(&pipe, report.as_ref(), self.clock.now());
         drop(state);
         self.changed.notify_all();
-        runner.ended(&pipe, report.as_ref());
+        let ended = || runner.ended(&pipe, report.as_ref());
+        if catch_unwind(AssertUnwindSafe(ended)).is_err() {
+            tracing::error!(%pipe, "what follows from a run ended abnormally");
+        }
         true
     }
 }
@@ -265,11 +284,46 @@ impl Turn<'_> {
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
-    use std::panic::{AssertUnwindSafe, catch_unwind};
-
     use pipewright_component::FixedClock;
+    use pipewright_config::Project;
 
     use super::*;
+
+    /// A pipe that panics does not keep the next from running.
+    #[test]
+    fn one_pipe_that_ends_abnormally_is_nothing_to_the_others() {
+        struct Panics(Mutex<Vec<Text>>);
+        impl Runner for Panics {
+            fn run(&self, pipe: &Text, _: RunRequest, _: Cancel) -> Option<Report> {
+                self.0.lock().unwrap_or_else(PoisonError::into_inner).push(pipe.clone());
+                assert_ne!(pipe.as_str(), "a", "on purpose");
+                None
+            }
+            fn ended(&self, _: &Text, _: Option<&Report>) {}
+        }
+        let conductor = Conductor::new(Arc::new(FixedClock::at(0)));
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::create_dir(folder.path().join("pipes")).unwrap();
+        for id in ["a", "b"] {
+            let source = r#"{"type": "embedded", "entities": []}"#;
+            let text = format!(r#"{{"_id": "{id}", "type": "pipe", "source": {source}}}"#);
+            std::fs::write(folder.path().join(format!("pipes/{id}.conf.json")), text).unwrap();
+        }
+        let project = Project::open(folder.path(), None).unwrap();
+        let pipes = project.pipes().map(|pipe| {
+            let plan = pipewright_pump::compile(pipe, &project).unwrap();
+            (plan.flow_pipe(), plan.timing(), Remembered::default())
+        });
+        conductor.set_pipes(pipes.collect());
+        conductor.open();
+        assert!(conductor.mark(&["a".to_owned(), "b".to_owned()], false).is_empty());
+        let runner = Panics(Mutex::default());
+        conductor.run_due(&runner);
+        let ran = runner.0.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let ran: std::collections::BTreeSet<Text> = ran.into_iter().collect();
+        assert_eq!(ran, ["a", "b"].map(Text::from).into());
+        assert!(!conductor.is_running("a") && !conductor.has_died());
+    }
 
     #[test]
     fn a_run_that_ends_abnormally_is_over() {

@@ -8,6 +8,7 @@ use pipewright_config::spec::{Endpoint, Spec, Stage as SpecStage};
 use pipewright_entity::{Dict, Entity, Text, Value};
 use pipewright_pump::{EvaluateRequest, Plan};
 use pipewright_store::Select;
+use pipewright_systems::excel;
 use serde_json::{Map, Value as Json};
 
 use crate::Node;
@@ -113,6 +114,19 @@ impl Node {
             .map_err(|error| Failed::bad_request(error.to_string()))?;
         let encoding = sink.get("encoding").and_then(|name| name.as_str()).unwrap_or("utf-8");
         Ok((format!("text/csv; charset={encoding}"), format.render(entities)))
+    }
+
+    /// Entities as an Excel workbook, and its content type.
+    pub(crate) fn excel(
+        &self,
+        pipe: &str,
+        entities: &[Entity],
+    ) -> Result<(String, Vec<u8>), Failed> {
+        let format = excel::Format::from_config(&self.sink_config(pipe), "$.sink")
+            .map_err(|error| Failed::bad_request(error.to_string()))?;
+        let book = format.render(pipe, entities);
+        let book = book.map_err(|why| Failed::bad_request(format!("{pipe:?}: {why}")))?;
+        Ok((excel::CONTENT_TYPE.to_owned(), book))
     }
 }
 

@@ -12,6 +12,7 @@ mod access;
 mod api;
 mod backup;
 mod clusters;
+mod condition;
 mod conductor;
 mod counters;
 mod data_files;
@@ -20,6 +21,7 @@ mod evaluate;
 mod events;
 mod export;
 mod failed;
+mod feed;
 mod find;
 pub mod folder;
 mod full_text;
@@ -28,6 +30,7 @@ mod impact;
 mod layout;
 mod lineage;
 mod loaded;
+mod models;
 mod node;
 mod permissions;
 mod picture;
@@ -48,6 +51,7 @@ mod time;
 mod trace;
 mod upload;
 mod watch;
+mod webhooks;
 mod wire;
 
 pub use pipewright_component::{Cancel, Clock, FixedClock, Permission};
@@ -69,3 +73,6 @@ pub use watch::Watch;
 
 /// The version of the program.
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");
+
+/// The licence of the program.
+pub const LICENSE: &str = env!("CARGO_PKG_LICENSE");

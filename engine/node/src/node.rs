@@ -15,6 +15,7 @@ use pipewright_systems::Systems;
 
 use crate::access::{Claims, KeyError, Tokens};
 use crate::api::Failed;
+use crate::condition::Condition;
 use crate::conductor::Conductor;
 use crate::counters::Counters;
 use crate::events::Hub;
@@ -27,6 +28,7 @@ use crate::runner::Jobs;
 use crate::secrets::{Secrets, SecretsError};
 use crate::settings::{Settings, SettingsError};
 use crate::upload::Scope;
+use crate::webhooks::Webhooks;
 
 /// The folder below a project that is the program's own: the store, and what
 /// else is not config.
@@ -51,6 +53,13 @@ pub struct Options {
     /// Whether programs may be started that the config names. Nothing that is
     /// asked of the node can change it: config may come from elsewhere.
     pub processes: Permission,
+    /// Whether webhooks of other nodes are called that subscribe to datasets
+    /// of this one.
+    pub webhooks: Permission,
+    /// Under which address others reach this node, such as
+    /// `https://node.example.org`. With it, pipes that read datasets of other
+    /// nodes subscribe to them.
+    pub public_url: Option<String>,
     /// The settings that know which folders are trusted; those of the user
     /// when `None`.
     pub settings: Option<Settings>,
@@ -68,6 +77,8 @@ impl Options {
             read_outside: Permission::Held,
             write_outside: Permission::Held,
             processes: Permission::Held,
+            webhooks: Permission::Held,
+            public_url: None,
             settings: None,
             clock: Arc::new(SystemClock),
         }
@@ -143,8 +154,11 @@ pub struct Node {
     pub(crate) receivers: Receivers,
     /// What the pumps did so far.
     pub(crate) counters: Counters,
+    /// Who is told when a dataset has something new.
+    pub(crate) webhooks: Arc<Webhooks>,
     /// When the node was started, in microseconds since 1970.
     started: AtomicI64,
+    pub(crate) condition: Condition,
 }
 
 impl Node {
@@ -176,7 +190,9 @@ impl Node {
             samples: Samples::default(),
             receivers: Receivers::default(),
             counters: Counters::default(),
+            webhooks: Arc::new(Webhooks::open(&store_folder)?),
             started: AtomicI64::new(options.clock.now()),
+            condition: Condition::default(),
             hub,
             settings,
             secrets,
@@ -248,18 +264,6 @@ impl Node {
     /// Whether pipes of the folder may run.
     pub fn is_trusted(&self) -> bool {
         self.trusted.load(Ordering::Acquire)
-    }
-
-    /// Why the node cannot do its work, if it cannot: the store does not
-    /// answer, or the folder is gone.
-    pub(crate) fn ails(&self) -> Option<String> {
-        if let Err(error) = self.store.reader().and_then(|reader| reader.datasets()) {
-            return Some(format!("the store cannot be read: {error}"));
-        }
-        match std::fs::read_dir(&self.options.folder) {
-            Ok(_) => None,
-            Err(error) => Some(format!("the project folder cannot be read: {error}")),
-        }
     }
 
     /// When the node was started, in microseconds since 1970.
@@ -346,6 +350,16 @@ impl Node {
             write_outside: if live { Permission::Live } else { Permission::Held },
             processes: self.options.processes,
         }
+    }
+
+    /// Whether webhooks of other nodes are called.
+    pub(crate) fn calls_webhooks(&self) -> bool {
+        self.options.webhooks == Permission::Live
+    }
+
+    /// Under which address others reach this node, if that was said.
+    pub(crate) fn public_url(&self) -> Option<&str> {
+        self.options.public_url.as_deref().map(|url| url.trim_end_matches('/'))
     }
 
     /// The project for a caller with a role.
@@ -586,6 +600,7 @@ impl Node {
 impl Drop for Node {
     fn drop(&mut self) {
         self.conductor.close();
+        self.webhooks.close();
     }
 }
 

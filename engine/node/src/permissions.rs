@@ -43,11 +43,21 @@ pub(crate) enum Act {
     RunPump,
     ReadData,
     WriteData,
+    /// Asking the service of a system, and changing something there.
+    ReadProxy,
+    WriteProxy,
 }
 
 impl Act {
-    const ALL: [Act; 5] =
-        [Act::ReadConfig, Act::WriteConfig, Act::RunPump, Act::ReadData, Act::WriteData];
+    const ALL: [Act; 7] = [
+        Act::ReadConfig,
+        Act::WriteConfig,
+        Act::RunPump,
+        Act::ReadData,
+        Act::WriteData,
+        Act::ReadProxy,
+        Act::WriteProxy,
+    ];
 
     fn name(self) -> &'static str {
         match self {
@@ -56,11 +66,13 @@ impl Act {
             Act::RunPump => "run_pump_operation",
             Act::ReadData => "read_data",
             Act::WriteData => "write_data",
+            Act::ReadProxy => "read_proxy",
+            Act::WriteProxy => "write_proxy",
         }
     }
 
     fn changes(self) -> bool {
-        !matches!(self, Act::ReadConfig | Act::ReadData)
+        !matches!(self, Act::ReadConfig | Act::ReadData | Act::ReadProxy)
     }
 }
 
@@ -197,6 +209,17 @@ impl Node {
         act: Act,
     ) -> Result<(), Refused> {
         allow(&self.loaded(), claims, resource, act)
+    }
+
+    /// Refuses links to a publisher where its config denies reading to those
+    /// who have no token.
+    pub(crate) fn require_links(&self, pipe: &str) -> Result<(), Refused> {
+        let loaded = self.loaded();
+        let rules = loaded.stated.pipes.get(pipe);
+        match rules.and_then(|rules| rules.say(Role::Anonymous, Act::ReadData)) {
+            Some(false) => Err(Refused::Denied { what: format!("a link to {pipe:?}") }),
+            _ => Ok(()),
+        }
     }
 
     /// Refuses a caller who may not run all of these pipes; all there are when

@@ -86,6 +86,7 @@ impl Node {
     /// and those who look.
     pub(crate) fn dataset_changed(&self, dataset: &str) -> Result<(), Failed> {
         self.conductor.changed(dataset);
+        self.webhooks.changed(dataset, self.now());
         Ok(crate::status::dataset_changed(self, dataset)?)
     }
 }

@@ -132,6 +132,8 @@ impl Node {
     pub fn start_running(self: &Arc<Node>) -> std::io::Result<()> {
         self.start_indexing()?;
         self.start_sampling()?;
+        self.count_start();
+        self.start_webhooks()?;
         self.conductor.start(Box::new(Runs(Arc::downgrade(self))))
     }
 

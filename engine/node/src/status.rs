@@ -252,6 +252,10 @@ pub(crate) fn run_of(entity: &Entity) -> LastRun {
 /// Takes what a run reports into what listeners see.
 pub(crate) fn after_run(node: &Node, loaded: &Loaded, report: &Report) {
     node.counters.add(report);
+    for dataset in &report.changed {
+        node.webhooks.changed(dataset, node.now());
+    }
+    node.ran(&report.pipe);
     let update = || -> Result<(), StoreError> {
         let reader = node.store().reader()?;
         for dataset in &report.changed {

@@ -470,6 +470,7 @@ impl Node {
             }
         }
         self.store().commit(batch)?;
+        self.tokens().forget_links(&ids).map_err(|error| Failed::internal(error.to_string()))?;
         self.plan_runs()?;
         self.publish();
         Ok(())

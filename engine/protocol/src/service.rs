@@ -399,3 +399,90 @@ pub struct EntityType {
     /// Those that every entity has.
     pub required: Vec<String>,
 }
+
+/// A link to what a publisher gives, for those who have no token.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct ShareableLink {
+    /// Names the link, to delete it by.
+    pub id: String,
+    /// What to open, one address for each form of the entities. Who has one can
+    /// read what the publisher gives.
+    pub urls: Vec<String>,
+    /// When it ends, in seconds since 1970.
+    pub exp: u64,
+    /// When it was made, in nanoseconds since 1970.
+    pub created_ts: String,
+    /// What it is for, in words.
+    pub description: String,
+}
+
+/// What is needed for a new link.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct NewShareableLink {
+    /// When it ends, in seconds since 1970: within a year; in 30 days when
+    /// missing.
+    #[serde(default)]
+    pub exp: Option<f64>,
+    /// What it is for, in words.
+    #[serde(default)]
+    pub description: Option<String>,
+}
+
+/// Under which licence the node runs.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct License {
+    /// The licence of the program, as SPDX writes it.
+    pub license: String,
+    /// The program.
+    pub product: String,
+    /// The version of the program.
+    pub version: String,
+    /// Whether the node needs a key: it does not.
+    pub key_required: bool,
+    /// When it ends: never.
+    pub expires: Option<String>,
+}
+
+/// What another node says when it has something new.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct Webhook {
+    /// What this node gave it when it subscribed.
+    pub token: String,
+}
+
+/// Entity types that belong together, as people describe them.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct Model {
+    /// What it is called.
+    #[serde(rename = "_id")]
+    pub id: String,
+    /// The same for people.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// The types of its entities.
+    #[serde(default)]
+    pub entity_types: Vec<ModelType>,
+    /// What else is said of it.
+    #[serde(flatten)]
+    pub more: BTreeMap<String, Value>,
+}
+
+/// What the entities of one type look like, in the words of JSON schema.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct ModelType {
+    /// What it is called.
+    #[serde(rename = "_id")]
+    pub id: String,
+    /// The same for people.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// `type`, `properties`, `required` and what else is said of it.
+    #[serde(flatten)]
+    pub schema: BTreeMap<String, Value>,
+}

@@ -22,6 +22,7 @@ mod lineage;
 mod log;
 mod operate;
 mod plan;
+pub mod rdf;
 mod receive;
 mod report;
 mod run;

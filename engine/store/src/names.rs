@@ -16,6 +16,9 @@ pub const PIPE_SETTINGS: &str = "system:pipe-settings";
 /// Who changed what in the node, and when.
 pub const AUDIT: &str = "system:audit";
 
+/// What people say that entities look like.
+pub const MODELS: &str = "system:models";
+
 const UNCOMMITTED: &str = "system:uncommitted:";
 const EXECUTION_LOG: &str = "system:pump:";
 

@@ -12,6 +12,7 @@
 
 pub mod charset;
 pub mod csv;
+pub mod excel;
 mod files;
 mod http;
 mod json;
@@ -25,6 +26,7 @@ mod service;
 mod sql;
 mod url;
 mod waiting;
+mod webhook;
 
 use std::sync::Arc;
 
@@ -40,10 +42,12 @@ use crate::rest::{RestAsked, RestSink, RestSource, RestTransform};
 use crate::sql::{Connections, SqlSink, SqlSource, SqlSystem};
 use crate::url::UrlSystem;
 use crate::waiting::Waiting;
+use crate::webhook::Teller;
 
 pub use crate::processes::Said;
 pub use crate::service::Passed;
 pub use crate::url::file_offer;
+pub use crate::webhook::Told;
 
 /// The components that talk to the outside, and what outlives their runs:
 /// connections, access tokens and services that it started. One per node.
@@ -54,6 +58,7 @@ pub struct Systems {
     databases: Arc<Connections>,
     waiting: Arc<Waiting>,
     mails: Arc<Sent>,
+    teller: Arc<Teller>,
 }
 
 impl Default for Systems {
@@ -65,6 +70,7 @@ impl Default for Systems {
             databases: Arc::new(Connections::new(waiting.clone())),
             waiting,
             mails: Arc::default(),
+            teller: Arc::default(),
         }
     }
 }

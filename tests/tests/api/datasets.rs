@@ -146,7 +146,7 @@ async fn a_subset_is_read_by_the_index_that_a_pipe_needs() {
     assert!(text.contains("sesam_pump_successful{pipe=\"all\"} 1\n"), "{text}");
     assert!(text.contains("sesam_pump_entities_seen_total{pipe=\"all\"} "), "{text}");
     for line in text.lines().filter(|line| !line.starts_with('#')) {
-        let name = line.split('{').next().unwrap();
+        let name = line.split(['{', ' ']).next().unwrap();
         let kind = if name.ends_with("_total") { "counter" } else { "gauge" };
         assert!(text.contains(&format!("# TYPE {name} {kind}\n")), "{line}");
     }

@@ -155,7 +155,7 @@ async fn every_operation_of_the_service_is_answered() {
             absent += 1;
         }
     }
-    assert_eq!(absent, 20);
+    assert_eq!(absent, 1);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -61,6 +61,11 @@ impl Place {
     }
 
     pub(crate) fn of(make: impl FnOnce(&Path)) -> Place {
+        Place::opened(make, |_| {})
+    }
+
+    /// A node that is opened in another way than usual.
+    pub(crate) fn opened(make: impl FnOnce(&Path), change: impl FnOnce(&mut Options)) -> Place {
         let home = tempfile::tempdir().unwrap();
         let folder = home.path().join("project");
         std::fs::create_dir_all(&folder).unwrap();
@@ -70,6 +75,7 @@ impl Place {
         options.read_outside = Permission::Live;
         options.processes = Permission::Live;
         options.settings = Some(Settings::in_folder(&home.path().join("settings")));
+        change(&mut options);
         let node = Node::open(options).unwrap();
         node.start_running().unwrap();
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs();
@@ -79,13 +85,7 @@ impl Place {
 
     /// A node on a folder with these files.
     pub(crate) fn with_files(files: &[(&str, Value)]) -> Place {
-        Place::of(|folder| {
-            for (path, value) in files {
-                let file = folder.join(path);
-                std::fs::create_dir_all(file.parent().unwrap()).unwrap();
-                std::fs::write(file, value.to_string()).unwrap();
-            }
-        })
+        Place::of(|folder| write_files(folder, files))
     }
 
     pub(crate) async fn send(&self, method: Method, path: &str, body: Option<Vec<u8>>) -> Answer {
@@ -182,6 +182,15 @@ impl Place {
 
     pub(crate) fn text(&self, path: &str) -> String {
         std::fs::read_to_string(self.folder.join(path)).unwrap()
+    }
+}
+
+/// Writes files below a folder.
+pub(crate) fn write_files(folder: &Path, files: &[(&str, Value)]) {
+    for (path, value) in files {
+        let file = folder.join(path);
+        std::fs::create_dir_all(file.parent().unwrap()).unwrap();
+        std::fs::write(file, value.to_string()).unwrap();
     }
 }
 

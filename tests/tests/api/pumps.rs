@@ -97,6 +97,7 @@ async fn a_circuit_breaker_is_committed_or_rolled_back() {
         assert_eq!(run(&place).await["status"], "failed");
         let dataset: Value = place.ask("/api/datasets/all").await;
         assert_eq!(dataset["runtime"]["has-circuit-breaker"], true, "{dataset}");
+        what_is_held_back_can_be_read(&place).await;
         let answer = place.form("/api/datasets/all", &format!("operation={operation}")).await;
         assert_eq!(answer.status, StatusCode::OK, "{:?}", String::from_utf8(answer.body));
         assert_eq!(answer.json::<Value>()["runtime"]["has-circuit-breaker"], false);
@@ -105,6 +106,38 @@ async fn a_circuit_breaker_is_committed_or_rolled_back() {
         let again = place.form("/api/datasets/all", &format!("operation={operation}")).await;
         assert_eq!(again.status, StatusCode::BAD_REQUEST);
     }
+}
+
+/// What a circuit breaker holds back stands behind the rest when it is asked
+/// for, and nowhere else.
+async fn what_is_held_back_can_be_read(place: &Place) {
+    let read = async |query: &str| -> Vec<(u64, String, u64)> {
+        let path = format!("/api/datasets/all/entities?{query}");
+        let entities: Vec<Value> = place.ask(&path).await;
+        let of = |entity: &Value| {
+            let number = |name: &str| entity[name].as_u64().unwrap();
+            (number("_updated"), entity["_id"].as_str().unwrap().to_owned(), number("n"))
+        };
+        entities.iter().map(of).collect()
+    };
+    let stored = read("").await;
+    assert!(stored.len() == 10 && stored.iter().all(|(.., n)| *n < 10), "{stored:?}");
+    let all = read("uncommitted=true").await;
+    let (first, held) = all.split_at(10);
+    assert_eq!((first, held.is_empty()), (&stored[..], false));
+    assert!(held.iter().all(|(at, _, n)| *at >= 10 && *n >= 100), "{held:?}");
+    assert_eq!(read("uncommitted=true&since=9").await, held);
+    assert_eq!(read("uncommitted=true&since=10").await, held[1..]);
+    let mut back = read("uncommitted=true&reverse=true").await;
+    back.reverse();
+    assert_eq!(back, all);
+    assert_eq!(read("uncommitted=true&start=9&limit=2").await, all[9..11]);
+    let latest = read("uncommitted=true&history=false").await;
+    assert_eq!(latest.len(), 10);
+    let entity: Value = place.ask("/api/datasets/all/entity?entity_id=0&uncommitted=true").await;
+    assert_eq!(entity["n"], 100);
+    let entity: Value = place.ask("/api/datasets/all/entity?entity_id=0").await;
+    assert_eq!(entity["n"], 0);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

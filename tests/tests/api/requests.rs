@@ -33,7 +33,7 @@ async fn every_answer_carries_one_and_every_error_names_it() {
     let errors = [
         (place.get("/api/pipes/none").await, StatusCode::NOT_FOUND),
         (place.get("/api/no/such/thing").await, StatusCode::NOT_FOUND),
-        (place.get("/api/models").await, StatusCode::NOT_FOUND),
+        (place.put("/api/license", &json!({})).await, StatusCode::NOT_FOUND),
         (place.delete("/api/ping").await, StatusCode::METHOD_NOT_ALLOWED),
         (place.post("/api/studio/run", &json!(7)).await, StatusCode::UNPROCESSABLE_ENTITY),
         (place.get("/api/datasets/x/entities?limit=x").await, StatusCode::BAD_REQUEST),

@@ -42,8 +42,27 @@ pub(crate) struct Serve {
     /// Whoever may change the config of this node can then start any.
     #[arg(long)]
     processes: bool,
+    /// Call webhooks of other nodes that subscribe to datasets of this one.
+    #[arg(long)]
+    webhooks: bool,
+    /// The address under which others reach this node, such as
+    /// https://node.example.org: links are made with it, and pipes that read
+    /// datasets of other nodes subscribe there, so that they run at once.
+    #[arg(long, value_name = "URL", value_parser = public_url)]
+    public_url: Option<String>,
     #[command(flatten)]
     output: Output,
+}
+
+/// An address that others can call.
+fn public_url(text: &str) -> Result<String, String> {
+    let uri: axum::http::Uri = text.parse().map_err(|error| format!("{error}"))?;
+    match (uri.scheme_str(), uri.authority(), uri.query()) {
+        (Some("http" | "https"), Some(at), None) if !at.as_str().contains('@') => {
+            Ok(text.trim_end_matches('/').to_owned())
+        }
+        _ => Err("an address begins with http:// or https:// and has no ? in it".to_owned()),
+    }
 }
 
 impl Serve {
@@ -63,6 +82,10 @@ impl Serve {
         if self.processes {
             options.processes = Permission::Live;
         }
+        if self.webhooks {
+            options.webhooks = Permission::Live;
+        }
+        options.public_url = self.public_url.clone();
         if self.live {
             options.write_outside = Permission::Live;
         }

@@ -9,29 +9,8 @@ use super::Failed;
 
 /// Operations by method and path below `/api`, `*` for any method or the rest
 /// of a path, with the reason.
-pub(super) const ABSENT: &[(&str, &str, &str)] = &[
-    ("*", "/models", MODELS),
-    ("*", "/models/*", MODELS),
-    ("*", "/license", "a Pipewright node needs no licence"),
-    ("POST", "/pipes/{id}/webhook", "the node subscribes to no webhook, so it knows no token"),
-    ("GET", "/datasets/{id}/sdshare-collection", SDSHARE),
-    ("GET", "/datasets/{id}/sdshare-fragments", SDSHARE),
-    ("GET", "/datasets/{id}/sdshare-fragments/*", SDSHARE),
-    ("GET", "/publishers/{id}/sdshare-collection", SDSHARE),
-    ("GET", "/publishers/{id}/sdshare-fragments", SDSHARE),
-    ("POST", "/receivers/{id}/sdshare-push-receiver", SDSHARE),
-    ("*", "/publishers/{id}/excel", EXCEL),
-    ("*", "/publishers/{id}/excel/*", EXCEL),
-    ("*", "/publishers/{id}/shareable-links", LINKS),
-    ("*", "/publishers/{id}/shareable-links/*", LINKS),
-];
-
-const MODELS: &str = "models are an experiment of the service that this node does not take part \
-    in; `/pipes/{id}/entity-types/sink` says what the entities of a pipe look like";
-const SDSHARE: &str = "SDShare feeds are not served; `/entities` gives the same entities";
-const EXCEL: &str = "Excel files are not made; spreadsheets read `/csv`";
-const LINKS: &str = "links without a token are not given out; make a token with \
-    `pipewright token create --role Reader`";
+pub(super) const ABSENT: &[(&str, &str, &str)] =
+    &[("PUT", "/license", "a node needs no key, so that there is none to replace")];
 
 /// Whether a path is of a pattern.
 fn fits(pattern: &str, path: &str) -> bool {

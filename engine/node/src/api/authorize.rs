@@ -9,7 +9,7 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use axum::extract::{OriginalUri, Request, State};
-use axum::http::{Method, header};
+use axum::http::{Method, Uri, header};
 use axum::middleware::Next;
 use axum::response::Response;
 use percent_encoding::percent_decode_str;
@@ -18,6 +18,7 @@ use pipewright_protocol::studio::{CHECK, IMPACT, PREVIEW, Role};
 use pipewright_store::{Durability, names};
 
 use super::Failed;
+use super::address::LINK;
 use super::requests::RequestId;
 use crate::permissions::{Act, Resource};
 use crate::{Claims, Node, Refused};
@@ -37,12 +38,19 @@ pub(super) async fn authorize(
         .filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"))
         .map(|(_, token)| token.trim())
         .filter(|token| !token.is_empty());
-    let claims = match token {
-        Some(token) => node.tokens().check(token)?,
-        None => Claims::anonymous(),
-    };
     let method = request.method().clone();
-    let allowed = decide(&node, &claims, &method, address.path());
+    let link = if token.is_none() { link_of(&method, &address) } else { None };
+    let claims = match (token, &link) {
+        (Some(token), _) => node.tokens().check(token)?,
+        (None, Some(link)) => node.tokens().check_link(link.secret, &link.pipe)?,
+        (None, None) => Claims::anonymous(),
+    };
+    let allowed = match &link {
+        // It opens this one publisher, whatever its role; unless the config
+        // says that nobody without a token may.
+        Some(link) => node.require_links(&link.pipe),
+        None => decide(&node, &claims, &method, address.path()),
+    };
     let id = request.extensions().get::<RequestId>().map_or("", RequestId::as_str);
     let line = Audited::of(&claims, &method, address.path(), id);
     if let Err(refused) = allowed {
@@ -63,13 +71,34 @@ pub(super) async fn authorize(
     Ok(response)
 }
 
+/// A link to a publisher that a call comes by.
+struct Link<'a> {
+    pipe: String,
+    secret: &'a str,
+}
+
+/// The link that a call comes by, if it only reads what a publisher gives.
+fn link_of<'a>(method: &Method, address: &'a Uri) -> Option<Link<'a>> {
+    if !matches!(*method, Method::GET | Method::HEAD) {
+        return None;
+    }
+    let parts = parts(address.path());
+    let parts: Vec<&str> = parts.iter().map(AsRef::as_ref).collect();
+    let (&["publishers", pipe, form], _) = parts.split_first_chunk()? else { return None };
+    let forms = ["entities", "csv", "excel", "xml", "sdshare-collection", "sdshare-fragments"];
+    let named = |pair: &'a str| pair.strip_prefix(LINK)?.strip_prefix('=');
+    let secret = address.query()?.split('&').find_map(named).filter(|_| forms.contains(&form))?;
+    Some(Link { pipe: pipe.to_owned(), secret })
+}
+
+/// The parts of a path below `/api`.
+fn parts(path: &str) -> Vec<Cow<'_, str>> {
+    let parts = path.trim_start_matches("/api").split('/').filter(|part| !part.is_empty());
+    parts.map(|part| percent_decode_str(part).decode_utf8_lossy()).collect()
+}
+
 fn decide(node: &Node, claims: &Claims, method: &Method, path: &str) -> Result<(), Refused> {
-    let parts: Vec<Cow<'_, str>> = path
-        .trim_start_matches("/api")
-        .split('/')
-        .filter(|part| !part.is_empty())
-        .map(|part| percent_decode_str(part).decode_utf8_lossy())
-        .collect();
+    let parts = parts(path);
     let parts: Vec<&str> = parts.iter().map(AsRef::as_ref).collect();
     let asks = matches!(*method, Method::GET | Method::HEAD | Method::OPTIONS);
     let allowed = match needs(&parts, asks) {
@@ -80,6 +109,8 @@ fn decide(node: &Node, claims: &Claims, method: &Method, path: &str) -> Result<(
             ["studio", "users", ..] => claims.role == Role::Admin,
             // Whoever has an invitation has no token yet.
             ["studio", "invitations"] => true,
+            // Its body says who calls.
+            ["pipes", _, "webhook"] => true,
             _ => match claims.role {
                 Role::Admin | Role::Developer => true,
                 Role::Reader => asks || [CHECK, IMPACT, PREVIEW].contains(&path),
@@ -107,11 +138,16 @@ fn needs<'p>(parts: &[&'p str], asks: bool) -> Option<(Resource<'p>, Act)> {
             | "get-run-all-pipes-log"
             | "delete-all-sink-datasets",
         ] => return None,
+        ["pipes", _, "webhook"] => return None,
         ["pipes", id, "pump"] if !asks => (Resource::Pipe(id), Act::RunPump),
         ["pipes", id] | ["pipes", id, "config" | "pump" | "log"] => (Resource::Pipe(id), config),
+        // Who hands one out says who may read; who sees one can use it.
+        ["publishers", id, "shareable-links", ..] => (Resource::Pipe(id), Act::WriteConfig),
         ["pipes" | "publishers", id, ..] => (Resource::Pipe(id), Act::ReadData),
         ["receivers", id, ..] => (Resource::Pipe(id), Act::WriteData),
-        ["systems", id, "proxy", ..] => (Resource::System(id), data),
+        ["systems", id, "proxy", ..] => {
+            (Resource::System(id), if asks { Act::ReadProxy } else { Act::WriteProxy })
+        }
         ["systems", id, ..] => (Resource::System(id), config),
         ["datasets", id, ..] => (Resource::Dataset(id), data),
         ["studio", "clusters" | "failed", pipe, ..] => (Resource::Pipe(pipe), Act::ReadData),
@@ -143,7 +179,8 @@ impl Audited {
         let asks = matches!(*method, Method::GET | Method::HEAD | Method::OPTIONS)
             || [CHECK, IMPACT, PREVIEW].contains(&path)
             || path.ends_with("/preview");
-        let data = path.ends_with("/entities");
+        let data = ["/entities", "/sdshare-push-receiver", "/webhook"];
+        let data = data.iter().any(|end| path.ends_with(end));
         (!asks && !data).then(|| Audited {
             who: claims.sub.clone(),
             role: format!("{:?}", claims.role),

@@ -13,7 +13,7 @@ use pipewright_entity::{Entity, Version};
 use pipewright_protocol::service::{
     self, DatasetIndex, DatasetRuntime, DatasetWritten, Gone, IndexProgress, Message,
 };
-use pipewright_store::{Dataset, Past, Reader, Select, Subset, names};
+use pipewright_store::{Dataset, Past, Reader, Select, StoreError, Subset};
 use serde::Deserialize;
 use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
@@ -21,8 +21,8 @@ use utoipa_axum::routes;
 
 use super::forms::Form;
 use super::pipes::{Described, Sample};
-use super::query::{Allow, Asked, Bytes, Json, Operation, Path, flag, number};
-use super::{Failed, blocking};
+use super::query::{Asked, Bytes, Json, Operation, Path, flag, number};
+use super::{Failed, blocking, uncommitted};
 use crate::permissions::{self, Act, Resource};
 use crate::pump::Breaker;
 use crate::{Claims, Node};
@@ -34,7 +34,7 @@ pub(super) fn routes() -> OpenApiRouter<Arc<Node>> {
     OpenApiRouter::new()
         .routes(routes!(list))
         .routes(routes!(one, operate, remove))
-        .routes(routes!(entities, write, entities_options))
+        .routes(routes!(entities, write))
         .routes(routes!(entity))
         .routes(routes!(entity_at))
         .routes(routes!(indexes))
@@ -85,7 +85,7 @@ async fn one(
     .await
 }
 
-fn known(reader: &Reader, id: &str) -> Result<Arc<Dataset>, Failed> {
+pub(super) fn known(reader: &Reader, id: &str) -> Result<Arc<Dataset>, Failed> {
     reader.dataset(id)?.ok_or_else(|| Failed::not_found(format!("there is no dataset {id:?}")))
 }
 
@@ -255,12 +255,6 @@ fn subset(text: &str, dataset: &str) -> Result<Subset, Failed> {
     Ok(Subset { expression: index.expression, key: value.to_value(&document).key() })
 }
 
-/// The methods of this path.
-#[utoipa::path(options, path = "/datasets/{id}/entities", tag = "Datasets", params(("id" = String, Path, description = "The dataset")), responses((status = 200, description = "The header `Allow` names them.")))]
-async fn entities_options() -> Allow {
-    Allow("GET, HEAD, OPTIONS, POST")
-}
-
 /// The entities of a dataset with the headers of the pull protocol.
 #[utoipa::path(get, path = "/datasets/{id}/entities", tag = "Datasets", params(Pull), responses((status = 200, description = "Done.", content((Vec<Value> = "application/json"), (Vec<u8> = "application/x-pipewright-entities")))))]
 async fn entities(
@@ -299,18 +293,17 @@ async fn entities(
         if only_populated && !dataset.is_populated() {
             return Err(Failed::not_found(format!("the dataset {id:?} is not populated yet")));
         }
-        if uncommitted && reader.dataset(&names::uncommitted(&id))?.is_some() {
-            return Err(Failed::new(
-                StatusCode::NOT_FOUND,
-                "not-supported",
-                "what a circuit breaker holds back cannot be read with the rest of its dataset",
-            ));
-        }
         // Before the status is sent.
         if select.subset.is_some() {
             reader.changes(&id, since, Some(0), select.clone())?;
         }
-        Ok((dataset, reader, select))
+        let uncommitted = uncommitted && uncommitted::is_any(&reader, &id)?;
+        if uncommitted && select.subset.is_some() {
+            return Err(Failed::bad_request(
+                "what is not committed is in no index: either \"subset\" or \"uncommitted\"",
+            ));
+        }
+        Ok((dataset, reader, (select, uncommitted)))
     })
     .await?;
     let (send, receive) = tokio::sync::mpsc::channel(4);
@@ -349,18 +342,26 @@ fn write_entities(
     id: &str,
     (since, skip): (Option<u64>, u64),
     limit: Option<u64>,
-    select: Select,
+    (select, uncommitted): (Select, bool),
     form: Form,
     to: &mut Pieces,
 ) -> std::io::Result<()> {
+    let other = std::io::Error::other::<StoreError>;
+    let shown = |version: Result<Version, StoreError>| version.map(|v| v.with_metadata());
+    let most = limit.unwrap_or(u64::MAX);
+    if uncommitted {
+        let all = uncommitted::versions(reader, id, since, select).map_err(other)?;
+        let page = all.skip(usize::try_from(skip).unwrap_or(usize::MAX));
+        let page = page.take(usize::try_from(most).unwrap_or(usize::MAX));
+        form.write(page.map(|version| shown(version).map_err(other)), to)?;
+        return to.flush();
+    }
     let versions = match skip {
         0 => reader.changes(id, since, limit, select),
-        skip => reader.page(id, skip, limit.unwrap_or(u64::MAX), select),
+        skip => reader.page(id, skip, most, select),
     };
-    let versions = versions.map_err(std::io::Error::other)?;
-    let entities =
-        versions.map(|version| version.map(|v| v.with_metadata()).map_err(std::io::Error::other));
-    form.write(entities, to)?;
+    let versions = versions.map_err(other)?;
+    form.write(versions.map(|version| shown(version).map_err(other)), to)?;
     to.flush()
 }
 
@@ -422,6 +423,9 @@ struct Which {
     /// As it was when the log ended there.
     #[serde(default, deserialize_with = "number")]
     offset: Option<u64>,
+    /// As a circuit breaker holds it back, if one does.
+    #[serde(default, deserialize_with = "flag")]
+    uncommitted: Option<bool>,
 }
 
 /// One entity, as it is now or was.
@@ -429,8 +433,17 @@ struct Which {
 async fn entity(
     State(node): State<Arc<Node>>,
     Path(id): Path<String>,
-    Asked(Which { entity_id, offset }): Asked<Which>,
+    Asked(Which { entity_id, offset, uncommitted }): Asked<Which>,
 ) -> Result<Json<Entity>, Failed> {
+    if uncommitted == Some(true) && offset.is_none() {
+        let (id, entity) = (id.clone(), entity_id.clone());
+        let look = move |node: &Arc<Node>| {
+            Ok(uncommitted::version(&node.store().reader()?, &id, &entity)?)
+        };
+        if let Some(held) = blocking(node.clone(), look).await? {
+            return Ok(Json(held.with_metadata()));
+        }
+    }
     version(node, id, entity_id, offset).await
 }
 

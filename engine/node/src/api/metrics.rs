@@ -17,6 +17,7 @@ use utoipa_axum::routes;
 
 use super::{Failed, blocking};
 use crate::permissions::{self, Act, Resource};
+use crate::upload::DEFAULT_GROUP;
 use crate::{Claims, Node, status};
 
 pub(super) fn routes() -> OpenApiRouter<Arc<Node>> {
@@ -46,6 +47,15 @@ impl Metrics {
         let metric = self.0.entry(name).or_default();
         (metric.kind, metric.help) = ("counter", help);
         metric.samples.push((labels, value as f64));
+    }
+
+    /// Whether something is well, which may not be known.
+    fn state(&mut self, name: &'static str, help: &'static str, well: Option<bool>) {
+        let states = [("healthy", Some(true)), ("unhealthy", Some(false)), ("unknown", None)];
+        for (state, is) in states {
+            let labels = labels(&[(name, state)]);
+            self.add(name, help, labels, f64::from(u8::from(is == well)));
+        }
     }
 
     fn show(&self) -> String {
@@ -87,11 +97,11 @@ fn collect(node: &Arc<Node>, claims: &Claims) -> Result<Metrics, Failed> {
     let mut metrics = Metrics::default();
     let (loaded, reader) = (node.loaded(), node.store().reader()?);
     let well = node.ails().is_none();
-    let states = [("healthy", well), ("unhealthy", !well), ("unknown", false)];
-    for (state, value) in states.map(|(state, is)| (state, f64::from(u8::from(is)))) {
-        let labels = labels(&[("sesam_health", state)]);
-        metrics.add("sesam_health", "Whether the API answers.", labels, value);
-    }
+    metrics.state("sesam_health", "Whether the node can do its work.", Some(well));
+    // Backups are made from outside, which tell the node nothing.
+    metrics.state("sesam_backup_health", "Whether backups fail.", None);
+    let help = "How often the node was started again since its last upgrade.";
+    metrics.add("sesam_service_restarts", help, String::new(), node.restarts() as f64);
     let seen = |id: &str| permissions::may(&loaded, claims, Resource::Pipe(id), Act::ReadConfig);
     for (id, plan) in loaded.plans.iter().filter(|(id, _)| seen(id)) {
         let plan = plan.as_deref().map_err(ToString::to_string);
@@ -104,11 +114,31 @@ fn collect(node: &Arc<Node>, claims: &Claims) -> Result<Metrics, Failed> {
             "Whether the pipe runs by itself.",
             is(status.state != PipeState::Disabled),
         );
-        add(
-            "sesam_pipe_config",
-            "Whether the config of the pipe is valid.",
-            is(status.state != PipeState::Invalid),
-        );
+        let retries = reader.retry_counts(id)?;
+        let dead = [
+            ("sesam_pipe_dead_letter_dataset_count_index_exists", retries.dead),
+            ("sesam_pipe_dead_letter_dataset_count_log_exists", retries.dead),
+            // One that is solved or taken away leaves nothing behind.
+            ("sesam_pipe_dead_letter_dataset_count_index_deleted", 0),
+            ("sesam_pipe_dead_letter_dataset_count_log_deleted", 0),
+        ];
+        for (name, count) in dead {
+            add(name, "Entities of the pipe that were given up.", count as f64);
+        }
+        // A node keeps one copy of what it has.
+        add("sesam_pipe_queue_replicas", "Entities that wait for replicas.", 0.0);
+        let config = loaded.project.pipe(id);
+        let effective = config.map(|pipe| pipe.effective()).unwrap_or_default();
+        let group = effective["metadata"]["$config-group"].as_str().unwrap_or(DEFAULT_GROUP);
+        let feeds_none = config
+            .and_then(|pipe| pipe.sink_dataset())
+            .is_none_or(|dataset| loaded.flow.readers_of(dataset).is_empty());
+        let leaf = if feeds_none { "1" } else { "0" };
+        let pipe_config = labels(&[("pipe", id), ("config_group", group), ("leaf", leaf)]);
+        let valid = is(status.state != PipeState::Invalid);
+        let help = "Whether the config of the pipe is valid.";
+        metrics.add("sesam_pipe_config", help, pipe_config, valid);
+        let mut add = |name, help, value| metrics.add(name, help, pipe.clone(), value);
         if let Ok(plan) = &plan {
             let sources = plan.source_datasets();
             let waiting = |of_source: bool| -> u64 {
@@ -179,25 +209,59 @@ fn pump(
     let pipe = labels(&[("pipe", id)]);
     let counts = node.counters.of(id);
     let counted = [
-        ("sesam_pump_started_total", "Runs that began.", counts.started),
-        ("sesam_pump_completed_total", "Runs that came to their end.", counts.completed),
-        ("sesam_pump_failed_total", "Runs that failed.", counts.failed),
-        ("sesam_pump_interrupted_total", "Runs that were stopped.", counts.interrupted),
-        ("sesam_pump_entities_changes_total", "Entities that changed something.", counts.changes),
-        ("sesam_pump_entities_seen_total", "Entities that were read.", counts.seen),
+        (
+            "sesam_pump_started_total",
+            "sesam_pump_started_created",
+            "Runs that began.",
+            counts.started,
+        ),
+        (
+            "sesam_pump_completed_total",
+            "sesam_pump_completed_created",
+            "Runs that came to their end.",
+            counts.completed,
+        ),
+        (
+            "sesam_pump_failed_total",
+            "sesam_pump_failed_created",
+            "Runs that failed.",
+            counts.failed,
+        ),
+        (
+            "sesam_pump_interrupted_total",
+            "sesam_pump_interrupted_created",
+            "Runs that were stopped.",
+            counts.interrupted,
+        ),
+        (
+            "sesam_pump_entities_changes_total",
+            "sesam_pump_entities_changes_created",
+            "Entities that changed something.",
+            counts.changes,
+        ),
+        (
+            "sesam_pump_entities_seen_total",
+            "sesam_pump_entities_seen_created",
+            "Entities that were read.",
+            counts.seen,
+        ),
         (
             "sesam_pump_entities_deletion_tracked_total",
+            "sesam_pump_entities_deletion_tracked_created",
             "Entities deleted because a full run did not see them.",
             counts.deletion_tracked,
         ),
         (
             "sesam_pump_entities_compacted_total",
+            "sesam_pump_entities_compacted_created",
             "Versions that were compacted away.",
             counts.compacted,
         ),
     ];
-    for (name, help, value) in counted {
+    for (name, created, help, value) in counted {
         metrics.count(name, help, pipe.clone(), value);
+        let since = node.started() as f64 / 1e6;
+        metrics.add(created, "Since when it is counted.", pipe.clone(), since);
     }
     let mut add = |name, help, value| metrics.add(name, help, pipe.clone(), value);
     let help = "Entities that are to be tried again.";
@@ -212,6 +276,10 @@ fn pump(
     add("sesam_pump_successful", help, went_well);
     let took = last.as_ref().and_then(|last| last.took).unwrap_or(0);
     add("sesam_pump_total_time", "Seconds that the last run took.", took as f64 / 1e6);
+    if let Some(started) = last.as_ref().and_then(|last| last.started) {
+        let help = "When the last run was to begin, in seconds since 1970.";
+        add("sesam_pump_previous_scheduled_time", help, started as f64 / 1e6);
+    }
     if let Some(ended) = last.and_then(|last| last.ended) {
         let help = "When the last run ended, in seconds since 1970.";
         add("sesam_pump_last_completed_time", help, ended as f64 / 1e6);

@@ -7,6 +7,7 @@
 //! is a route by that description only ([`described`]).
 
 mod absent;
+mod address;
 mod authorize;
 mod config;
 mod data_files;
@@ -15,7 +16,9 @@ mod entities;
 mod error;
 mod forms;
 mod limits;
+mod links;
 mod metrics;
+mod models;
 mod monitor;
 mod node;
 mod openapi;
@@ -26,10 +29,13 @@ mod receivers;
 mod reference;
 mod requests;
 mod runner;
+mod sdshare;
 mod secrets;
 mod services;
 mod studio;
+mod uncommitted;
 mod users;
+mod webhooks;
 
 use std::sync::Arc;
 
@@ -75,14 +81,18 @@ fn described() -> (Router<Arc<Node>>, utoipa::openapi::OpenApi) {
     OpenApiRouter::new()
         .merge(node::routes())
         .merge(metrics::routes())
+        .merge(models::routes())
         .merge(config::routes())
         .merge(datasets::routes())
         .merge(runner::routes())
         .merge(pipes::routes())
         .merge(publishers::routes())
+        .merge(links::routes())
         .merge(receivers::routes())
+        .merge(sdshare::routes())
         .merge(secrets::routes())
         .merge(services::routes())
+        .merge(webhooks::routes())
         .nest(
             "/studio",
             studio::routes()

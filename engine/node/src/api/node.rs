@@ -5,7 +5,7 @@ use std::sync::Arc;
 use axum::Extension;
 use axum::extract::State;
 use axum::http::StatusCode;
-use pipewright_protocol::service::{Health, Message, NodeInfo, NodeStatus, NodeVersion};
+use pipewright_protocol::service::{Health, License, Message, NodeInfo, NodeStatus, NodeVersion};
 use pipewright_protocol::studio::ApiError;
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
@@ -21,6 +21,7 @@ pub(super) fn routes() -> OpenApiRouter<Arc<Node>> {
         .routes(routes!(health))
         .routes(routes!(status))
         .routes(routes!(admin))
+        .routes(routes!(license))
 }
 
 /// What the node is.
@@ -49,6 +50,18 @@ async fn status(State(node): State<Arc<Node>>) -> Json<NodeStatus> {
         node_version: crate::VERSION.to_owned(),
         node_start_time: crate::time::iso(started),
         node_uptime: (node.now() - started) as f64 / 1e6,
+    })
+}
+
+/// Under which licence the node runs: a free one, which needs no key.
+#[utoipa::path(get, path = "/license", tag = "Node", responses((status = 200, description = "Done.", body = License)))]
+async fn license() -> Json<License> {
+    Json(License {
+        license: crate::LICENSE.to_owned(),
+        product: "Pipewright".to_owned(),
+        version: crate::VERSION.to_owned(),
+        key_required: false,
+        expires: None,
     })
 }
 

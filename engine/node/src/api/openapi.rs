@@ -32,7 +32,7 @@ pub(super) fn complete(document: OpenApi) -> Value {
         "title": "Pipewright node",
         "version": crate::VERSION,
         "description": description(),
-        "license": { "name": "MIT OR Apache-2.0", "identifier": "MIT OR Apache-2.0" },
+        "license": { "name": crate::LICENSE, "identifier": crate::LICENSE },
     });
     document["servers"] = json!([{ "url": "/api" }]);
     document["security"] = json!([{ "token": [] }]);

@@ -21,7 +21,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::config::{Force, Upload};
-use super::query::{self, Allow, Asked, Json, Path, flag, number};
+use super::query::{self, Asked, Json, Path, flag, number};
 use super::{Failed, blocking};
 use crate::evaluate::Stage;
 use crate::loaded::Loaded;
@@ -35,7 +35,7 @@ pub(super) fn routes() -> OpenApiRouter<Arc<Node>> {
         .routes(routes!(one, remove))
         .routes(routes!(config, replace))
         .routes(routes!(pump, operate))
-        .routes(routes!(log, log_options))
+        .routes(routes!(log))
         .routes(routes!(entities))
         .routes(routes!(preview))
         .routes(routes!(schema))
@@ -421,12 +421,6 @@ async fn log(
         lines.collect::<Result<Vec<_>, Failed>>().map(Json)
     })
     .await
-}
-
-/// The methods of this path.
-#[utoipa::path(options, path = "/pipes/{id}/log", tag = "Pipes", params(("id" = String, Path, description = "The pipe")), responses((status = 200, description = "The header `Allow` names them.")))]
-async fn log_options() -> Allow {
-    Allow("GET, HEAD, OPTIONS")
 }
 
 #[derive(Deserialize, IntoParams)]

@@ -98,7 +98,7 @@ fn updated(node: &Node, pipe: &str, entity: &Entity) -> Result<Value, Failed> {
     })
 }
 
-fn refusal(node: &Node, pipe: &str, error: PostError, sent: &[Entity]) -> Failed {
+pub(super) fn refusal(node: &Node, pipe: &str, error: PostError, sent: &[Entity]) -> Failed {
     let message = error.to_string();
     match error {
         PostError::Conflict(_) => Failed::new(StatusCode::CONFLICT, "sequence", message),

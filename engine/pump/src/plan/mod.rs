@@ -298,6 +298,14 @@ impl Plan {
         }
     }
 
+    /// What its source is built from, when it lies outside the node.
+    pub fn outside_source(&self) -> Option<Setting<'_>> {
+        match &self.source {
+            SourcePlan::Outside(part) => Some(part.setting(self.id())),
+            _ => None,
+        }
+    }
+
     /// Whether entities are posted to the pipe rather than read.
     pub fn is_receiver(&self) -> bool {
         matches!(self.source, SourcePlan::Receiver)

@@ -70,7 +70,7 @@ impl Settings<'_> {
 
 /// Names that belong to the node (`_id`, `_deleted`, `$ids` …) and are no
 /// properties of the thing itself. `_` alone is also a namespace.
-fn is_reserved(name: &str) -> bool {
+pub(crate) fn is_reserved(name: &str) -> bool {
     name.starts_with(['_', '$']) && !name.starts_with("_:")
 }
 

@@ -8,8 +8,8 @@ use std::sync::Arc;
 use pipewright_entity::{Dict, Entity, Text, Value};
 use serde_json::{Map, Value as Json};
 
-use super::rdf::plain;
 use super::{Settings, Step, is_reserved};
+use crate::rdf::plain;
 
 /// How an XML endpoint, or the XML transform, writes its entities.
 #[derive(Clone, Debug, PartialEq)]
@@ -165,7 +165,8 @@ fn literal(value: &Value) -> String {
     }
 }
 
-fn escape(text: &str, out: &mut String) {
+/// Appends a text as it stands in an element or an attribute.
+pub fn escape(text: &str, out: &mut String) {
     for character in text.chars() {
         match character {
             '&' => out.push_str("&amp;"),

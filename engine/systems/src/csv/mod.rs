@@ -7,6 +7,7 @@ mod rows;
 mod source;
 
 pub(crate) use dialect::Dialect;
+pub(crate) use render::field_text;
 pub use render::{Format, Quoting};
 pub(crate) use rows::Rows;
 pub(crate) use source::CsvSource;

@@ -197,7 +197,7 @@ impl Format {
 
 /// A value as a person would write it in a table: no transit marks; lists and
 /// dicts as JSON.
-fn field_text(value: &Value) -> String {
+pub(crate) fn field_text(value: &Value) -> String {
     match value {
         Value::Null => String::new(),
         Value::String(text) | Value::Ni(text) | Value::Uri(text) => text.to_string(),

@@ -350,7 +350,7 @@ impl UrlSystem {
         }
     }
 
-    fn place(&self, method: Method, shown: &str) -> Place {
+    pub(crate) fn place(&self, method: Method, shown: &str) -> Place {
         Place { system: self.id.clone(), method, url: shown.to_owned() }
     }
 
@@ -377,7 +377,7 @@ impl UrlSystem {
         Ok(Opened { headers: HeaderMap::new(), body: Body::file(file, cancel) })
     }
 
-    fn call(
+    pub(crate) fn call(
         &self,
         place: &Place,
         url: &Url,
@@ -591,7 +591,7 @@ fn is_only_the_path(status: StatusCode) -> bool {
     )
 }
 
-fn with_query(url: &Url, query: &[(&str, String)]) -> Url {
+pub(crate) fn with_query(url: &Url, query: &[(&str, String)]) -> Url {
     let mut url = url.clone();
     if !query.is_empty() {
         url.query_pairs_mut().extend_pairs(query);
