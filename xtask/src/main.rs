@@ -7,6 +7,7 @@ mod install;
 mod licences;
 mod metadata;
 mod run;
+mod seed;
 mod shell;
 mod test;
 mod tidy;
@@ -40,6 +41,8 @@ usage: cargo xtask COMMAND
                      lets many clients page through a large dataset while pipes
                      write; fails when a target is missed. Numbers: entities,
                      rewrites, clients
+  seed [NAME...]     makes mistakes in a copy of the tree, those of tests/seeds,
+                     and fails when a test does not find one
   tidy               checks who may use whom, and what else no compiler checks
   licences           checks the licences of everything used
 
@@ -86,6 +89,7 @@ fn start(arguments: &[String]) -> Result<()> {
         ["bench", "dtl"] => bench::dtl(),
         ["bench", "engine", rest @ ..] => bench::engine(rest),
         ["bench", "node", rest @ ..] => bench::node(rest),
+        ["seed", names @ ..] => seed::sow(names),
         ["tidy"] => tidy::check(),
         ["licences"] => licences::check(),
         [] | ["help" | "--help" | "-h"] => {

@@ -263,14 +263,18 @@ fn value(entry: &Entry, property: &Property, findings: &mut Findings<'_>) {
             format!("`{}` is at least {min}", property.name),
         );
     }
-    if !property.properties.is_empty() && item.is_object() {
+    if !property.properties.is_empty() {
         let owner = Owner {
             name: &property.name,
             properties: &property.properties,
             open: property.open,
             typed: false,
         };
-        members(item, &owner, findings);
+        // The object, or each of a list of them.
+        let all = std::iter::once(item).chain(item.items());
+        for one in all.filter(|one| one.is_object()) {
+            members(one, &owner, findings);
+        }
     }
 }
 

@@ -32,6 +32,7 @@ mod check;
 pub mod cron;
 pub mod flow;
 mod metadata;
+pub mod notifications;
 pub mod pipe;
 mod problem;
 mod project;

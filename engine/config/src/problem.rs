@@ -159,6 +159,8 @@ pub mod code {
     pub const SYSTEM_MISSING: &str = "config-system-missing";
     /// A system of a type that does not fit.
     pub const SYSTEM_MISMATCH: &str = "config-system-mismatch";
+    /// A rule names a pipe that is not there.
+    pub const PIPE_MISSING: &str = "config-pipe-missing";
     /// A dataset that no pipe writes.
     pub const DATASET_MISSING: &str = "config-dataset-missing";
     /// A dataset that another pipe writes too.

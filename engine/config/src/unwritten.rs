@@ -24,6 +24,9 @@ pub(crate) fn check(project: &Project, graph: &Graph, pipe: &Pipe, problems: &mu
         _ => None,
     };
     for (index, dtl) in pipe.dtl() {
+        if !dtl.is_written_in(&pipe.origin.file) {
+            continue;
+        }
         for reading in readings(&dtl.rules.node, &dtl.rules.at) {
             let dataset = match reading.dataset {
                 None if index == 0 => source,

@@ -15,7 +15,7 @@ use crate::pipe::{Completeness, Found, Fragment, Pipe, Side, SinkKind, SourceKin
 use crate::problem::{Hint, Origin, Problem, Vocabulary, code, did_you_mean, with_hint};
 use crate::resolve::name_of;
 use crate::spec::Endpoint;
-use crate::unwritten;
+use crate::{notifications, unwritten};
 
 /// All that is wrong with a project: what was found when its files were read,
 /// references that lead nowhere, cycles, tests, and DTL. By file, then in the
@@ -44,6 +44,7 @@ fn check(project: &Project, wanted: impl Fn(&str) -> bool) -> Vec<Problem> {
     shared_datasets(project, &graph, &mut problems);
     cycles(project, &graph, &mut problems);
     specs(project, &mut problems);
+    notifications::check(project, &mut problems);
     problems.retain(|problem| wanted(&problem.file));
     once(project, &mut problems);
     problems.sort_by(|a, b| {
@@ -88,7 +89,7 @@ pub(crate) fn finding(
 }
 
 /// The origin of a property of a part, or of the part itself.
-fn of_property(origin: &Origin, key: &str) -> Origin {
+pub(crate) fn of_property(origin: &Origin, key: &str) -> Origin {
     let at = origin.at.key(key);
     match origin.file.document.at(&at) {
         Some(node) => Origin { file: origin.file.clone(), span: node.span.clone(), at },
@@ -214,11 +215,18 @@ impl<'a> Datasets<'a> {
                 }
             }
         }
-        for (_, dtl) in pipe.dtl() {
+        for (place, dtl) in pipe.dtl() {
             for hop in hops(&dtl.rules.node) {
-                let at = dtl.rules.document.path_at(hop.span.start);
                 let file = pipe.origin.file.clone();
-                check(&hop.dataset, Origin { file, at, span: hop.span });
+                let origin = match dtl.is_written_in(&file) {
+                    true => {
+                        let at = dtl.rules.document.path_at(hop.span.start);
+                        Origin { file, at, span: hop.span }
+                    }
+                    // What a template stands for is found where that is.
+                    false => pipe.transforms[place].origin.clone(),
+                };
+                check(&hop.dataset, origin);
             }
         }
     }

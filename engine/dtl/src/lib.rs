@@ -31,6 +31,7 @@ pub mod trace;
 
 pub use analysis::{Analysis, Dependency, Join, Reads, Route};
 pub use compile::{Checked, Compiled, Compiler, check, code, compile};
+pub use compute::wildcard::matches as matches_wildcards;
 pub use context::{Context, Datasets, NoContext};
 pub use eval::{Call, Eval};
 pub use fault::{EvalError, Fault, FaultKind, LookupError};

@@ -308,10 +308,16 @@ impl<'a> Site<'a> {
                 self.scope.aliases = merged(object);
                 self.expressions(node);
             }
-            _ if node.is_object() && !property.properties.is_empty() => {
-                let Some(member) = self.member(node, Keys::Inside(property)) else { return };
+            _ if !property.properties.is_empty() && (node.is_object() || node.is_array()) => {
+                // The object, or the one of a list of them.
+                let one = match node.is_array() {
+                    true => self.item(node.items()).1.filter(|item| item.is_object()),
+                    false => Some(node),
+                };
+                let Some(one) = one else { return };
+                let Some(member) = self.member(one, Keys::Inside(property)) else { return };
                 if let Some(inner) = property.property(&member.key) {
-                    self.value(&member.value, inner, node);
+                    self.value(&member.value, inner, one);
                 }
             }
             _ => {

@@ -22,6 +22,12 @@ pub(crate) trait Runner: Send + Sync {
 
     /// The run is over, and what it changed is marked.
     fn ended(&self, pipe: &Text, report: Option<&Report>);
+
+    /// Reads everything that a pipe reads again, beside its other runs.
+    fn rescan(&self, pipe: &Text, cancel: Cancel) -> Option<Report>;
+
+    /// The rescan is over.
+    fn rescanned(&self, pipe: &Text, report: Option<&Report>);
 }
 
 /// What is to run, and what runs.
@@ -37,8 +43,24 @@ pub(crate) struct Conductor {
 
 struct State {
     agenda: Agenda,
-    running: Option<(Text, Cancel)>,
+    running: Option<Running>,
+    rescanning: Option<Running>,
     closed: bool,
+}
+
+impl State {
+    /// What is on its way.
+    fn all(&self) -> impl Iterator<Item = &Running> {
+        self.running.iter().chain(&self.rescanning)
+    }
+}
+
+/// A run on its way.
+struct Running {
+    pipe: Text,
+    cancel: Cancel,
+    /// When it began, in microseconds since 1970.
+    since: i64,
 }
 
 /// The thread looks at the clock again after this long at the latest: it may
@@ -48,7 +70,8 @@ const LOOK: Duration = Duration::from_secs(60);
 impl Conductor {
     pub(crate) fn new(clock: Arc<dyn Clock>) -> Arc<Conductor> {
         let chance = || uuid::Uuid::new_v4().as_u128() as f64 / u128::MAX as f64;
-        let state = State { agenda: Agenda::new(chance), running: None, closed: false };
+        let state =
+            State { agenda: Agenda::new(chance), running: None, rescanning: None, closed: false };
         Arc::new(Conductor {
             state: Mutex::new(state),
             changed: Condvar::new(),
@@ -58,8 +81,13 @@ impl Conductor {
         })
     }
 
-    /// Starts the thread, which ends when the conductor is closed.
-    pub(crate) fn start(self: &Arc<Conductor>, runner: Box<dyn Runner>) -> std::io::Result<()> {
+    /// Starts the threads, which end when the conductor is closed: one for runs,
+    /// one for rescans in the background.
+    pub(crate) fn start(self: &Arc<Conductor>, runner: Arc<dyn Runner>) -> std::io::Result<()> {
+        let (conductor, rescans) = (self.clone(), runner.clone());
+        std::thread::Builder::new()
+            .name("rescans".into())
+            .spawn(move || conductor.work_aside(&*rescans))?;
         let conductor = self.clone();
         let thread = std::thread::Builder::new()
             .name("pipes".into())
@@ -88,9 +116,7 @@ impl Conductor {
     pub(crate) fn shut(&self) {
         self.change(|state, _| {
             state.agenda.close();
-            if let Some((_, cancel)) = &state.running {
-                cancel.stop();
-            }
+            state.all().for_each(|running| running.cancel.stop());
         });
     }
 
@@ -117,24 +143,33 @@ impl Conductor {
 
     /// Stops the pipes, running or marked; all of them when `pipes` is empty.
     pub(crate) fn stop(&self, pipes: &[String]) {
-        let named = |pipe: &str| pipes.is_empty() || pipes.iter().any(|name| name == pipe);
+        let named = &|pipe: &str| pipes.is_empty() || pipes.iter().any(|name| name == pipe);
         self.change(|state, now| {
-            if let Some((pipe, cancel)) = &state.running
-                && named(pipe)
-            {
-                cancel.stop();
-            }
+            let named_ones = state.all().filter(|running| named(&running.pipe));
+            named_ones.for_each(|running| running.cancel.stop());
             state.agenda.unmark(named, now);
+            state.agenda.forget_rescans(named);
         });
     }
 
-    /// Stops pipes and waits until none of them runs.
+    /// Stops what runs and takes back what is marked, for somebody who runs
+    /// pipes instead; rescans go on.
+    pub(crate) fn make_way(&self) {
+        self.change(|state, now| {
+            if let Some(running) = &state.running {
+                running.cancel.stop();
+            }
+            state.agenda.unmark(|_| true, now);
+        });
+    }
+
+    /// Stops pipes, all of them when `pipes` is empty, and waits until none of
+    /// them runs.
     pub(crate) fn stop_and_wait(&self, pipes: &[String]) {
         self.stop(pipes);
         let runs = |state: &mut State| {
-            state.running.as_ref().is_some_and(|(running, _)| {
-                pipes.iter().any(|pipe| pipe.as_str() == running.as_str())
-            })
+            let named = |pipe: &str| pipes.is_empty() || pipes.iter().any(|name| name == pipe);
+            state.all().any(|running| named(&running.pipe))
         };
         drop(self.changed.wait_while(self.lock(), runs));
     }
@@ -150,12 +185,33 @@ impl Conductor {
 
     /// Whether a pipe runs now.
     pub(crate) fn is_running(&self, pipe: &str) -> bool {
-        self.lock().running.as_ref().is_some_and(|(running, _)| running == pipe)
+        self.lock().running.as_ref().is_some_and(|running| running.pipe == pipe)
+    }
+
+    /// Whether a pipe is rescanned in the background now.
+    pub(crate) fn is_rescanning(&self, pipe: &str) -> bool {
+        self.lock().rescanning.as_ref().is_some_and(|running| running.pipe == pipe)
+    }
+
+    /// Whether the node is about to be closed, or nothing may run any more:
+    /// what is cut now is to go on later.
+    pub(crate) fn is_closing(&self) -> bool {
+        let state = self.lock();
+        state.closed || !state.agenda.is_open()
+    }
+
+    /// For how long a pipe has been running, or been due without being run, in
+    /// microseconds; `None` when it is neither.
+    pub(crate) fn late(&self, pipe: &str) -> Option<i64> {
+        let (state, now) = (self.lock(), self.clock.now());
+        let running = state.running.as_ref().filter(|running| running.pipe == pipe);
+        let since = running.map(|running| running.since).or_else(|| state.agenda.due(pipe));
+        since.map(|since| now - since).filter(|late| *late >= 0)
     }
 
     /// The pipe that runs now.
     pub(crate) fn running(&self) -> Option<String> {
-        self.lock().running.as_ref().map(|(pipe, _)| pipe.to_string())
+        self.lock().running.as_ref().map(|running| running.pipe.to_string())
     }
 
     /// Waits until no pipe runs, for so long at most.
@@ -184,16 +240,14 @@ impl Conductor {
     pub(crate) fn close(&self) {
         self.change(|state, _| {
             state.closed = true;
-            if let Some((_, cancel)) = &state.running {
-                cancel.stop();
-            }
+            state.all().for_each(|running| running.cancel.stop());
         });
     }
 
     /// Runs on the caller's thread what is marked or due now, and what that
     /// marks.
     pub(crate) fn run_due(&self, runner: &dyn Runner) {
-        while self.step(runner) {}
+        while self.step(runner) || self.step_aside(runner) {}
     }
 
     fn change<T>(&self, change: impl FnOnce(&mut State, i64) -> T) -> T {
@@ -217,6 +271,10 @@ impl Conductor {
             if !state.agenda.is_idle() {
                 continue;
             }
+            // What is due may be a rescan, which is not for this thread.
+            if state.agenda.has_rescans() {
+                self.changed.notify_all();
+            }
             match state.agenda.next_due().map(|due| due - self.clock.now()) {
                 Some(left) if left <= 0 => {}
                 Some(left) => {
@@ -231,6 +289,41 @@ impl Conductor {
         }
     }
 
+    fn work_aside(&self, runner: &dyn Runner) {
+        loop {
+            while self.step_aside(runner) {}
+            let state = self.lock();
+            if state.closed {
+                return;
+            }
+            // Whoever runs pipes sees when it is time, unless it is busy.
+            if !state.agenda.has_rescans() {
+                drop(self.changed.wait_timeout(state, LOOK));
+            }
+        }
+    }
+
+    /// Begins the next rescan. Whether there was one.
+    fn step_aside(&self, runner: &dyn Runner) -> bool {
+        let mut state = self.lock();
+        if state.closed || state.rescanning.is_some() {
+            return false;
+        }
+        let since = self.clock.now();
+        let Some(pipe) = state.agenda.next_rescan(since) else { return false };
+        let cancel = Cancel::new();
+        state.rescanning = Some(Running { pipe: pipe.clone(), cancel: cancel.clone(), since });
+        drop(state);
+        let report = runner.rescan(&pipe, cancel);
+        let mut state = self.lock();
+        state.rescanning = None;
+        state.agenda.rescanned(&pipe, report.as_ref(), self.clock.now());
+        drop(state);
+        self.changed.notify_all();
+        runner.rescanned(&pipe, report.as_ref());
+        true
+    }
+
     /// Runs the next pipe. Whether there was one.
     fn step(&self, runner: &dyn Runner) -> bool {
         let _working = self.working.lock().unwrap_or_else(PoisonError::into_inner);
@@ -238,9 +331,10 @@ impl Conductor {
         if state.closed {
             return false;
         }
-        let Some((pipe, request)) = state.agenda.next(self.clock.now()) else { return false };
+        let since = self.clock.now();
+        let Some((pipe, request)) = state.agenda.next(since) else { return false };
         let cancel = Cancel::new();
-        state.running = Some((pipe.clone(), cancel.clone()));
+        state.running = Some(Running { pipe: pipe.clone(), cancel: cancel.clone(), since });
         drop(state);
         // What goes wrong in one pipe is nothing to the others.
         let run = || runner.run(&pipe, request, cancel);
@@ -275,7 +369,9 @@ impl Turn<'_> {
                 self.0.changed.notify_all();
             }
         }
-        self.0.lock().running = Some((pipe.clone(), cancel.clone()));
+        let since = self.0.clock.now();
+        let running = Running { pipe: pipe.clone(), cancel: cancel.clone(), since };
+        self.0.lock().running = Some(running);
         let _over = Over(self.0);
         run()
     }

@@ -9,7 +9,8 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
 use pipewright_protocol::studio::{
-    DatasetStatus, Event, FileChange, Hello, Notice, PipeStatus, Project, Removed,
+    DatasetStatus, Event, FileChange, Hello, Notice, Notification, NotificationState, PipeStatus,
+    Project, Removed,
 };
 use tokio::sync::broadcast;
 
@@ -30,6 +31,8 @@ struct State {
     project: Option<Project>,
     pipes: BTreeMap<String, PipeStatus>,
     datasets: BTreeMap<String, DatasetStatus>,
+    /// The alerts that are open, by their ids.
+    alerts: BTreeMap<String, Notification>,
     changed: Changed,
 }
 
@@ -42,6 +45,7 @@ struct Changed {
     removed: Removed,
     config: BTreeMap<String, FileChange>,
     notices: Vec<Notice>,
+    notifications: Vec<Notification>,
 }
 
 impl Changed {
@@ -52,6 +56,7 @@ impl Changed {
             && self.removed == Removed::default()
             && self.config.is_empty()
             && self.notices.is_empty()
+            && self.notifications.is_empty()
     }
 }
 
@@ -105,6 +110,7 @@ impl Hub {
             project: state.project.clone()?,
             pipes: state.pipes.values().cloned().collect(),
             datasets: state.datasets.values().cloned().collect(),
+            alerts: state.alerts.values().cloned().collect(),
         };
         Some((Event::Hello(Box::new(hello)), self.tell.subscribe()))
     }
@@ -188,6 +194,29 @@ impl Hub {
         self.note(|state| state.changed.notices.push(notice));
     }
 
+    /// Something is told to people.
+    pub(crate) fn notification(&self, told: Notification) {
+        self.note(|state| {
+            match told.state {
+                NotificationState::Open => state.alerts.insert(told.id.clone(), told.clone()),
+                _ => state.alerts.remove(&told.id),
+            };
+            state.changed.notifications.push(told);
+        });
+    }
+
+    /// The alerts that are open, the newest first.
+    pub(crate) fn alerts(&self) -> Vec<Notification> {
+        let mut alerts: Vec<_> = self.lock().alerts.values().cloned().collect();
+        alerts.sort_by_key(|alert| std::cmp::Reverse(alert.since));
+        alerts
+    }
+
+    /// An alert that is open.
+    pub(crate) fn alert(&self, id: &str) -> Option<Notification> {
+        self.lock().alerts.get(id).cloned()
+    }
+
     fn note(&self, note: impl FnOnce(&mut State)) {
         let mut state = self.lock();
         note(&mut state);
@@ -225,6 +254,9 @@ impl Hub {
             events.push(Event::Removed(changed.removed));
         }
         events.extend(changed.notices.into_iter().map(Event::Notice));
+        if !changed.notifications.is_empty() {
+            events.push(Event::Notifications(changed.notifications));
+        }
         // Under the lock, so that whoever joins gets each change exactly once.
         for event in events {
             // An error says that nobody listens.

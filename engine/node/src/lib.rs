@@ -9,6 +9,7 @@
 //! is synchronous and is handed its clock, its randomness and its permissions.
 
 mod access;
+mod alerts;
 mod api;
 mod backup;
 mod clusters;
@@ -37,6 +38,7 @@ mod picture;
 mod preview;
 mod pump;
 mod receive;
+mod rescan;
 mod run;
 mod runner;
 mod runs;

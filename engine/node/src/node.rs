@@ -10,10 +10,12 @@ use pipewright_config::pipe::Mode;
 use pipewright_config::{self as config, Problem, Project};
 use pipewright_entity::Text;
 use pipewright_protocol::studio::{self, Edited, Edits, FileInfo, FileText, Role, Texts};
+use pipewright_pump::Rescan;
 use pipewright_store::{Store, StoreError};
 use pipewright_systems::Systems;
 
 use crate::access::{Claims, KeyError, Tokens};
+use crate::alerts::Alerts;
 use crate::api::Failed;
 use crate::condition::Condition;
 use crate::conductor::Conductor;
@@ -136,6 +138,9 @@ pub struct Node {
     secrets: Arc<Secrets>,
     pub(crate) systems: Systems,
     hub: Arc<Hub>,
+    pub(crate) alerts: Arc<Alerts>,
+    /// By pipe, where rescans may go on beside its runs.
+    pub(crate) rescans: Mutex<BTreeMap<Text, Arc<Rescan>>>,
     pub(crate) conductor: Arc<Conductor>,
     loaded: RwLock<Arc<Loaded>>,
     /// The pipes that someone has switched off.
@@ -194,6 +199,8 @@ impl Node {
             started: AtomicI64::new(options.clock.now()),
             condition: Condition::default(),
             hub,
+            alerts: Arc::default(),
+            rescans: Mutex::default(),
             settings,
             secrets,
             tokens,
@@ -201,6 +208,7 @@ impl Node {
             options,
         });
         node.remember_config(&node.loaded(), "the folder was opened", None)?;
+        node.recall_alerts()?;
         node.plan_runs()?;
         if trusted {
             node.conductor.open();
@@ -278,7 +286,7 @@ impl Node {
         if let Some(job) = self.jobs.find(None) {
             job.stop();
         }
-        self.conductor.stop(&[]);
+        self.conductor.stop_and_wait(&[]);
         self.conductor.exclusively(|_| {
             let project = {
                 let _changing = self.changing.lock().unwrap_or_else(PoisonError::into_inner);
@@ -305,7 +313,7 @@ impl Node {
         if let Some(job) = self.jobs.find(None) {
             job.stop();
         }
-        self.conductor.stop(&[]);
+        self.conductor.stop_and_wait(&[]);
         self.replace_config(&Scope::All, Vec::new(), true, "Reset the node", by)?;
         self.replace_env("{}", by)?;
         self.conductor.exclusively(|_| -> Result<(), Failed> {
@@ -558,6 +566,7 @@ impl Node {
             pipes.push((pipe, plan.timing(), plan.remembered(&reader)?));
         }
         self.conductor.set_pipes(pipes);
+        self.watch_anew(&loaded)?;
         *self.disabled.write().unwrap_or_else(PoisonError::into_inner) = disabled;
         Ok(())
     }
@@ -601,6 +610,7 @@ impl Drop for Node {
     fn drop(&mut self) {
         self.conductor.close();
         self.webhooks.close();
+        self.alerts.close();
     }
 }
 

@@ -86,7 +86,7 @@ impl Node {
         operation: &Operation,
         by: &str,
     ) -> Result<(), Failed> {
-        if self.conductor.is_running(pipe) {
+        if self.conductor.is_running(pipe) || self.conductor.is_rescanning(pipe) {
             return Err(Failed::running(pipe));
         }
         let plan = self
@@ -106,6 +106,7 @@ impl Node {
             self.store().commit(batch)?;
         }
         self.plan_runs()?;
+        self.look_after(&self.loaded(), pipe);
         self.publish();
         Ok(())
     }

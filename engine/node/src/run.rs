@@ -64,6 +64,16 @@ impl Runner for Runs {
             node.run_ended(pipe, report);
         }
     }
+
+    fn rescan(&self, pipe: &Text, cancel: Cancel) -> Option<Report> {
+        self.0.upgrade()?.rescan_pipe(pipe, cancel)
+    }
+
+    fn rescanned(&self, pipe: &Text, report: Option<&Report>) {
+        if let Some(node) = self.0.upgrade() {
+            node.rescan_ended(pipe, report);
+        }
+    }
 }
 
 /// Tells listeners how runs go on.
@@ -75,7 +85,10 @@ impl Observer for Told<'_> {
             status.state = PipeState::Running;
             status.processed = progress.counts.read;
             status.counts = status::run_counts(&progress.counts);
-            status.message = None;
+            status.message = progress.building.map(|building| {
+                let percent = building.done * 100 / building.total.max(1);
+                format!("Building an index of \"{}\": {percent} %.", building.dataset)
+            });
         });
     }
 }
@@ -128,13 +141,15 @@ impl Node {
         Told(self)
     }
 
-    /// Starts the thread that runs what is marked. Call once.
+    /// Starts the threads that run what is marked and tell people of it. Call
+    /// once.
     pub fn start_running(self: &Arc<Node>) -> std::io::Result<()> {
         self.start_indexing()?;
         self.start_sampling()?;
         self.count_start();
         self.start_webhooks()?;
-        self.conductor.start(Box::new(Runs(Arc::downgrade(self))))
+        self.start_telling()?;
+        self.conductor.start(Arc::new(Runs(Arc::downgrade(self))))
     }
 
     /// The pipe that runs now.
@@ -154,7 +169,9 @@ impl Node {
     ///
     /// [`Options::clock`]: crate::Options::clock
     pub fn run_due(self: &Arc<Node>) {
+        self.look_at_clock();
         self.conductor.run_due(&Runs(Arc::downgrade(self)));
+        self.send_mail();
     }
 
     /// When the next pipe is due, in microseconds since 1970; `None` when none
@@ -172,7 +189,7 @@ impl Node {
         let plan = loaded.plan(pipe).ok()?;
         let surroundings = self.surroundings(&loaded, cancel);
         let report = self.with_resources(&loaded, &surroundings, |resources| {
-            pipewright_pump::run(&plan, resources, request, &self.told())
+            self.run_once(&plan, resources, request, &self.told())
         });
         tracing::info!(pipe = %pipe, "{}", status::message(&report));
         self.compact(&loaded, &plan, &report, &surroundings);
@@ -211,9 +228,11 @@ impl Node {
         {
             tracing::error!(%pipe, %error, "when the pipe runs next cannot be remembered");
         }
+        let loaded = self.loaded();
         if let Some(report) = report {
-            status::after_run(self, &self.loaded(), report);
+            status::after_run(self, &loaded, report);
         }
+        self.look_after(&loaded, pipe);
     }
 
     /// Runs every pipe, manual ones included, until nothing changes any more;
@@ -245,9 +264,10 @@ impl Node {
             let plan = loaded.plan(id).ok().filter(|_| !cancel.is_stopped())?;
             let request = RunRequest { full: rescan && scanned.insert(id.clone()) };
             let report = self.with_resources(&loaded, &surroundings, |resources| {
-                pipewright_pump::run(&plan, resources, request, observer)
+                self.run_once(&plan, resources, request, observer)
             });
             self.compact(&loaded, &plan, &report, &surroundings);
+            self.look_after(&loaded, id);
             done(&report);
             settled.reports.push(report.clone());
             Some(report)

@@ -238,7 +238,7 @@ impl Node {
             });
             let begun = node.now();
             // What runs by itself makes way.
-            node.conductor.stop(&[]);
+            node.conductor.make_way();
             // Whoever waits for the job must be told, whatever becomes of it.
             let result = catch_unwind(AssertUnwindSafe(|| {
                 node.conductor.exclusively(|turn| node.work(turn, &own, &everything, begun))
@@ -368,7 +368,7 @@ impl Node {
             let Ok(plan) = loaded.plan(&id) else { continue };
             let report = turn.run(&id, &job.cancel, || {
                 self.with_resources(&loaded, &surroundings, |resources| {
-                    pipewright_pump::run(&plan, resources, RunRequest::default(), &self.told())
+                    self.run_once(&plan, resources, RunRequest::default(), &self.told())
                 })
             });
             changed |= !report.changed.is_empty();
@@ -381,6 +381,7 @@ impl Node {
 
     fn note(&self, job: &Job, tally: &mut Tally, loaded: &Loaded, report: &Report) {
         status::after_run(self, loaded, report);
+        self.look_after(loaded, &report.pipe);
         tally.ran.entry(report.pipe.clone()).or_default().add(report);
         let failed = match &report.ending {
             Ending::Completed => report.counts.failed > 0,
@@ -415,7 +416,7 @@ impl Node {
         if let Some(job) = self.jobs.find(None) {
             job.stop();
         }
-        self.conductor.stop(&[]);
+        self.conductor.stop_and_wait(&[]);
         let count = self.conductor.exclusively(|_| self.reset_pipes(&self.config(), true))?;
         self.plan_runs()?;
         self.publish();

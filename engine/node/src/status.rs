@@ -103,6 +103,9 @@ pub(crate) fn pipe_status(
         status.processed = known.as_ref().map_or(0, |known| known.processed);
         status.counts = known.map(|known| known.counts).unwrap_or_default();
     }
+    if node.conductor.is_rescanning(id) {
+        status.rescan = node.hub().pipe_status(id).and_then(|known| known.rescan);
+    }
     status.next_run = node.conductor.due(id);
     status.queues = queues(reader, plan)?;
     let retries = reader.retry_counts(id)?;
@@ -161,8 +164,20 @@ impl Reached {
     }
 }
 
+/// How a run ended, as far as its pipe is concerned: single entities may have
+/// failed in one that completed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Outcome {
+    Completed,
+    Failed,
+    Stopped,
+    /// It left no end.
+    Cut,
+}
+
 /// How the last run of a pipe went, as its execution log has it.
 pub(crate) struct LastRun {
+    pub(crate) outcome: Outcome,
     pub(crate) state: PipeState,
     pub(crate) message: Option<String>,
     pub(crate) started: Option<i64>,
@@ -196,6 +211,7 @@ pub(crate) fn last_run(reader: &Reader, pipe: &str) -> Result<Option<LastRun>, S
     let mut run = run_of(&last.entity);
     // A run that began and left no end was cut off, as by a crash.
     if started.is_some_and(|started| started.updated > last.updated) {
+        run.outcome = Outcome::Cut;
         run.state = PipeState::Stopped;
         run.message = Some("The last run was cut off; the next one goes on.".to_owned());
     }
@@ -228,16 +244,26 @@ pub(crate) fn run_of(entity: &Entity) -> LastRun {
     // What is held leaves no line.
     let counts =
         RunCounts { written, unchanged: succeeded.saturating_sub(written), held: 0, failed };
-    let (state, message) = if entity.id() == "pump-failed" {
-        (PipeState::Failed, text("reason_why_stopped").map(str::to_owned))
+    let outcome = if entity.id() == "pump-failed" {
+        Outcome::Failed
     } else if entity.get("stopped") == Some(&Value::Bool(true)) {
-        (PipeState::Stopped, Some("Stopped.".to_owned()))
-    } else if failed > 0 {
-        (PipeState::Failed, Some(format!("{failed} entities failed.")))
+        Outcome::Stopped
     } else {
-        (PipeState::Finished, took.map(|took| format!("Completed in {:.2} s.", took as f64 / 1e6)))
+        Outcome::Completed
+    };
+    let (state, message) = match outcome {
+        Outcome::Stopped | Outcome::Cut => (PipeState::Stopped, Some("Stopped.".to_owned())),
+        Outcome::Failed => (PipeState::Failed, text("reason_why_stopped").map(str::to_owned)),
+        Outcome::Completed if failed > 0 => {
+            (PipeState::Failed, Some(format!("{failed} entities failed.")))
+        }
+        Outcome::Completed => {
+            let words = |took: u64| format!("Completed in {:.2} s.", took as f64 / 1e6);
+            (PipeState::Finished, took.map(words))
+        }
     };
     LastRun {
+        outcome,
         state,
         message,
         started: time("start_time"),
@@ -249,13 +275,39 @@ pub(crate) fn run_of(entity: &Entity) -> LastRun {
     }
 }
 
+/// Why the last rescan in the background failed, if it did.
+pub(crate) fn failed_rescan(reader: &Reader, pipe: &str) -> Result<Option<String>, StoreError> {
+    let log = names::execution_log(pipe);
+    if reader.dataset(&log)?.is_none() {
+        return Ok(None);
+    }
+    let Some(failed) = reader.get(&log, "rescan-failed")? else { return Ok(None) };
+    let completed = reader.get(&log, "rescan-completed")?;
+    if completed.is_some_and(|completed| completed.updated > failed.updated) {
+        return Ok(None);
+    }
+    let why = failed.entity.get("reason_why_stopped").and_then(Value::as_str);
+    Ok(Some(why.unwrap_or("it is not known why").to_owned()))
+}
+
 /// Takes what a run reports into what listeners see.
 pub(crate) fn after_run(node: &Node, loaded: &Loaded, report: &Report) {
     node.counters.add(report);
+    node.ran(&report.pipe);
+    refresh(node, loaded, report, true);
+}
+
+/// The same of a rescan in the background: how the pipe fares is told by the
+/// runs beside it.
+pub(crate) fn after_rescan(node: &Node, loaded: &Loaded, report: &Report) {
+    node.counters.add(report);
+    refresh(node, loaded, report, false);
+}
+
+fn refresh(node: &Node, loaded: &Loaded, report: &Report, settles: bool) {
     for dataset in &report.changed {
         node.webhooks.changed(dataset, node.now());
     }
-    node.ran(&report.pipe);
     let update = || -> Result<(), StoreError> {
         let reader = node.store().reader()?;
         for dataset in &report.changed {
@@ -266,7 +318,7 @@ pub(crate) fn after_run(node: &Node, loaded: &Loaded, report: &Report) {
             let reads = plan.flow_pipe().reads;
             if *id == report.pipe || report.changed.iter().any(|dataset| reads.contains(dataset)) {
                 let mut status = pipe_status(node, &reader, id, Ok(plan))?;
-                if *id == report.pipe {
+                if *id == report.pipe && settles {
                     settle_state(&mut status, report);
                 }
                 node.hub().pipe(status);

@@ -21,6 +21,7 @@ mod graph;
 mod health;
 mod impact;
 mod lineage;
+mod notifications;
 mod preview;
 mod project;
 mod systems;
@@ -36,6 +37,7 @@ pub use graph::*;
 pub use health::*;
 pub use impact::*;
 pub use lineage::*;
+pub use notifications::*;
 pub use preview::*;
 pub use project::*;
 pub use systems::*;
@@ -79,6 +81,8 @@ pub const CLUSTERS: &str = "/api/studio/clusters";
 /// `GET` → [`FailedPage`]; below it [`failed_path`]. `POST` [`SettleFailed`] →
 /// `204`.
 pub const FAILED: &str = "/api/studio/failed";
+/// `GET` → [`Notifications`]; `?limit=` says how many of what was told.
+pub const NOTIFICATIONS: &str = "/api/studio/notifications";
 /// `GET` → a stream of [`Event`]s, one JSON object a line
 /// (`application/x-ndjson`). Blank lines only keep the connection open.
 pub const EVENTS: &str = "/api/studio/events";

@@ -20,7 +20,7 @@ use pipewright_store::{Batch, Reader, StoreError};
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use crate::plan::{Plan, SourcePlan};
-use crate::report::{Ending, Report};
+use crate::report::{Ending, Report, RunKind};
 use crate::{Flow, FlowPipe, RunRequest};
 
 /// Microseconds per second.
@@ -34,11 +34,16 @@ const LONG: i64 = 3_600_000_000;
 const SPACE: &str = "agenda";
 const TIMES: &[u8] = b"times";
 
+/// The note of a rescan that cannot go on in the background.
+pub(crate) const NEEDLESS: &str = "rescan.needless";
+
 /// When one pipe runs by itself. Made by [`Plan::timing`].
 #[derive(Clone, Debug, PartialEq)]
 pub struct Timing {
     when: When,
     rescan: Option<Cron>,
+    /// Whether rescans go on beside the runs that follow changes.
+    rescans_aside: bool,
     at_start: bool,
     at_start_unless_populated: bool,
     /// Whether each time starts a run, whether or not something changed that
@@ -71,6 +76,8 @@ pub struct Remembered {
     /// Whether something waits for it.
     is_behind: bool,
     is_populated: bool,
+    /// Whether a rescan in the background was wanted, or cut.
+    is_rescan_pending: bool,
 }
 
 /// Who runs when; see the [module](self).
@@ -79,6 +86,8 @@ pub struct Agenda {
     pipes: FxHashMap<Text, Entry>,
     /// Marked pipes that are to run in full.
     full: FxHashSet<Text>,
+    /// Pipes that are to be rescanned in the background, in order.
+    rescans: Vec<Text>,
     is_open: bool,
     chance: Box<dyn FnMut() -> f64 + Send>,
 }
@@ -93,6 +102,8 @@ struct Entry {
     /// Whether something that it reads has changed since it ran, or it has
     /// something to try again.
     is_stale: bool,
+    /// Whether a rescan failed, and is to be begun again once the pipe runs.
+    is_rescan_pending: bool,
     /// Whether it would only do again what is held.
     is_held: bool,
 }
@@ -105,6 +116,7 @@ impl Agenda {
             flow: Flow::default(),
             pipes: FxHashMap::default(),
             full: FxHashSet::default(),
+            rescans: Vec::new(),
             is_open: false,
             chance: Box::new(chance),
         }
@@ -124,11 +136,15 @@ impl Agenda {
         let mut known = std::mem::take(&mut self.pipes);
         for (pipe, timing, remembered) in pipes {
             let id = pipe.id.clone();
+            let is_rescan_pending = remembered.is_rescan_pending;
             let entry = match known.remove(&id) {
                 Some(entry) if entry.timing == timing && entry.pipe == pipe => entry,
                 before => {
+                    // Under another config everything runs again anyway.
+                    self.rescans.retain(|queued| *queued != id);
                     let mut entry = Entry {
                         is_stale: remembered.is_behind,
+                        is_rescan_pending,
                         is_held: false,
                         due: None,
                         rescan: None,
@@ -147,6 +163,7 @@ impl Agenda {
             self.pipes.insert(id, entry);
         }
         self.full.retain(|pipe| self.pipes.contains_key(pipe));
+        self.rescans.retain(|pipe| self.pipes.contains_key(pipe));
     }
 
     /// From now on pipes run by themselves.
@@ -162,7 +179,16 @@ impl Agenda {
             if at_start && entry.pipe.mode == Mode::Scheduled {
                 self.flow.mark(id);
             }
+            if std::mem::take(&mut entry.is_rescan_pending) && entry.pipe.mode != Mode::Off {
+                self.rescans.push(id.clone());
+            }
         }
+        self.rescans.sort();
+    }
+
+    /// Whether pipes run by themselves.
+    pub fn is_open(&self) -> bool {
+        self.is_open
     }
 
     /// From now on no pipe runs; what was marked is forgotten.
@@ -170,6 +196,48 @@ impl Agenda {
         self.is_open = false;
         self.flow.unmark(|_| true);
         self.full.clear();
+        for pipe in self.rescans.drain(..) {
+            if let Some(entry) = self.pipes.get_mut(&pipe) {
+                entry.is_rescan_pending = true;
+            }
+        }
+    }
+
+    /// The pipe to rescan in the background now.
+    pub fn next_rescan(&mut self, now: i64) -> Option<Text> {
+        if self.is_open {
+            self.wake(now);
+        }
+        (!self.rescans.is_empty()).then(|| self.rescans.remove(0))
+    }
+
+    /// Whether a rescan waits.
+    pub fn has_rescans(&self) -> bool {
+        !self.rescans.is_empty()
+    }
+
+    /// Says how a rescan ended; `None`: the pipe could not be run.
+    pub fn rescanned(&mut self, pipe: &str, report: Option<&Report>, now: i64) {
+        let Some(report) = report else { return };
+        for dataset in &report.changed {
+            self.changed(dataset, now);
+        }
+        if report.notes.iter().any(|note| note.code == NEEDLESS) {
+            // It was asked for: so it runs, though not in the background.
+            if self.flow.mark(pipe) {
+                self.full.insert(pipe.into());
+            }
+        } else if matches!(report.ending, Ending::Failed { .. })
+            && let Some(entry) = self.pipes.get_mut(pipe)
+        {
+            entry.is_rescan_pending = true;
+        }
+    }
+
+    fn want_rescan(&mut self, pipe: &Text) {
+        if !self.rescans.contains(pipe) {
+            self.rescans.push(pipe.clone());
+        }
     }
 
     /// The pipe to run now and how, which counts as running from here on.
@@ -194,8 +262,14 @@ impl Agenda {
             }
             if entry.rescan.is_some_and(|rescan| rescan <= now) {
                 entry.rescan = entry.timing.rescan_after(now);
-                self.full.insert(id.clone());
-                self.flow.mark(id);
+                if entry.timing.rescans_aside {
+                    if !self.rescans.contains(id) {
+                        self.rescans.push(id.clone());
+                    }
+                } else {
+                    self.full.insert(id.clone());
+                    self.flow.mark(id);
+                }
             }
             if entry.wants_to_run(&self.flow) && entry.due.is_some_and(|due| due <= now) {
                 entry.due = None;
@@ -244,6 +318,12 @@ impl Agenda {
             entry.is_stale |= is_cut || report.retries > 0;
             entry.is_held = report.ending == Ending::Held || report.counts.held > 0;
         }
+        let completed = report.filter(|report| report.ending == Ending::Completed);
+        let rescans = completed.is_some_and(|report| {
+            let is_pending = std::mem::take(&mut entry.is_rescan_pending);
+            // A full run is as good as a rescan.
+            report.rescan_due || is_pending && report.kind != RunKind::Full
+        });
         entry.due = entry.timing.after(now, chance);
         // What failed is not to wait for a whole interval when its delay is
         // shorter.
@@ -251,6 +331,9 @@ impl Agenda {
             (report.and_then(|report| report.retry_at), &entry.timing.when)
         {
             entry.due = entry.due.map(|due| due.min(retry));
+        }
+        if rescans {
+            self.want_rescan(&pipe.into());
         }
     }
 
@@ -288,6 +371,14 @@ impl Agenda {
     /// Marks a pipe because someone asks for it. Whether there is such a pipe
     /// and it is not off.
     pub fn mark(&mut self, pipe: &str, full: bool) -> bool {
+        let aside = self
+            .pipes
+            .get(pipe)
+            .is_some_and(|entry| entry.timing.rescans_aside && entry.pipe.mode != Mode::Off);
+        if full && aside {
+            self.want_rescan(&pipe.into());
+            return true;
+        }
         let may_run = self.flow.mark(pipe);
         if may_run && full {
             self.full.insert(pipe.into());
@@ -313,6 +404,14 @@ impl Agenda {
                 entry.is_stale = true;
                 entry.due = entry.timing.after(now, chance);
             }
+        }
+    }
+
+    /// Takes back rescans that wait, and those that were to be begun again.
+    pub fn forget_rescans(&mut self, named: impl Fn(&str) -> bool) {
+        self.rescans.retain(|pipe| !named(pipe));
+        for (pipe, entry) in &mut self.pipes {
+            entry.is_rescan_pending &= !named(pipe);
         }
     }
 
@@ -424,6 +523,7 @@ impl Plan {
         Timing {
             when,
             rescan,
+            rescans_aside: self.rescans_aside(),
             at_start: pump.run_at_startup,
             at_start_unless_populated: pump.run_at_startup_if_not_populated,
             polls: self.reads_outside() || counts_runs || self.waits_for_time(),
@@ -451,6 +551,7 @@ impl Plan {
             rescan: times.next().flatten(),
             is_behind: crate::run::is_behind(self, reader)?,
             is_populated,
+            is_rescan_pending: crate::run::is_rescan_pending(self.id(), reader)?,
         })
     }
 }

@@ -6,7 +6,8 @@
 //! backwards to source ids. All versions count, not just the first and the
 //! last: an entity may have been transformed while one in between was current.
 
-use pipewright_entity::{Entity, Key, Text, Version};
+use pipewright_config::pipe::DependencyTracking;
+use pipewright_entity::{Entity, Key, Text, Value, Version};
 use pipewright_store::{Position, Reader, Select, StoreError};
 use rustc_hash::{FxHashMap, FxHashSet};
 
@@ -16,8 +17,9 @@ use crate::report::Note;
 /// What changes elsewhere mean for a run.
 #[derive(Debug, PartialEq)]
 pub(crate) enum Affected {
-    /// These source entities are to run again; often none.
-    Ids(Vec<Text>),
+    /// These source entities are to run again; often none. With a note when it
+    /// was a lot to find out.
+    Ids(Vec<Text>, Option<Note>),
     /// The source is to run in full, because of this.
     Everything(Note),
 }
@@ -44,6 +46,7 @@ pub(crate) fn affected(
     known: &[Position],
 ) -> Result<Affected, StoreError> {
     let mut ids: FxHashSet<Text> = FxHashSet::default();
+    let mut held = Held::within(plan.limits);
     for tracking in &plan.tracking {
         let id = tracking.dataset();
         let known = known.iter().find(|position| position.dataset == *id);
@@ -66,20 +69,97 @@ pub(crate) fn affected(
                 return Ok(everything("untracked", id, &format!("changed, and {why}")));
             }
         };
-        let Some(versions) = versions_since(reader, id, since)? else {
-            return Ok(everything("compacted", id, "lost versions that were not looked at yet"));
+        held.clear();
+        let versions = match versions_since(reader, id, since, &mut held)? {
+            Since::Versions(versions) => versions,
+            Since::Lost => {
+                return Ok(everything(
+                    "compacted",
+                    id,
+                    "lost versions that were not looked at yet",
+                ));
+            }
+            Since::TooMany => return Ok(everything("too-many", id, &held.too_many())),
         };
         for route in routes {
-            let limit = plan.tracking_limit;
-            if !walk(reader, route, &versions, limit, &mut ids)? {
-                let what = format!("changed in a way that concerns more than {limit} entities");
-                return Ok(everything("too-many", id, &what));
+            if !walk(reader, route, &versions, &mut held, &mut ids)? {
+                return Ok(everything("too-many", id, &held.too_many()));
             }
         }
     }
     let mut ids: Vec<Text> = ids.into_iter().collect();
     ids.sort_unstable();
-    Ok(Affected::Ids(ids))
+    Ok(Affected::Ids(ids, held.warning()))
+}
+
+/// How much tracking holds at a time, within what it may
+/// (`dependency_tracking`).
+struct Held {
+    limits: DependencyTracking,
+    entities: u64,
+    bytes: u64,
+    /// The most so far.
+    most: (u64, u64),
+}
+
+impl Held {
+    fn within(limits: DependencyTracking) -> Held {
+        Held { limits, entities: 0, bytes: 0, most: (0, 0) }
+    }
+
+    fn at_most(entities: usize) -> Held {
+        Held::within(DependencyTracking {
+            warning_entities: u64::MAX,
+            error_entities: u64::try_from(entities).unwrap_or(u64::MAX),
+            warning_bytes: u64::MAX,
+            error_bytes: u64::MAX,
+            for_hops: false,
+        })
+    }
+
+    fn clear(&mut self) {
+        (self.entities, self.bytes) = (0, 0);
+    }
+
+    /// One more. Whether that is still not too much.
+    fn add(&mut self, entity: &Entity) -> bool {
+        self.entities += 1;
+        self.bytes += entity.dict().iter().map(|(name, v)| weight(name, v)).sum::<u64>();
+        self.most = (self.most.0.max(self.entities), self.most.1.max(self.bytes));
+        self.entities <= self.limits.error_entities && self.bytes <= self.limits.error_bytes
+    }
+
+    fn too_many(&self) -> String {
+        let DependencyTracking { error_entities, error_bytes, .. } = self.limits;
+        match self.entities > error_entities {
+            true => format!("changed in a way that concerns more than {error_entities} entities"),
+            false => format!("changed in a way that takes more than {error_bytes} bytes to follow"),
+        }
+    }
+
+    fn warning(&self) -> Option<Note> {
+        let (entities, bytes) = self.most;
+        let limits = &self.limits;
+        (entities > limits.warning_entities || bytes > limits.warning_bytes).then(|| Note {
+            code: "dependencies.many",
+            message: format!(
+                "Following the changes in other datasets took {entities} entities of about {bytes} \
+                 bytes at a time (dependency_warning_threshold)."
+            ),
+        })
+    }
+}
+
+/// About how many bytes a property takes.
+fn weight(name: &str, value: &Value) -> u64 {
+    const PLAIN: u64 = 16;
+    let below = match value {
+        Value::String(text) => text.len() as u64,
+        Value::List(items) => items.iter().map(|item| weight("", item)).sum(),
+        Value::Dict(members) => members.iter().map(|(name, v)| weight(name, v)).sum(),
+        _ => 0,
+    };
+    PLAIN + name.len() as u64 + below
 }
 
 fn everything(code: &'static str, dataset: &str, what: &str) -> Affected {
@@ -93,13 +173,22 @@ fn everything(code: &'static str, dataset: &str, what: &str) -> Affected {
     Affected::Everything(Note { code, message })
 }
 
-/// The live versions of changed entities, those that were current at `since`
-/// among them; `None` when some are no longer there.
+/// What became of a dataset since a place in its log.
+enum Since {
+    /// The live versions of changed entities, those that were current then
+    /// among them.
+    Versions(Vec<Entity>),
+    /// Some are no longer there.
+    Lost,
+    TooMany,
+}
+
 fn versions_since(
     reader: &Reader,
     dataset: &str,
     since: Option<u64>,
-) -> Result<Option<Vec<Entity>>, StoreError> {
+    held: &mut Held,
+) -> Result<Since, StoreError> {
     let mut found = Vec::new();
     for current in reader.changes(dataset, since, None, Select::default())? {
         let mut version: Version = current?;
@@ -107,16 +196,19 @@ fn versions_since(
             let is_old = since.is_some_and(|since| version.updated <= since);
             let previous = version.previous;
             if !version.entity.is_deleted() {
+                if !held.add(&version.entity) {
+                    return Ok(Since::TooMany);
+                }
                 found.push(version.entity);
             }
             let Some(previous) = previous.filter(|_| !is_old) else { break };
             match reader.version(dataset, previous)? {
                 Some(older) => version = older,
-                None => return Ok(None),
+                None => return Ok(Since::Lost),
             }
         }
     }
-    Ok(Some(found))
+    Ok(Since::Versions(found))
 }
 
 /// The source entities that look up an entity, by these routes; `None` when
@@ -128,8 +220,9 @@ pub(crate) fn sources_of(
     limit: usize,
 ) -> Result<Option<Vec<Text>>, StoreError> {
     let mut ids: FxHashSet<Text> = FxHashSet::default();
+    let mut held = Held::at_most(limit);
     for route in routes {
-        if !walk(reader, route, std::slice::from_ref(entity), limit, &mut ids)? {
+        if !walk(reader, route, std::slice::from_ref(entity), &mut held, &mut ids)? {
             return Ok(None);
         }
     }
@@ -143,11 +236,12 @@ fn walk(
     reader: &Reader,
     route: &[TrackingStep],
     changed: &[Entity],
-    limit: usize,
+    held: &mut Held,
     to: &mut FxHashSet<Text>,
 ) -> Result<bool, StoreError> {
     let mut here: Vec<Entity> = changed.to_vec();
     for (place, step) in route.iter().enumerate() {
+        held.clear();
         let mut keys: FxHashSet<Key> = FxHashSet::default();
         let mut some = Vec::new();
         for entity in &here {
@@ -162,15 +256,16 @@ fn walk(
         for page in keys.chunks(1_000) {
             let found = reader.lookup_many(&step.far.dataset, &step.far.expression, page)?;
             for version in found.into_iter().flatten() {
-                next.insert(version.entity.id().clone(), version.entity);
-            }
-            if next.len() > limit {
-                return Ok(false);
+                let id = version.entity.id();
+                if !next.contains_key(id) && !held.add(&version.entity) {
+                    return Ok(false);
+                }
+                next.insert(id.clone(), version.entity);
             }
         }
         if place + 1 == route.len() {
             to.extend(next.into_keys());
-            return Ok(to.len() <= limit);
+            return Ok(to.len() as u64 <= held.limits.error_entities);
         }
         here = next.into_values().collect();
     }

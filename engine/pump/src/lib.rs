@@ -42,7 +42,12 @@ pub use operate::{OperateError, Operation, operate};
 pub use pipewright_store::names::execution_log;
 pub use plan::{Plan, compile, compile_traced};
 pub use receive::{Post, PostError, Posted, Receiver};
-pub use report::{Counts, Ending, Note, Observer, Phase, Progress, Report, RunKind, Silent};
+pub use report::{
+    Building, Counts, Ending, Note, Observer, Phase, Progress, Report, RunKind, Silent,
+};
 pub(crate) use run::RunError;
-pub use run::{Resources, RunRequest, commit_tripped, is_tripped, roll_back_tripped, run};
+pub use run::{
+    Rescan, Resources, RunRequest, commit_tripped, is_tripped, rescan, roll_back_tripped, run,
+    run_beside, want_rescan,
+};
 pub use steps::xml;

@@ -7,7 +7,8 @@
 use pipewright_entity::{DateTime, Dict, Entity, Text, Value};
 use pipewright_store::Retry;
 
-use crate::report::{Ending, Report};
+use crate::report::{Ending, Note, Report};
+use crate::world::Hops;
 use crate::{Counts, RunKind};
 
 /// How long the parts of a run took, in microseconds, and what hops did.
@@ -16,6 +17,7 @@ pub(crate) struct Times {
     pub(crate) source: i64,
     pub(crate) transform: i64,
     pub(crate) sink: i64,
+    pub(crate) hops: Hops,
 }
 
 /// The begin of a run.
@@ -49,6 +51,10 @@ pub(crate) fn ended(
         .with("entities_succeeded", integer(written + unchanged))
         .with("entities_failed", integer(failed))
         .with("metrics", metrics(&report.counts, times));
+    let line = match report.notes.is_empty() {
+        true => line,
+        false => line.with("notes", Value::list(report.notes.iter().map(note))),
+    };
     match &report.ending {
         Ending::Failed { reason, entity } => {
             let line = match entity {
@@ -145,6 +151,11 @@ fn error_line(pipe: &str, retry: &Retry) -> Line {
         .with("detail", retry.detail.clone())
 }
 
+/// Something about a run that a user should know.
+fn note(note: &Note) -> Value {
+    dict([("code", Value::string(note.code)), ("message", Value::string(note.message.as_str()))])
+}
+
 fn metrics(counts: &Counts, times: &Times) -> Value {
     let entities = [
         ("changes_last_run", integer(counts.written)),
@@ -155,7 +166,12 @@ fn metrics(counts: &Counts, times: &Times) -> Value {
         ("transform_time", seconds(times.transform)),
         ("sink_time", seconds(times.sink)),
     ];
-    dict([("entities", dict(entities))])
+    let hops = [
+        ("max-cardinality", integer(times.hops.most)),
+        ("max-cardinality-last-run", integer(times.hops.most)),
+        ("total-rows-last-run", integer(times.hops.total)),
+    ];
+    dict([("entities", dict(entities)), ("hops", dict(hops))])
 }
 
 fn dict<const N: usize>(pairs: [(&'static str, Value); N]) -> Value {

@@ -76,6 +76,19 @@ pub struct Progress<'a> {
     pub phase: Phase,
     /// What went through so far.
     pub counts: Counts,
+    /// The index that is being built before the run can begin.
+    pub building: Option<Building<'a>>,
+}
+
+/// How far the index of a dataset is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Building<'a> {
+    /// The dataset.
+    pub dataset: &'a str,
+    /// How much of its log is in the index.
+    pub done: u64,
+    /// How long the log is.
+    pub total: u64,
 }
 
 /// Hears how runs go on. Called on the thread of the run, at each change of
@@ -142,6 +155,8 @@ pub struct Report {
     /// When the first of them is to be tried, in microseconds since 1970, if
     /// that is after the run.
     pub retry_at: Option<i64>,
+    /// Whether it is time for a rescan in the background (`rescan_run_count`).
+    pub rescan_due: bool,
     /// What a user should know.
     pub notes: Vec<Note>,
     /// The first few failures of single entities: id and reason.

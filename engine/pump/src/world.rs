@@ -35,6 +35,28 @@ pub(crate) struct World<'a> {
     got: RefCell<BTreeSet<(Text, Text)>>,
     partial: Cell<bool>,
     traces: RefCell<Vec<Trace>>,
+    /// How many entities lookups may find for one that is transformed
+    /// (`enable_hops_thresholds`).
+    pub(crate) most: Option<u64>,
+    hops: Cell<Hops>,
+}
+
+/// What lookups found.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Hops {
+    /// For the entity at hand.
+    here: u64,
+    /// For one entity, at most.
+    pub(crate) most: u64,
+    /// For all.
+    pub(crate) total: u64,
+}
+
+impl Hops {
+    pub(crate) fn add(&mut self, more: Hops) {
+        self.most = self.most.max(more.most);
+        self.total += more.total;
+    }
 }
 
 /// What happens where an index is missing.
@@ -67,12 +89,36 @@ impl<'a> World<'a> {
             got: RefCell::default(),
             partial: Cell::new(false),
             traces: RefCell::default(),
+            most: None,
+            hops: Cell::default(),
         }
     }
 
-    /// Says which version of the source entity was processed before.
+    /// What lookups found so far.
+    pub(crate) fn hops(&self) -> Hops {
+        self.hops.get()
+    }
+
+    fn count(&self, found: usize) -> Result<(), LookupError> {
+        let mut hops = self.hops.get();
+        hops.here += found as u64;
+        hops.total += found as u64;
+        hops.most = hops.most.max(hops.here);
+        self.hops.set(hops);
+        match self.most.filter(|most| hops.here > *most) {
+            Some(most) => Err(LookupError(format!(
+                "the hops for this entity found more than {most} entities \
+                 (dependency_error_threshold, enable_hops_thresholds)"
+            ))),
+            None => Ok(()),
+        }
+    }
+
+    /// Says that another entity is at hand, and which version of it was
+    /// processed before.
     pub(crate) fn set_before(&self, before: Option<(Text, u64)>) {
         *self.before.borrow_mut() = before;
+        self.hops.set(Hops { here: 0, ..self.hops.get() });
     }
 
     /// Whether a lookup without an index gave up before the end of a dataset.
@@ -117,6 +163,7 @@ impl Datasets for World<'_> {
     fn matching(&self, index: &Index, key: &Key) -> Result<Vec<Entity>, LookupError> {
         let place = (index.dataset.clone(), index.expression.clone(), key.clone());
         if let Some(known) = self.found.borrow().get(&place) {
+            self.count(known.len())?;
             return Ok(known.clone());
         }
         let mut found: Vec<Entity> =
@@ -134,6 +181,7 @@ impl Datasets for World<'_> {
         // Not in the order of the log: what comes out must not depend on the
         // order in which things happened to arrive.
         found.sort_unstable_by(|a, b| a.id().cmp(b.id()));
+        self.count(found.len())?;
         self.found.borrow_mut().insert(place, found.clone());
         Ok(found)
     }

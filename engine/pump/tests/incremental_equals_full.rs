@@ -9,7 +9,8 @@
 mod common;
 
 use std::cell::Cell;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::Duration;
 
@@ -221,6 +222,18 @@ enum Step {
     Delete(usize, u32),
     /// Drops an input and makes it again with these entities.
     Replace(usize, Vec<Json>),
+    /// Spoils what one of the pipes wrote, and rescans it in the background
+    /// while this goes on; cut after so many batches and begun again.
+    Rescan(usize, Vec<Beside>, Option<u32>),
+}
+
+/// What goes on beside a rescan, one at each of its steps.
+#[derive(Clone, Debug)]
+enum Beside {
+    Put(usize, Json),
+    /// Runs the pipe on the changes.
+    Run,
+    Nothing,
 }
 
 fn entities() -> impl Strategy<Value = Json> {
@@ -239,6 +252,14 @@ fn entities() -> impl Strategy<Value = Json> {
     })
 }
 
+fn beside() -> impl Strategy<Value = Beside> {
+    prop_oneof![
+        3 => (0..3usize, entities()).prop_map(|(input, entity)| Beside::Put(input, entity)),
+        3 => Just(Beside::Run),
+        1 => Just(Beside::Nothing),
+    ]
+}
+
 fn steps() -> impl Strategy<Value = Vec<Step>> {
     let step = prop_oneof![
         8 => (0..3usize, entities()).prop_map(|(input, entity)| Step::Put(input, entity)),
@@ -248,6 +269,8 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
         2 => (0..3usize, 0..4u32).prop_map(|(input, id)| Step::Delete(input, id)),
         1 => (0..3usize, prop::collection::vec(entities(), 0..3))
             .prop_map(|(input, entities)| Step::Replace(input, entities)),
+        2 => (0..9usize, prop::collection::vec(beside(), 0..12), prop::option::of(0..6u32))
+            .prop_map(|(pipe, beside, cut)| Step::Rescan(pipe, beside, cut)),
     ];
     prop::collection::vec(step, 5..35)
 }
@@ -267,6 +290,10 @@ struct Seen {
     /// Runs that nobody asked for.
     by_time: Cell<u64>,
     replaced: Cell<u64>,
+    /// Rescans in the background that were completed.
+    rescanned: Cell<u64>,
+    /// Runs on the changes in the midst of one.
+    beside: Cell<u64>,
 }
 
 fn count(what: &Cell<u64>, more: u64) {
@@ -336,6 +363,75 @@ impl Observer for Cut {
         if self.left.fetch_sub(1, Ordering::Relaxed) == 0 {
             self.cancel.stop();
         }
+    }
+}
+
+/// Does something at each step of a rescan.
+struct Between<'n> {
+    node: &'n TestNode,
+    pipe: &'n str,
+    steps: Mutex<VecDeque<Beside>>,
+    left: AtomicU32,
+    ran: AtomicU32,
+}
+
+impl Observer for Between<'_> {
+    fn progress(&self, progress: &Progress<'_>) {
+        // A step begins with reading; it has read when it is about to write.
+        if !matches!(progress.phase, Phase::Reading | Phase::Writing) {
+            return;
+        }
+        if self.left.fetch_sub(1, Ordering::Relaxed) == 0 {
+            self.node.cancel.stop();
+            return;
+        }
+        let step = self.steps.lock().unwrap().pop_front();
+        match step {
+            Some(Beside::Put(input, entity)) => self.node.put(INPUTS[input], [entity]),
+            Some(Beside::Run) => {
+                let report = self.node.run(self.pipe);
+                assert!(!matches!(report.ending, Ending::Failed { .. }), "{report:#?}");
+                self.ran.fetch_add(1, Ordering::Relaxed);
+            }
+            Some(Beside::Nothing) | None => {}
+        }
+    }
+}
+
+/// Makes what a pipe wrote differ from what it would write.
+fn spoil(node: &TestNode, pipe: &str) {
+    let mut spoilt = node.live(pipe).into_values().next();
+    if let Some(entity) = &mut spoilt {
+        entity["spoilt"] = json!(true);
+    }
+    node.put(pipe, spoilt.into_iter().chain([json!({"_id": "ghost"})]));
+}
+
+/// Rescans a pipe while other things go on. Whether it was one in the
+/// background.
+fn rescan(node: &mut TestNode, pipe: &str, beside: &[Beside], cut: Option<u32>, seen: &Seen) {
+    node.cancel = Cancel::new();
+    // Only what was filled before is rescanned, and only that can be spoilt.
+    if !node.plan(pipe).rescans_aside() || !node.run(pipe).is_success() {
+        return;
+    }
+    spoil(node, pipe);
+    for cut in cut.into_iter().chain([u32::MAX]) {
+        node.cancel = Cancel::new();
+        let between = Between {
+            node,
+            pipe,
+            steps: Mutex::new(beside.iter().cloned().collect()),
+            left: AtomicU32::new(cut),
+            ran: AtomicU32::new(0),
+        };
+        let report = node.rescan(pipe, &between);
+        assert!(!matches!(report.ending, Ending::Failed { .. }), "{report:#?}");
+        count(&seen.beside, between.ran.load(Ordering::Relaxed).into());
+        if report.notes.iter().any(|note| note.code == "rescan.needless") {
+            node.run_full(pipe);
+        }
+        count(&seen.rescanned, u64::from(report.ending == Ending::Completed));
     }
 }
 
@@ -438,6 +534,13 @@ fn check(pipes: Vec<Json>, steps: Vec<Step>, seen: &Seen) -> Result<(), TestCase
                 node.cancel = Cancel::new();
                 node.settle();
             }
+            Step::Rescan(place, beside, cut) => {
+                let id = pipes[place % pipes.len()]["_id"].as_str().unwrap();
+                rescan(&mut node, id, &beside, cut, seen);
+                for dataset in INPUTS.into_iter().chain([id]) {
+                    agenda.changed(dataset, node.clock.now());
+                }
+            }
             Step::Replace(input, entities) => {
                 seen.look_at(&node);
                 node.store.reset_dataset(INPUTS[input]).unwrap();
@@ -481,6 +584,7 @@ fn incremental_equals_full() {
         for (pipe, interval) in pipes.iter_mut().zip(intervals) {
             pipe["batch_size"] = json!(size);
             pipe["checkpoint_interval"] = json!(1);
+            pipe["enable_background_rescan"] = json!(true);
             if let Some(seconds) = interval {
                 pipe["pump"] = json!({"schedule_interval": seconds});
             }
@@ -492,7 +596,8 @@ fn incremental_equals_full() {
     }
     println!("{seen:?}");
     if cases() >= 40 {
-        for what in [&seen.tracked, &seen.rekeyed, &seen.deleted, &seen.split, &seen.by_time] {
+        let hard = [&seen.tracked, &seen.rekeyed, &seen.deleted, &seen.split, &seen.by_time];
+        for what in hard.into_iter().chain([&seen.rescanned, &seen.beside]) {
             assert!(what.get() >= 20, "{seen:?}");
         }
     }

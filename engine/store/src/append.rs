@@ -136,7 +136,7 @@ impl<'a> Appender<'a> {
     /// steps of bounded size.
     pub(crate) fn delete_unseen(&mut self, run: &FullRun) -> Outcome<()> {
         run.settle()?;
-        let (mut next, end) = (0, run.end());
+        let (mut next, end, first) = (run.looked_at(), run.end(), self.tally.unseen_deleted);
         while next < end {
             let mut places = self.live(next, end)?;
             let Some(last) = places.last() else { break };
@@ -153,7 +153,11 @@ impl<'a> Appender<'a> {
             let before = self.tally.written;
             self.write(&writes, None)?;
             self.tally.unseen_deleted += self.tally.written - before;
+            if self.tally.unseen_deleted - first >= run.most() {
+                break;
+            }
         }
+        run.set_looked_at(next);
         Ok(())
     }
 

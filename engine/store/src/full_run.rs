@@ -1,7 +1,7 @@
 //! Which entities a full run has seen, in little memory.
 
 use std::fmt;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use pipewright_entity::Text;
@@ -36,6 +36,10 @@ struct Shared {
     /// The dataset as it was when the run began, if it was there.
     before: Option<Dataset>,
     mark: AtomicBool,
+    /// How many a commit deletes at most.
+    most: AtomicU64,
+    /// What lies before this place needs no look any more.
+    looked_at: AtomicU64,
     seen: Mutex<Seen>,
 }
 
@@ -53,6 +57,8 @@ impl FullRun {
                 dataset: dataset.into(),
                 before,
                 mark: AtomicBool::new(false),
+                most: AtomicU64::new(u64::MAX),
+                looked_at: AtomicU64::new(0),
                 seen: Mutex::default(),
             }),
         }
@@ -68,6 +74,12 @@ impl FullRun {
     /// said so.
     pub fn mark_deletions(&self, mark: bool) {
         self.shared.mark.store(mark, Ordering::Relaxed);
+    }
+
+    /// Lets a commit delete about so many at most: the rest is for those that
+    /// follow, until one deletes fewer.
+    pub fn delete_at_most(&self, most: u64) {
+        self.shared.most.store(most, Ordering::Relaxed);
     }
 
     /// Says that the source still has this entity although it is not written,
@@ -142,6 +154,19 @@ impl FullRun {
     /// The length of the log when the run began.
     pub(crate) fn end(&self) -> u64 {
         self.shared.before.as_ref().map_or(0, |before| before.length)
+    }
+
+    pub(crate) fn most(&self) -> u64 {
+        self.shared.most.load(Ordering::Relaxed)
+    }
+
+    /// Where to go on looking for what was not seen.
+    pub(crate) fn looked_at(&self) -> u64 {
+        self.shared.looked_at.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn set_looked_at(&self, place: u64) {
+        self.shared.looked_at.store(place, Ordering::Relaxed);
     }
 
     /// Whether deletions get `$deletion_tracked`.

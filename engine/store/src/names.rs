@@ -18,6 +18,8 @@ pub const AUDIT: &str = "system:audit";
 
 /// What people say that entities look like.
 pub const MODELS: &str = "system:models";
+/// What people were told about pipes, and what is to be told still.
+pub const NOTIFICATIONS: &str = "system:notifications";
 
 const UNCOMMITTED: &str = "system:uncommitted:";
 const EXECUTION_LOG: &str = "system:pump:";

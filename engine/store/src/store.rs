@@ -182,19 +182,31 @@ impl Store {
         expression: &str,
         keys: Arc<dyn IndexKeys>,
     ) -> Result<(), StoreError> {
+        self.build_index(dataset, expression, keys, &mut |_, _| true).map(drop)
+    }
+
+    /// [`Store::ensure_index`], which says before each long step how much of the
+    /// log is covered and how long that is, and stops there when told `false`:
+    /// the next call goes on from there. Whether the index is complete.
+    pub fn build_index(
+        &self,
+        dataset: &str,
+        expression: &str,
+        keys: Arc<dyn IndexKeys>,
+        step: &mut dyn FnMut(u64, u64) -> bool,
+    ) -> Result<bool, StoreError> {
         let registered = Registered { expression: expression.into(), keys };
         self.inner.register(|registry| registry.add(dataset, registered.clone()));
-        index::build::ensure(&self.inner, dataset, &registered)
+        index::build::ensure(&self.inner, dataset, &registered, step)
     }
 
     /// Catches up all registered indexes of a dataset, after commits that
     /// [deferred](Batch::defer_indexes) them.
     pub fn catch_up_indexes(&self, dataset: &str) -> Result<(), StoreError> {
         let registry = self.inner.registry();
-        registry
-            .of(dataset)
-            .iter()
-            .try_for_each(|registered| index::build::ensure(&self.inner, dataset, registered))
+        registry.of(dataset).iter().try_for_each(|registered| {
+            index::build::ensure(&self.inner, dataset, registered, &mut |_, _| true).map(drop)
+        })
     }
 
     /// Drops every index for which `keep(dataset, expression)` is false.

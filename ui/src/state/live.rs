@@ -212,6 +212,8 @@ impl Live {
             }
             Event::Project(project) => self.project.set(Some(*project)),
             Event::Notice(notice) => self.notice.set(Some(notice)),
+            // The screens that show alerts read them.
+            Event::Notifications(_) => {}
         }
     }
 

@@ -1,9 +1,12 @@
 //! Transforms.
 
+use std::sync::Arc;
+
 use pipewright_entity::Text;
 use serde_json::{Map, Value as Json};
 
 use super::Fragment;
+use crate::File;
 use crate::problem::Origin;
 
 /// One step on the way from source to sink.
@@ -65,6 +68,14 @@ pub struct Dtl {
     pub id_required: bool,
     /// The entities that are transformed; the others pass as they are.
     pub trigger: Option<Trigger>,
+}
+
+impl Dtl {
+    /// Whether the rules stand in a file, rather than being what a template
+    /// stands for.
+    pub fn is_written_in(&self, file: &File) -> bool {
+        Arc::ptr_eq(&self.rules.document, &file.document)
+    }
 }
 
 /// Tells which entities a transform is for: those whose property has a value.

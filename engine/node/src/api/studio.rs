@@ -11,8 +11,9 @@ use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use pipewright_protocol::studio::{
     self, Change, Check, Cluster, ClusterPage, Edited, Edits, FailedEntity, FailedPage, FileEdit,
-    FileInfo, FileText, Findings, Graph, Hello, Impact, ImpactRequest, Live, MergePipe, Preview,
-    PreviewRequest, Project, Role, Run, Save, SettleFailed, SystemOffer, SystemTest, Texts, Trust,
+    FileInfo, FileText, Findings, Graph, Hello, Impact, ImpactRequest, Live, MergePipe,
+    Notifications, Preview, PreviewRequest, Project, Role, Run, Save, SettleFailed, SystemOffer,
+    SystemTest, Texts, Trust,
 };
 use serde::Deserialize;
 use utoipa::IntoParams;
@@ -50,6 +51,7 @@ pub(super) fn routes() -> OpenApiRouter<Arc<Node>> {
         .routes(routes!(failed_entity))
         .routes(routes!(system_test))
         .routes(routes!(system_offers))
+        .routes(routes!(notifications))
         .routes(routes!(events))
 }
 
@@ -372,6 +374,29 @@ async fn system_offers(
     blocking(node, move |node| Ok(Json(node.system_offers(&system)?))).await
 }
 
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+struct Told {
+    /// How many of what was told; 100 when missing.
+    #[serde(default, deserialize_with = "number")]
+    limit: Option<usize>,
+}
+
+/// The alerts that are open, and what was told lately.
+#[utoipa::path(get, path = "/notifications", tag = "Studio", params(Told), responses((status = 200, description = "Done.", body = Notifications)))]
+async fn notifications(
+    State(node): State<Arc<Node>>,
+    Extension(claims): Extension<Claims>,
+    Asked(asked): Asked<Told>,
+) -> Result<Json<Notifications>> {
+    blocking(node, move |node| {
+        let limit = asked.limit.unwrap_or(100).min(Notifications::MOST);
+        let seen = |pipe: &str| node.may(&claims, Resource::Pipe(pipe), Act::ReadConfig);
+        Ok(Json(node.notifications(limit, &seen)?))
+    })
+    .await
+}
+
 /// The stream of changes, one JSON object a line. It ends when the listener
 /// goes away or the node does.
 #[utoipa::path(get, path = "/events", tag = "Studio", responses((status = 200, description = "Done.", content_type = "application/x-ndjson", body = studio::Event)))]
@@ -446,12 +471,16 @@ fn seen<'e>(
             project: project(&hello.project),
             pipes: hello.pipes.iter().filter(|status| pipe(&status.id)).cloned().collect(),
             datasets: hello.datasets.iter().filter(|set| dataset(&set.id)).cloned().collect(),
+            alerts: hello.alerts.iter().filter(|told| pipe(&told.pipe)).cloned().collect(),
         }))),
         Event::Project(told) => Cow::Owned(Event::Project(Box::new(project(told)))),
         Event::Pipes(pipes) => part(event, pipes, |status| pipe(&status.id), Event::Pipes)?,
         Event::Datasets(sets) => part(event, sets, |set| dataset(&set.id), Event::Datasets)?,
         Event::Config(files) => part(event, files, |told| file(&told.path), Event::Config)?,
         Event::Notice(notice) if notice.pipe.as_deref().is_some_and(|id| !pipe(id)) => return None,
+        Event::Notifications(told) => {
+            part(event, told, |one| pipe(&one.pipe), Event::Notifications)?
+        }
         // Of what is gone no permissions are left.
         Event::Notice(_) | Event::Removed(_) => Cow::Borrowed(event),
     })

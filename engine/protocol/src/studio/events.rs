@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Project, Severity};
+use super::{Notification, Project, Severity};
 
 /// One line of the stream.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -29,6 +29,9 @@ pub enum Event {
     Project(Box<Project>),
     /// Something worth telling.
     Notice(Notice),
+    /// Alerts that began, changed or are over, and what else was told; in the
+    /// order in which it happened.
+    Notifications(Vec<Notification>),
 }
 
 /// The whole state.
@@ -41,6 +44,9 @@ pub struct Hello {
     pub pipes: Vec<PipeStatus>,
     /// Every dataset that is not internal.
     pub datasets: Vec<DatasetStatus>,
+    /// The alerts that are open.
+    #[serde(default)]
+    pub alerts: Vec<Notification>,
 }
 
 /// How a pipe fares.
@@ -70,6 +76,23 @@ pub struct PipeStatus {
     pub took: Option<u64>,
     /// How the last run ended, in words.
     pub message: Option<String>,
+    /// The rescan that goes on in the background.
+    #[serde(default)]
+    pub rescan: Option<RescanStatus>,
+}
+
+/// How far a rescan in the background is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct RescanStatus {
+    /// When it began, microseconds.
+    pub since: i64,
+    /// Entities read so far.
+    pub processed: u64,
+    /// About how many there are; `None` where the source cannot tell.
+    pub total: Option<u64>,
+    /// What else went through.
+    pub counts: RunCounts,
 }
 
 /// What went through in a run, beside the entities read.

@@ -112,11 +112,7 @@ impl Compiler<'_> {
             batch_size: pipe.batch_size.max(1),
             commit_size: pipe.batch_size.saturating_mul(pipe.checkpoint_interval).max(1),
             tracking: tracked,
-            tracking_limit: pipe
-                .dependency_tracking
-                .error_entities
-                .try_into()
-                .unwrap_or(usize::MAX),
+            limits: pipe.dependency_tracking,
             indexes,
             caveats,
             warnings: Vec::new(),
@@ -128,6 +124,7 @@ impl Compiler<'_> {
             resends: pipe.rescan_when_config_changes
                 || pipe.reprocessing == Reprocessing::Automatic,
             signalled: pipe.source.signalled,
+            enable_background_rescan: pipe.enable_background_rescan,
             keeps_offset: pipe.disable_set_last_seen,
         })
     }

@@ -7,7 +7,7 @@ mod tracking;
 use std::sync::Arc;
 
 use pipewright_component::Setting;
-use pipewright_config::pipe::{Compaction, Differences, Mode, Pump, Replica};
+use pipewright_config::pipe::{Compaction, DependencyTracking, Differences, Mode, Pump, Replica};
 use pipewright_dtl::namespaces::AddNamespaces;
 use pipewright_dtl::{Diagnostic, Index, Program};
 use pipewright_entity::{Dict, Key, Text};
@@ -41,8 +41,8 @@ pub struct Plan {
     /// all that is written: a commit costs as much as some hundred entities.
     pub(crate) commit_size: usize,
     pub(crate) tracking: Vec<Tracking>,
-    /// How many entities tracking may hold before the source runs in full.
-    pub(crate) tracking_limit: usize,
+    /// How much tracking may hold before the source runs in full.
+    pub(crate) limits: DependencyTracking,
     /// Indexes that lookups of the transforms need.
     pub(crate) indexes: Vec<Index>,
     /// Names everything that decides what comes out: another fingerprint
@@ -67,6 +67,8 @@ pub struct Plan {
     pub(crate) resends: bool,
     /// Whether a change of what the source reads starts the pipe.
     pub(crate) signalled: bool,
+    /// Whether rescans go on beside other runs (`enable_background_rescan`).
+    pub(crate) enable_background_rescan: bool,
     /// Whether where it is in its source is not to be set by hand
     /// (`disable_set_last_seen`).
     pub(crate) keeps_offset: bool,

@@ -12,7 +12,7 @@ use super::{Resources, Run, RunError, RunRequest};
 use crate::dependencies::{self, Affected};
 use crate::feed::{self, MERGE_SPACE, Places};
 use crate::plan::{DatasetSource, OutsidePart, Plan, Populated, SinkPlan, SourcePlan, UNTIL};
-use crate::report::{Note, RunKind};
+use crate::report::{Building, Note, RunKind};
 use crate::world::{Missing, World};
 use pipewright_store::names::execution_log;
 
@@ -54,16 +54,16 @@ pub(super) struct Start {
     pub(super) until: Option<i64>,
     /// The number of this run, where runs are counted.
     pub(super) number: Option<u64>,
-    memo: Memo,
-    generations: Vec<(Text, Text)>,
+    pub(super) memo: Memo,
+    pub(super) generations: Vec<(Text, Text)>,
 }
 
 /// What earlier runs left.
 #[derive(Default)]
-struct Memo {
-    fingerprint: Option<Text>,
-    is_full_pending: bool,
-    positions: Vec<Position>,
+pub(super) struct Memo {
+    pub(super) fingerprint: Option<Text>,
+    pub(super) is_full_pending: bool,
+    pub(super) positions: Vec<Position>,
 }
 
 /// Builds the source when it reaches out.
@@ -134,12 +134,14 @@ impl Run<'_> {
         let (pump, every) = (&self.plan.pump, |runs: u64| number.is_some_and(|n| n % runs == 0));
         let is_rescan = matches!(pump.rescan, Some(Rescan::Runs(runs)) if runs > 0 && every(runs));
         let back = pump.partial_rescan.filter(|(runs, _)| *runs > 0 && every(*runs));
-        let request = RunRequest { full: request.full || is_rescan };
+        self.rescan_due = is_rescan && self.plan.rescans_aside();
+        let request = RunRequest { full: request.full || is_rescan && !self.rescan_due };
         let reason = match self.why_full(request, continues, since.as_ref(), &memo, &reader)? {
             Some(reason) => Some(reason),
             None => match dependencies::affected(self.plan, &reader, &memo.positions)? {
-                Affected::Ids(ids) => {
+                Affected::Ids(ids, note) => {
                     affected = ids;
+                    self.notes.extend(note);
                     None
                 }
                 // Reading a whole outside system again is for a person to ask
@@ -186,7 +188,7 @@ impl Run<'_> {
     /// How many source entities a commit takes: as many as the config allows
     /// and memory bears where only the store is written, a batch where each
     /// batch leaves the node.
-    fn commit_size(&self, datasets: &[Arc<Dataset>]) -> usize {
+    pub(super) fn commit_size(&self, datasets: &[Arc<Dataset>]) -> usize {
         if matches!(self.plan.sink, SinkPlan::Outside(_)) || self.plan.calls_outside() {
             return self.plan.batch_size;
         }
@@ -298,10 +300,24 @@ impl Run<'_> {
     }
 
     /// Makes the store keep the indexes that the run needs.
-    fn build_indexes(&self) -> Result<(), RunError> {
+    pub(super) fn build_indexes(&self) -> Result<(), RunError> {
+        let mut has_built = false;
         for lookup in self.plan.lookups() {
             self.check()?;
-            self.resources.store.ensure_index(&lookup.dataset, &lookup.expression, lookup.keys)?;
+            let mut step = |done, total| {
+                let dataset = lookup.dataset.as_str();
+                has_built = true;
+                self.tell_of(Some(Building { dataset, done, total }));
+                !self.resources.surroundings.cancel.is_stopped()
+            };
+            let (store, expression) = (self.resources.store, &lookup.expression);
+            let keys = lookup.keys.clone();
+            if !store.build_index(&lookup.dataset, expression, keys, &mut step)? {
+                return Err(Failure::Stopped.into());
+            }
+        }
+        if has_built {
+            self.tell();
         }
         Ok(())
     }
@@ -312,7 +328,7 @@ impl Run<'_> {
         matches!(pump.rescan, Some(Rescan::Runs(_))) || pump.partial_rescan.is_some()
     }
 
-    fn is_source_populated(&self, reader: &Reader) -> Result<bool, RunError> {
+    pub(super) fn is_source_populated(&self, reader: &Reader) -> Result<bool, RunError> {
         let datasets = match &self.plan.populated_by {
             Some(datasets) => datasets.clone(),
             None => self.plan.source_datasets(),
@@ -340,7 +356,7 @@ impl Run<'_> {
 }
 
 impl Memo {
-    fn load(pipe: &str, reader: &Reader) -> Result<Memo, StoreError> {
+    pub(super) fn load(pipe: &str, reader: &Reader) -> Result<Memo, StoreError> {
         let fingerprint = reader.state(pipe, SPACE, FINGERPRINT)?;
         Ok(Memo {
             fingerprint: fingerprint

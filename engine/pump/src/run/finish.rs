@@ -1,8 +1,10 @@
 //! The end of a run.
 
+use pipewright_entity::{Entity, Value, Version};
 use pipewright_store::Batch;
 
 use super::begin::{FULL, RUNS, SPACE, Start};
+use super::beside::{is_rescan_pending, want_rescan};
 use super::process::Done;
 use super::sink::Target;
 use super::{Run, RunError};
@@ -60,6 +62,8 @@ impl Run<'_> {
                         "Entities failed whose ids in the dataset are not known, so nothing was \
                          deleted.",
                     );
+                } else if self.is_rescan() {
+                    self.delete_unseen_in_steps(&full)?;
                 } else if reader.count_unseen(&full)? > 0 {
                     batch.delete_unseen(full);
                 }
@@ -74,12 +78,17 @@ impl Run<'_> {
             }
             _ => {}
         }
-        if let Some(offset) = done.offset {
+        if self.is_rescan() {
+            want_rescan(&pipe, false, &mut batch);
+        } else if let Some(offset) = done.offset {
             batch.set_offset(&pipe, Some(offset));
         }
-        if is_full {
+        if is_full && !self.is_rescan() {
             if start.must_finish {
                 batch.put_state(&pipe, SPACE, FULL, None);
+            }
+            if self.plan.rescans_aside() && is_rescan_pending(&pipe, &reader)? {
+                want_rescan(&pipe, false, &mut batch);
             }
             // What the source no longer has need not be tried again.
             let left: Vec<_> = self.waiting.difference(&self.failed_now).cloned().collect();
@@ -100,7 +109,9 @@ impl Run<'_> {
             if now_populated && !is_populated {
                 batch.set_populated(&sink.dataset);
             }
+            // That of the source belongs to the runs beside a rescan.
             let completeness = done.completeness.or(start.completeness);
+            let completeness = completeness.filter(|_| !self.is_rescan());
             let known = before.and_then(|dataset| dataset.completeness);
             if completeness.is_some() && completeness != known {
                 batch.set_completeness(&sink.dataset, completeness);
@@ -118,7 +129,20 @@ impl Run<'_> {
     pub(super) fn log_start(&mut self, batch: &mut Batch) {
         if !std::mem::replace(&mut self.log.is_started, true) {
             let pipe = self.plan.id();
-            batch.append(&execution_log(pipe), log::started(pipe, self.kind, self.started));
+            let line = log::started(pipe, self.kind, self.started);
+            batch.append(&execution_log(pipe), self.log_line(line));
+        }
+    }
+
+    /// A line about the run as a whole. Those of rescans in the background go by
+    /// other ids: how the pipe fares is told by the runs beside them.
+    fn log_line(&self, line: Entity) -> Entity {
+        match line.id().strip_prefix("pump-").filter(|_| self.is_rescan()) {
+            Some(what) => {
+                let id = pipewright_entity::format_text!("rescan-{what}");
+                line.with_id(id)
+            }
+            None => line,
         }
     }
 
@@ -137,6 +161,25 @@ impl Run<'_> {
         Ok(age.is_some_and(|age| age >= longest))
     }
 
+    /// Whether the log ends with anything but a run in which all went well: what
+    /// it says would be no longer true.
+    fn is_log_outdated(&self) -> Result<bool, RunError> {
+        let log = execution_log(self.plan.id());
+        let reader = self.reader()?;
+        if reader.dataset(&log)?.is_none() {
+            return Ok(false);
+        }
+        let place = |line: &Option<Version>| line.as_ref().map(|line| line.updated);
+        let completed = reader.get(&log, "pump-completed")?;
+        let failed = place(&reader.get(&log, "pump-failed")?);
+        let started = place(&reader.get(&log, "pump-started")?);
+        let went_well = completed.as_ref().is_some_and(|line| {
+            let is = |name: &str, value| line.entity.get(name) == Some(&value);
+            !is("stopped", Value::Bool(true)) && is("entities_failed", Value::Int(0))
+        });
+        Ok(!went_well || failed.max(started) > place(&completed))
+    }
+
     /// Puts the end of the run into its log, unless there is nothing to tell.
     pub(super) fn log_end(&mut self, report: &Report) -> Result<(), RunError> {
         let pump = &self.plan.pump;
@@ -149,7 +192,8 @@ impl Run<'_> {
         let is_quiet = did_nothing
             && !pump.log_noop_runs
             && !self.log.is_started
-            && !self.was_quiet_for_long()?;
+            && !self.was_quiet_for_long()?
+            && !self.is_log_outdated()?;
         if !is_failed && (is_held || is_quiet) {
             return Ok(());
         }
@@ -158,7 +202,7 @@ impl Run<'_> {
         self.log_start(&mut batch);
         let retries = !self.waiting.is_empty();
         let line = log::ended(report, self.log.location, retries, &self.times);
-        batch.append(&execution_log(&pipe), line);
+        batch.append(&execution_log(&pipe), self.log_line(line));
         self.resources.store.commit(batch)?;
         Ok(())
     }

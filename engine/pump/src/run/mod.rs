@@ -26,6 +26,7 @@
 //! once the connection is live, the next run writes it all.
 
 mod begin;
+mod beside;
 mod breaker;
 mod finish;
 mod process;
@@ -42,10 +43,13 @@ use uuid::Uuid;
 
 use crate::log::Times;
 use crate::plan::{Plan, SinkPlan};
-use crate::report::{Counts, Ending, Note, Observer, Phase, Progress, Report, RunKind};
+use crate::report::{Building, Counts, Ending, Note, Observer, Phase, Progress, Report, RunKind};
 pub(crate) use begin::{
     FINGERPRINT, FULL, SPACE, complete_until, generation, is_behind, outside_source, unknown,
 };
+use beside::Part;
+pub(crate) use beside::is_rescan_pending;
+pub use beside::{Rescan, rescan, run_beside, want_rescan};
 pub use breaker::{commit_tripped, is_tripped, roll_back_tripped};
 use pipewright_store::names::execution_log;
 pub(crate) use sink::dataset_write;
@@ -106,8 +110,19 @@ pub fn run(
     request: RunRequest,
     observer: &dyn Observer,
 ) -> Report {
+    run_as(Part::Alone, plan, resources, request, observer)
+}
+
+fn run_as(
+    part: Part<'_>,
+    plan: &Plan,
+    resources: &Resources<'_>,
+    request: RunRequest,
+    observer: &dyn Observer,
+) -> Report {
     let started = resources.surroundings.clock.now();
     let mut run = Run {
+        part,
         plan,
         resources,
         observer,
@@ -134,6 +149,7 @@ pub fn run(
         status: None,
         consecutive: 0,
         ids_differ: false,
+        rescan_due: false,
         guard: None,
         aside: None,
         copied: None,
@@ -153,6 +169,7 @@ pub fn run(
 
 /// A run on its way.
 struct Run<'r> {
+    part: Part<'r>,
     plan: &'r Plan,
     resources: &'r Resources<'r>,
     observer: &'r dyn Observer,
@@ -191,6 +208,8 @@ struct Run<'r> {
     consecutive: u64,
     /// Whether an entity came out under another id than it went in.
     ids_differ: bool,
+    /// Whether a rescan in the background is to follow.
+    rescan_due: bool,
     /// What the circuit breaker of the sink watches.
     guard: Option<breaker::Guard>,
     /// What lay aside and is in the sink now.
@@ -216,7 +235,7 @@ struct Carried {
     positions: Vec<Position>,
 }
 
-impl Run<'_> {
+impl<'r> Run<'r> {
     fn go(&mut self, request: RunRequest) -> Result<Ending, RunError> {
         if self.plan.is_receiver() || self.plan.is_published() {
             return Ok(Ending::Completed);
@@ -227,12 +246,16 @@ impl Run<'_> {
         }
         let mut source = outside_source(self.plan, self.resources)?;
         self.begin_copy()?;
-        let mut start = match self.begin(request, source.as_deref())? {
-            Some(start) => start,
-            None => return Ok(Ending::Completed),
+        let begun = match self.is_rescan() {
+            true => self.begin_rescan(source.as_deref())?,
+            false => self.begin(request, source.as_deref())?,
         };
+        let Some(mut start) = begun else { return Ok(Ending::Completed) };
         let mut target = self.target()?;
-        self.commit_begin(&mut start, &target)?;
+        match self.is_rescan() {
+            true => self.commit_rescan_begin(target.full_run())?,
+            false => self.commit_begin(&mut start, &target)?,
+        }
         self.arm()?;
 
         if self.kind != RunKind::Full {
@@ -312,11 +335,16 @@ impl Run<'_> {
 
     /// Tells the observer where the run is.
     fn tell(&self) {
+        self.tell_of(None);
+    }
+
+    fn tell_of(&self, building: Option<Building<'_>>) {
         self.observer.progress(&Progress {
             pipe: self.plan.id(),
             kind: self.kind,
             phase: self.phase,
             counts: self.counts,
+            building,
         });
     }
 
@@ -345,6 +373,7 @@ impl Run<'_> {
             completed: std::mem::take(&mut self.completed),
             retries,
             retry_at: retry_at.filter(|at| *at > ended),
+            rescan_due: self.rescan_due,
             notes: std::mem::take(&mut self.notes),
             failures: std::mem::take(&mut self.failures),
             started: self.started,

@@ -34,13 +34,16 @@ impl Run<'_> {
         target: &mut Target,
     ) -> Result<Done, RunError> {
         // Dry runs commit nothing, so they see one state of the store and
-        // compute clusters beside it.
-        let feed = match target.is_held() {
+        // compute clusters beside it; so do rescans, whose clusters are those of
+        // other runs.
+        let merges = matches!(self.plan.source, SourcePlan::Merge(_));
+        let is_aside = target.is_held() || self.is_rescan() && merges;
+        let feed = match is_aside {
             true => Feed::open_aside(self.plan, start.since.as_ref(), start.until),
             false => Feed::open(self.plan, start.since.as_ref(), start.until),
         };
         let Some(mut feed) = feed else { return Ok(Done::default()) };
-        let whole = target.is_held().then(|| self.reader()).transpose()?;
+        let whole = is_aside.then(|| self.reader()).transpose()?;
         loop {
             self.check()?;
             let begun = self.now();
@@ -87,6 +90,7 @@ impl Run<'_> {
             if source.continuation() == Continuation::Chronological
                 && !target.is_held()
                 && self.guard.is_none()
+                && !self.is_rescan()
                 && let Some(offset) = self.reader()?.offset(self.plan.id())?
             {
                 start.since = Some(offset);
@@ -211,9 +215,11 @@ impl Run<'_> {
         let Portion { entities, offset, state } = portion;
         self.counts.read += (entities.len() + unreadable.len()) as u64;
         let begun = self.now();
-        let world = World::new(reader, self.resources, None, Missing::Fail);
+        let mut world = World::new(reader, self.resources, None, Missing::Fail);
+        world.most = self.plan.limits.for_hops.then_some(self.plan.limits.error_entities);
         let passed =
             chain::pass(self.plan, &entities, &world, &self.resources.surroundings.cancel)?;
+        self.times.hops.add(world.hops());
         self.answers.0 += passed.answers.0;
         self.answers.1 += passed.answers.1;
         let transformed = self.now();
@@ -229,11 +235,13 @@ impl Run<'_> {
         }
         let mut failed = passed.failed;
         let phase = self.phase;
-        if target.is_outside() {
+        if target.is_outside() || self.is_rescan() {
             self.enter(Phase::Writing);
         }
         self.check_copy(&failed, &unreadable)?;
-        failed.extend(self.write(&mut batch, &entities, passed.out, reader, target)?);
+        let mut out = passed.out;
+        let gate = self.part_with_rescan(&mut out)?;
+        failed.extend(self.write(&mut batch, &entities, out, reader, target)?);
         if target.is_held() {
             for (_, failure) in failed {
                 self.count_failure(&failure);
@@ -243,17 +251,20 @@ impl Run<'_> {
         }
         self.note_unreadable(&mut batch, unreadable);
         self.settle(&mut batch, &entities, failed, reader, target)?;
-        if let Some(offset) = offset {
-            match &mut self.guard {
-                Some(guard) => guard.offset = Some(offset),
-                None => batch.set_offset(self.plan.id(), Some(offset)),
+        if !self.is_rescan() {
+            if let Some(offset) = offset {
+                match &mut self.guard {
+                    Some(guard) => guard.offset = Some(offset),
+                    None => batch.set_offset(self.plan.id(), Some(offset)),
+                }
             }
-        }
-        for (key, value) in state {
-            batch.put_state(self.plan.id(), MERGE_SPACE, &key, value.as_deref());
+            for (key, value) in state {
+                batch.put_state(self.plan.id(), MERGE_SPACE, &key, value.as_deref());
+            }
         }
         self.enter(Phase::Committing);
         self.commit(batch)?;
+        drop(gate);
         self.times.sink += self.now() - transformed;
         self.enter(phase);
         self.check_breaker(0)?;

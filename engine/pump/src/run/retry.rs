@@ -42,7 +42,8 @@ const INSISTED: usize = 20;
 impl Run<'_> {
     /// Tries again what failed before.
     pub(super) fn retry(&mut self, start: &Start, target: &mut Target) -> Result<(), RunError> {
-        if self.waiting.is_empty() || target.is_held() {
+        // The rescan reads it again anyway.
+        if self.waiting.is_empty() || target.is_held() || self.is_beside_rescan() {
             return Ok(());
         }
         let pipe = self.plan.id();
@@ -206,7 +207,8 @@ impl Run<'_> {
         if bad.len() < incoming.len() {
             self.consecutive = 0;
         }
-        if self.waiting.is_empty() {
+        // A rescan may have read what is older than what waits.
+        if self.waiting.is_empty() || self.is_rescan() {
             return Ok(());
         }
         let good = incoming.iter().enumerate().filter(|(place, _)| !bad.contains(place));

@@ -31,6 +31,14 @@ impl Target {
         matches!(self, Target::Held)
     }
 
+    /// What a full run has seen, where that decides what is deleted.
+    pub(super) fn full_run(&self) -> Option<&FullRun> {
+        match self {
+            Target::Dataset { full } => full.as_ref(),
+            _ => None,
+        }
+    }
+
     /// Whether what is written leaves the node.
     pub(super) fn is_outside(&self) -> bool {
         matches!(self, Target::Outside { .. })

@@ -11,7 +11,8 @@ use pipewright_component::{
 use pipewright_config::{Project, SourceFile};
 use pipewright_entity::{Entity, Text, Value};
 use pipewright_pump::{
-    Flow, FlowPipe, Observer, Plan, Report, Resources, RunRequest, Silent, compile, run, settle,
+    Flow, FlowPipe, Observer, Plan, Report, Rescan, Resources, RunRequest, Silent, compile, rescan,
+    run, run_beside, settle,
 };
 use pipewright_store::{Select, Store, Write};
 use rustc_hash::FxHashMap;
@@ -28,6 +29,7 @@ pub struct TestNode {
     pipes: Vec<Json>,
     systems: Vec<Json>,
     plans: FxHashMap<Text, Plan>,
+    rescans: FxHashMap<Text, Rescan>,
     _dir: TempDir,
 }
 
@@ -51,6 +53,7 @@ impl TestNode {
             pipes: pipes.into_iter().collect(),
             systems: systems.into_iter().collect(),
             plans: FxHashMap::default(),
+            rescans: FxHashMap::default(),
             _dir: dir,
         };
         node.compile();
@@ -73,6 +76,7 @@ impl TestNode {
                 (pipe.id.clone(), plan.unwrap_or_else(|found| panic!("{}: {found:#?}", pipe.id)))
             })
             .collect();
+        self.rescans = self.plans.keys().map(|id| (id.clone(), Rescan::default())).collect();
     }
 
     pub fn plan(&self, pipe: &str) -> &Plan {
@@ -117,7 +121,18 @@ impl TestNode {
 
     pub fn run_with(&self, pipe: &str, request: RunRequest, observer: &dyn Observer) -> Report {
         self.clock.advance(Duration::from_millis(1));
-        self.with_resources(|resources| run(self.plan(pipe), resources, request, observer))
+        let (plan, rescan) = (self.plan(pipe), &self.rescans[pipe]);
+        self.with_resources(|resources| match plan.rescans_aside() {
+            true => run_beside(plan, resources, request, observer, rescan),
+            false => run(plan, resources, request, observer),
+        })
+    }
+
+    /// Rescans a pipe as if in the background; what the observer does comes in
+    /// between.
+    pub fn rescan(&self, pipe: &str, observer: &dyn Observer) -> Report {
+        let (plan, shared) = (self.plan(pipe), &self.rescans[pipe]);
+        self.with_resources(|resources| rescan(plan, resources, observer, shared))
     }
 
     pub fn flow_pipes(&self) -> Vec<FlowPipe> {

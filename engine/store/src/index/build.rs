@@ -22,19 +22,25 @@ const STEP_BYTES: usize = 32 << 20;
 const REST: u64 = 2_000;
 
 /// Makes the index cover the whole log. The index is already registered, so
-/// commits from now on keep what is there in order.
+/// commits from now on keep what is there in order. Before each long step
+/// `step` hears how much of the log is covered and how long it is; `false`
+/// leaves the rest for another time. Whether the index is complete.
 pub(crate) fn ensure(
     inner: &Inner,
     dataset: &str,
     registered: &Registered,
-) -> Result<(), StoreError> {
+    step: &mut dyn FnMut(u64, u64) -> bool,
+) -> Result<bool, StoreError> {
     while let Some((dataset, row)) = advance(inner, dataset, registered)? {
+        if !step(row.built, dataset.length) {
+            return Ok(false);
+        }
         let snapshot = Snapshot::take(&inner.pool)?;
         let (entries, end) = collect(&snapshot, &dataset, registered, row.built, STEP)?;
         drop(snapshot);
         add(inner, &dataset, row, entries, end)?;
     }
-    Ok(())
+    Ok(true)
 }
 
 /// The short steps, holding the writer: defines the index, takes out what was

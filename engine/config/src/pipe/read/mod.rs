@@ -3,6 +3,7 @@
 mod pump;
 mod sink;
 mod source;
+mod template;
 mod transform;
 
 use std::ops::Range;
