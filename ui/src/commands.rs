@@ -119,18 +119,21 @@ impl Commands {
     }
 }
 
-/// The combination as commands name it; `None` without Ctrl, so that typing is
-/// never taken for a command.
+/// The combination as commands name it; `None` without Ctrl unless it is a
+/// function key, so that typing is never taken for a command.
 fn pressed(event: &web_sys::KeyboardEvent) -> Option<String> {
-    if !(event.ctrl_key() || event.meta_key()) || event.alt_key() {
+    let held = event.ctrl_key() || event.meta_key();
+    let key = event.key();
+    let function = key.strip_prefix('F').is_some_and(|rest| rest.parse::<u8>().is_ok());
+    if !(held || function) || event.alt_key() {
         return None;
     }
-    let key = event.key();
+    let control = if held { "Ctrl+" } else { "" };
     let key = match key.chars().collect::<Vec<_>>().as_slice() {
         [one] => one.to_uppercase().to_string(),
         _ => key,
     };
-    Some(format!("Ctrl+{}{key}", if event.shift_key() { "Shift+" } else { "" }))
+    Some(format!("{control}{}{key}", if event.shift_key() { "Shift+" } else { "" }))
 }
 
 fn in_plain_field() -> bool {

@@ -77,22 +77,46 @@ pub enum PipeTab {
     /// Its parts as forms.
     Settings,
     /// What it would change.
-    Impact,
+    Preview,
+    /// Its tests.
+    Tests,
+    /// What it reads.
+    Input,
     /// What it wrote.
     Output,
     /// Its execution log.
     Runs,
+    /// What the entities look like, in and out.
+    Schema,
+    /// Where properties come from and go to, with one of them selected.
+    Lineage,
+    /// By what its dataset is looked up.
+    Indexes,
+    /// Who may do what.
+    Permissions,
 }
+
+/// The sides of a pipe by their names in addresses.
+const PIPE_TABS: [(PipeTab, &str); 10] = [
+    (PipeTab::Settings, "settings"),
+    (PipeTab::Preview, "preview"),
+    (PipeTab::Tests, "tests"),
+    (PipeTab::Input, "input"),
+    (PipeTab::Output, "output"),
+    (PipeTab::Runs, "runs"),
+    (PipeTab::Schema, "schema"),
+    (PipeTab::Lineage, "lineage"),
+    (PipeTab::Indexes, "indexes"),
+    (PipeTab::Permissions, "permissions"),
+];
 
 impl PipeTab {
     fn name(self) -> &'static str {
-        match self {
-            PipeTab::Config => "",
-            PipeTab::Settings => "settings",
-            PipeTab::Impact => "impact",
-            PipeTab::Output => "output",
-            PipeTab::Runs => "runs",
-        }
+        PIPE_TABS.iter().find(|(tab, _)| *tab == self).map_or("", |(_, name)| name)
+    }
+
+    fn parse(name: &str) -> Self {
+        PIPE_TABS.iter().find(|(_, known)| *known == name).map_or(PipeTab::Config, |(tab, _)| *tab)
     }
 }
 
@@ -177,13 +201,7 @@ impl Place {
             ["flow"] => Place::Flow { select: field("select") },
             ["pipes"] => Place::Pipes,
             ["pipes", id] => {
-                let tab = match field("tab").as_deref() {
-                    Some("settings") => PipeTab::Settings,
-                    Some("impact") => PipeTab::Impact,
-                    Some("output") => PipeTab::Output,
-                    Some("runs") => PipeTab::Runs,
-                    _ => PipeTab::Config,
-                };
+                let tab = field("tab").map_or(PipeTab::Config, |tab| PipeTab::parse(&tab));
                 Place::Pipe { id: (*id).to_owned(), tab }
             }
             ["systems"] => Place::Systems,
@@ -377,8 +395,10 @@ mod tests {
             Place::pipe(odd),
             Place::Pipe { id: "a".into(), tab: PipeTab::Runs },
             Place::Pipe { id: "a".into(), tab: PipeTab::Output },
-            Place::Pipe { id: "a".into(), tab: PipeTab::Impact },
+            Place::Pipe { id: "a".into(), tab: PipeTab::Preview },
             Place::Pipe { id: "a".into(), tab: PipeTab::Settings },
+            Place::Pipe { id: "a".into(), tab: PipeTab::Lineage },
+            Place::Pipe { id: "a".into(), tab: PipeTab::Permissions },
             Place::Systems,
             Place::system(odd),
             Place::System { id: odd.into(), tab: SystemTab::Contents },

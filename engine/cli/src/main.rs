@@ -93,7 +93,10 @@ enum Command {
     Env(commands::env::Env),
     /// Run a project from scratch and compare with what its tests expect.
     ///
-    /// Exit code 1 if a test failed.
+    /// Tests are the official client's, `expected/NAME.test.json`, and samples
+    /// that were pinned in the studio, `expected/pins/NAME.test.json`: their
+    /// `sample` alone is sent through the pipe, and has to become what
+    /// `NAME.json` beside it holds. Exit code 1 if a test failed.
     Test(commands::test::Test),
     /// Serve a project: the node API, and the studio in a browser.
     Serve(commands::serve::Serve),

@@ -36,6 +36,10 @@ pub struct Spec {
     pub parameters: Map<String, Json>,
     /// The properties to order entities by before comparing.
     pub sort_by: Vec<Text>,
+    /// The entities that are sent through the pipe, in place of all that its
+    /// source has: a pinned sample. The official client does not know this key,
+    /// and looks for tests in `expected` itself only, not in the folders there.
+    pub sample: Option<Vec<Json>>,
     /// Where it is written.
     pub origin: Origin,
 }
@@ -63,7 +67,7 @@ pub enum Stage {
     Sink,
 }
 
-const KEYS: [&str; 12] = [
+const KEYS: [&str; 13] = [
     "_id",
     "type",
     "description",
@@ -76,6 +80,7 @@ const KEYS: [&str; 12] = [
     "blacklist",
     "parameters",
     "fields_to_sort_by",
+    "sample",
 ];
 
 /// Reads a test. Keys that are missing have their documented defaults.
@@ -163,6 +168,17 @@ pub(crate) fn read(file: &Arc<File>, problems: &mut Vec<Problem>) -> Spec {
             }
         },
     };
+    let sample = item.get("sample").map(|item| {
+        let entities = match item.to_json() {
+            Json::Array(entities) => entities,
+            entity => vec![entity],
+        };
+        let fits = |entity: &Json| entity.get("_id").is_some_and(Json::is_string);
+        if !entities.iter().all(fits) {
+            wrong(item, "sample", "an entity with a string as its `_id`, or a list of such");
+        }
+        entities.into_iter().filter(fits).collect()
+    });
     let stage = match (stage.as_deref(), item.get("stage")) {
         (Some("source"), _) => Stage::Source,
         (Some("before-transform"), _) => Stage::BeforeTransform,
@@ -197,6 +213,7 @@ pub(crate) fn read(file: &Arc<File>, problems: &mut Vec<Problem>) -> Spec {
         blacklist,
         parameters,
         sort_by,
+        sample,
         origin: Origin {
             file: file.clone(),
             at: pipewright_dtl::syntax::Path::root(),

@@ -19,6 +19,7 @@ pub mod functions;
 mod hops;
 mod index;
 mod limits;
+pub mod making;
 pub mod memory;
 pub mod names;
 pub mod namespaces;

@@ -168,6 +168,12 @@ impl Workspace {
         self.file(path).is_some_and(|file| file.document.is_broken())
     }
 
+    /// The value at a path of a file, if it is there.
+    pub fn value_at(&self, path: &str, at: &Path) -> Option<Value> {
+        let document = &self.file(path)?.document;
+        Some(document.at(at)?.to_json(document))
+    }
+
     /// What a file's text becomes when the value at a path is this one, or is
     /// gone. Everything else stays as it is written. The error is for people.
     pub fn with_value(

@@ -6,21 +6,22 @@ use std::time::Instant;
 
 use pipewright_entity::{Entity, Text, Value};
 use pipewright_protocol::studio::{
-    EntityImpact, Impact, ImpactKind, ImpactRequest, PropertyImpact,
+    DownstreamImpact, EntityImpact, Impact, ImpactKind, ImpactRequest, PropertyImpact,
 };
-use pipewright_pump::{EvaluateRequest, Examined, Plan};
+use pipewright_pump::{Ahead, EvaluateRequest, Examined, Plan};
 use pipewright_store::{Reader, StoreError};
 
 use crate::Node;
 use crate::api::Failed;
-use crate::loaded::plan_of;
+use crate::loaded::{Loaded, plan_of};
 use crate::preview::{Edited, PARTIAL};
+use crate::tasks::Task;
 use crate::wire;
 
 impl Node {
     /// What a pipe would change. Nothing is stored and nothing outside is
     /// called.
-    pub(crate) fn impact(&self, request: ImpactRequest) -> Result<Impact, Failed> {
+    pub(crate) fn impact(&self, request: ImpactRequest, task: &Task) -> Result<Impact, Failed> {
         let Edited { loaded, pipe, .. } = self.edited(&request.pipe, request.text);
         let held = |why: String| Impact { held: Some(why), ..Impact::default() };
         let Some(pipe) = pipe else { return Ok(held("The text is not a pipe yet.".into())) };
@@ -33,13 +34,17 @@ impl Node {
         }
         let reader = self.store().reader()?;
         let limit = request.limit.min(Impact::MOST);
+        let downstream = request.downstream;
         let since = newest(&plan, &reader, limit)?;
         let skips = since.is_some();
+        task.set_total(sources(&plan, &reader)?.min(u64::from(limit)));
         let request =
             EvaluateRequest { since, limit: Some(limit as usize), ..EvaluateRequest::default() };
         let begin = Instant::now();
-        let mut comparison = Comparison::new(&plan, &reader)?;
-        let surroundings = self.surroundings_of_look(&loaded);
+        let mut comparison = Comparison::new(&plan, &reader, task)?;
+        comparison.ahead = downstream.then(Vec::new);
+        let mut surroundings = self.surroundings_of_look(&loaded);
+        surroundings.cancel = task.cancel.clone();
         let extent = self.with_resources(&loaded, &surroundings, |resources| {
             pipewright_pump::examine(&plan, resources, &request, &mut |examined| {
                 comparison.take(examined)
@@ -47,18 +52,92 @@ impl Node {
         });
         let extent = match extent {
             Ok(extent) => extent,
+            Err(_) if task.cancel.is_stopped() => return Err(Failed::stopped()),
             Err(error) if error.is_temporary() => {
                 return Ok(held(format!("The source cannot be read: {error}")));
             }
             Err(error) => return Err(Failed::bad_request(error.to_string())),
         };
-        let mut impact = comparison.ended()?;
+        let (mut impact, ahead) = comparison.ended()?;
+        if let (Some(ahead), Some(dataset)) = (ahead, plan.sink_dataset()) {
+            let ahead = Ahead::new(dataset.clone(), ahead);
+            impact.downstream = self.downstream(&loaded, &pipe.id, dataset, &ahead, task)?;
+        }
         impact.read = extent.read;
         impact.all = extent.is_all && !skips;
         impact.partial = extent.is_partial.then(|| PARTIAL.to_owned());
         impact.took = u64::try_from(begin.elapsed().as_micros()).unwrap_or(u64::MAX);
         Ok(impact)
     }
+
+    /// What would follow in the pipes that read a dataset.
+    fn downstream(
+        &self,
+        loaded: &Loaded,
+        pipe: &str,
+        dataset: &str,
+        ahead: &Ahead,
+        task: &Task,
+    ) -> Result<Vec<DownstreamImpact>, Failed> {
+        let mut told: Vec<DownstreamImpact> = Vec::new();
+        for id in loaded.flow.readers_of(dataset).iter().map(|reader| &reader.pipe) {
+            if id.as_str() == pipe || told.iter().any(|known| known.pipe == id.as_str()) {
+                continue;
+            }
+            let one = self.downstream_of(loaded, id, ahead, task)?;
+            told.push(one);
+        }
+        Ok(told)
+    }
+
+    fn downstream_of(
+        &self,
+        loaded: &Loaded,
+        pipe: &str,
+        ahead: &Ahead,
+        task: &Task,
+    ) -> Result<DownstreamImpact, Failed> {
+        let pipe = pipe.to_owned();
+        let held = |why: String| Impact { held: Some(why), ..Impact::default() };
+        let plan = match loaded.plan(&pipe) {
+            Ok(plan) => plan,
+            Err(why) => return Ok(DownstreamImpact { pipe, impact: held(why), untold: None }),
+        };
+        let begin = Instant::now();
+        let reader = self.store().reader()?;
+        let mut comparison = Comparison::new(&plan, &reader, task)?;
+        let mut surroundings = self.surroundings_of_look(loaded);
+        surroundings.cancel = task.cancel.clone();
+        let seen = self.with_resources(loaded, &surroundings, |resources| {
+            let limit = Impact::MOST as usize;
+            pipewright_pump::look_ahead(&plan, resources, ahead, limit, &mut |examined| {
+                comparison.take(examined)
+            })
+        });
+        let seen = match seen {
+            Ok(seen) => seen,
+            Err(_) if task.cancel.is_stopped() => return Err(Failed::stopped()),
+            Err(error) => {
+                let impact = held(error.to_string());
+                return Ok(DownstreamImpact { pipe, impact, untold: None });
+            }
+        };
+        let (mut impact, _) = comparison.ended()?;
+        impact.read = seen.extent.read;
+        impact.all = seen.extent.is_all;
+        impact.partial = seen.extent.is_partial.then(|| PARTIAL.to_owned());
+        impact.took = u64::try_from(begin.elapsed().as_micros()).unwrap_or(u64::MAX);
+        Ok(DownstreamImpact { pipe, impact, untold: seen.untold })
+    }
+}
+
+/// How many entities the datasets hold that a pipe reads.
+fn sources(plan: &Plan, reader: &Reader) -> Result<u64, StoreError> {
+    let mut all = 0;
+    for dataset in plan.source_datasets() {
+        all += reader.dataset(&dataset)?.map_or(0, |dataset| dataset.length);
+    }
+    Ok(all)
 }
 
 /// Where the newest entities of a source begin; `None`: at its beginning.
@@ -78,6 +157,11 @@ struct Comparison<'a> {
     impact: Impact,
     shown: BTreeMap<ImpactKind, Vec<Shown>>,
     properties: BTreeMap<Text, PropertyImpact>,
+    /// All that would be written, where that is asked.
+    ahead: Option<Vec<Entity>>,
+    task: &'a Task,
+    /// How many were taken.
+    taken: u64,
 }
 
 struct Shown {
@@ -89,7 +173,7 @@ struct Shown {
 }
 
 impl<'a> Comparison<'a> {
-    fn new(plan: &Plan, reader: &'a Reader) -> Result<Comparison<'a>, StoreError> {
+    fn new(plan: &Plan, reader: &'a Reader, task: &'a Task) -> Result<Comparison<'a>, StoreError> {
         let sink = plan.sink_dataset().cloned();
         let exists = match &sink {
             Some(sink) => reader.dataset(sink)?.is_some(),
@@ -103,10 +187,15 @@ impl<'a> Comparison<'a> {
             impact: Impact { dataset, ..Impact::default() },
             shown: BTreeMap::new(),
             properties: BTreeMap::new(),
+            ahead: None,
+            task,
+            taken: 0,
         })
     }
 
     fn take(&mut self, examined: Examined) -> Result<(), StoreError> {
+        self.taken += 1;
+        self.task.set_done(self.taken);
         let entity = match examined {
             Examined::Made(entity) => entity,
             Examined::Failed { id, why } => {
@@ -146,6 +235,10 @@ impl<'a> Comparison<'a> {
         };
         *count += 1;
         if let Some(kind) = kind {
+            if let Some(ahead) = &mut self.ahead {
+                let gone = || Entity::new(entity.id().clone()).with("_deleted", true);
+                ahead.push(after.clone().unwrap_or_else(gone));
+            }
             let id = entity.id().clone();
             self.show(kind, Shown { id, before, after, properties, why: None });
         }
@@ -179,7 +272,8 @@ impl<'a> Comparison<'a> {
         }
     }
 
-    fn ended(self) -> Result<Impact, Failed> {
+    fn ended(self) -> Result<(Impact, Option<Vec<Entity>>), Failed> {
+        let ahead = self.ahead;
         let mut impact = self.impact;
         impact.properties = self
             .properties
@@ -202,6 +296,6 @@ impl<'a> Comparison<'a> {
                 });
             }
         }
-        Ok(impact)
+        Ok((impact, ahead))
     }
 }

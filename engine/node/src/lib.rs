@@ -49,6 +49,8 @@ mod settings;
 pub mod specs;
 mod status;
 mod systems;
+mod tasks;
+pub mod testing;
 mod time;
 mod trace;
 mod upload;

@@ -29,6 +29,7 @@ use crate::receive::Receivers;
 use crate::runner::Jobs;
 use crate::secrets::{Secrets, SecretsError};
 use crate::settings::{Settings, SettingsError};
+use crate::tasks::Tasks;
 use crate::upload::Scope;
 use crate::webhooks::Webhooks;
 
@@ -155,6 +156,8 @@ pub struct Node {
     pub(crate) full_texts: Arc<FullTexts>,
     /// How the node fared in the last hour.
     pub(crate) samples: Samples,
+    /// What callers wait for.
+    pub(crate) tasks: Tasks,
     /// What was posted to pipes so far.
     pub(crate) receivers: Receivers,
     /// What the pumps did so far.
@@ -193,6 +196,7 @@ impl Node {
             jobs: Jobs::default(),
             full_texts: Arc::default(),
             samples: Samples::default(),
+            tasks: Tasks::default(),
             receivers: Receivers::default(),
             counters: Counters::default(),
             webhooks: Arc::new(Webhooks::open(&store_folder)?),
@@ -240,6 +244,11 @@ impl Node {
     /// What `$SECRET(name)` in config stands for.
     pub fn secrets(&self) -> &Arc<Secrets> {
         &self.secrets
+    }
+
+    /// How it was opened.
+    pub(crate) fn options(&self) -> &Options {
+        &self.options
     }
 
     /// The project folder.

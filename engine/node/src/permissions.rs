@@ -18,7 +18,7 @@ use std::collections::BTreeMap;
 
 use pipewright_config::{Pipe, Project};
 use pipewright_entity::Text;
-use pipewright_protocol::studio::Role;
+use pipewright_protocol::studio::{Permitted, Role};
 use pipewright_store::names::{self, About};
 use serde_json::{Map, Value};
 
@@ -94,9 +94,17 @@ pub(crate) struct Stated {
     files: BTreeMap<Text, Vec<Text>>,
 }
 
-/// The permissions of one component: of each entry, whether it allows, to whom
-/// and what.
-struct Rules(Vec<(bool, Vec<Role>, Vec<Act>)>);
+/// The permissions of one component: whom each entry allows or denies what.
+struct Rules(Vec<Option<Entry>>);
+
+/// One entry of permissions.
+struct Entry {
+    allows: bool,
+    who: Vec<Role>,
+    what: Vec<Act>,
+}
+
+const ROLES: [Role; 4] = [Role::Admin, Role::Developer, Role::Reader, Role::Anonymous];
 
 impl Rules {
     fn read(config: &Map<String, Value>) -> Option<Rules> {
@@ -104,24 +112,31 @@ impl Rules {
         let names = |list: &Value, wanted: &str| {
             list.as_array().is_some_and(|list| list.iter().any(|name| name == wanted))
         };
-        let roles = [Role::Admin, Role::Developer, Role::Reader, Role::Anonymous];
-        let entries = entries.iter().filter_map(|entry| {
+        // One that cannot be read says nothing, and keeps its place.
+        let entries = entries.iter().map(|entry| {
             let [kind, who, what] = entry.as_array()?.as_slice() else { return None };
             let of = |role: &Role| {
                 names(who, &format!("group:{role:?}")) || names(who, "group:Everyone")
             };
             let allows = kind.as_str().is_some_and(|kind| kind.eq_ignore_ascii_case("allow"));
             let what = Act::ALL.into_iter().filter(|act| names(what, act.name()));
-            Some((allows, roles.into_iter().filter(of).collect(), what.collect()))
+            let who = ROLES.into_iter().filter(of).collect();
+            Some(Entry { allows, who, what: what.collect() })
         });
         Some(Rules(entries.collect()))
     }
 
     /// What they say; `None` when they say nothing of this.
     fn say(&self, role: Role, act: Act) -> Option<bool> {
-        let mut entries = self.0.iter();
-        let found = entries.find(|(_, who, what)| who.contains(&role) && what.contains(&act));
-        found.map(|(allows, ..)| *allows)
+        self.says(role, act).map(|(_, allows)| allows)
+    }
+
+    /// The entry that decides, and what it says.
+    fn says(&self, role: Role, act: Act) -> Option<(usize, bool)> {
+        self.0.iter().enumerate().find_map(|(place, entry)| {
+            let Entry { allows, who, what } = entry.as_ref()?;
+            (who.contains(&role) && what.contains(&act)).then_some((place, *allows))
+        })
     }
 }
 
@@ -193,6 +208,21 @@ pub(crate) fn may(loaded: &Loaded, claims: &Claims, resource: Resource<'_>, act:
         Resource::Dataset(_) if act == Act::WriteData => said != Some(false) && usually(role, act),
         _ => said.unwrap_or_else(|| usually(role, act)),
     }
+}
+
+/// Who may do what to a pipe.
+pub(crate) fn of_pipe(loaded: &Loaded, pipe: &str) -> Vec<Permitted> {
+    let rules = loaded.stated.pipes.get(pipe);
+    let one = |role: Role, act: Act| {
+        let said = rules.filter(|_| role != Role::Admin).and_then(|rules| rules.says(role, act));
+        Permitted {
+            role,
+            act: act.name().to_owned(),
+            allowed: said.map_or_else(|| usually(role, act), |(_, allows)| allows),
+            by: said.map(|(place, _)| place),
+        }
+    };
+    ROLES.into_iter().flat_map(|role| Act::ALL.map(|act| one(role, act))).collect()
 }
 
 impl Node {

@@ -42,7 +42,7 @@ impl Node {
     pub(crate) fn check(&self, path: &str, text: String) -> Findings {
         let loaded = self.loaded();
         let project = with_text(&loaded.project, path, text);
-        findings(&config::validate(&project), path)
+        findings(&config::validate_file(&project, path), path)
     }
 
     /// Runs the transforms of a pipe on one sample, for the command line.
@@ -136,7 +136,7 @@ impl Node {
             Some(text) => {
                 let path = file.clone().unwrap_or_else(|| format!("pipes/{pipe}.conf.json"));
                 let project = with_text(&saved.project, &path, text);
-                let problems = config::validate(&project);
+                let problems = config::validate_file(&project, &path);
                 diagnostics = findings(&problems, &path);
                 Arc::new(Loaded {
                     project,

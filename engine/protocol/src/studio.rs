@@ -9,8 +9,8 @@
 //! - A failed call answers with the status and an [`ApiError`] body, except
 //!   `409` of the file endpoints, whose body is a [`Conflict`].
 //! - Roles: reading needs a role that may read; everything that is `PUT` or
-//!   `POST` here needs one that may change, except [`CHECK`], [`PREVIEW`] and
-//!   [`IMPACT`], which change nothing.
+//!   `POST` here needs one that may change, except [`CHECK`], [`PREVIEW`],
+//!   [`IMPACT`] and [`PINS`], which change nothing.
 
 mod clusters;
 mod data;
@@ -22,8 +22,10 @@ mod health;
 mod impact;
 mod lineage;
 mod notifications;
+mod permissions;
 mod preview;
 mod project;
+mod specs;
 mod systems;
 mod trace;
 mod users;
@@ -38,8 +40,10 @@ pub use health::*;
 pub use impact::*;
 pub use lineage::*;
 pub use notifications::*;
+pub use permissions::*;
 pub use preview::*;
 pub use project::*;
+pub use specs::*;
 pub use systems::*;
 pub use trace::*;
 pub use users::*;
@@ -72,6 +76,10 @@ pub const GRAPH: &str = "/api/studio/graph";
 pub const PREVIEW: &str = "/api/studio/preview";
 /// `POST` [`ImpactRequest`] → [`Impact`].
 pub const IMPACT: &str = "/api/studio/impact";
+/// `POST` [`PinsRequest`] → [`TestReport`].
+pub const PINS: &str = "/api/studio/pins";
+/// `POST` [`TestsRequest`] → [`TestReport`].
+pub const TESTS: &str = "/api/studio/tests";
 /// `POST` [`Run`] → `202`; progress comes as events.
 pub const RUN: &str = "/api/studio/run";
 /// `POST` [`Run`] → `202`: stops what [`RUN`] started, and the pumps named.
@@ -115,6 +123,17 @@ pub fn clusters_path(pipe: &str, since: Option<&str>, limit: u32, find: &str) ->
 /// `GET` → [`Cluster`]: the one whose golden record has this id.
 pub fn cluster_path(pipe: &str, id: &str) -> String {
     format!("{CLUSTERS}/{}/cluster?entity_id={}", encode(pipe), encode(id))
+}
+
+/// `GET` → [`TaskProgress`], or `404` when it has ended; `DELETE` → `204`: it
+/// is to stop. `task` is the name that its caller gave it.
+pub fn task_path(task: &str) -> String {
+    format!("{PREFIX}/tasks/{}", encode(task))
+}
+
+/// `GET` → `Vec<`[`Permitted`]`>`: who may do what to a pipe.
+pub fn permissions_path(pipe: &str) -> String {
+    format!("{PREFIX}/permissions/{}", encode(pipe))
 }
 
 /// `GET` → [`FailedEntity`].

@@ -24,6 +24,40 @@ pub(crate) enum Affected {
     Everything(Note),
 }
 
+/// The source entities that other entities concern.
+pub(crate) enum Concerned {
+    /// These; often none.
+    Ids(Vec<Text>),
+    /// It cannot be told which, because of this.
+    All(String),
+}
+
+/// The source entities whose lookups would find one of these entities of a
+/// dataset.
+pub(crate) fn concerned(
+    plan: &Plan,
+    reader: &Reader,
+    dataset: &str,
+    entities: &[Entity],
+) -> Result<Concerned, StoreError> {
+    let mut ids: FxHashSet<Text> = FxHashSet::default();
+    for tracking in plan.tracking.iter().filter(|it| it.dataset().as_str() == dataset) {
+        let routes = match tracking {
+            Tracking::Joins { routes, .. } => routes,
+            Tracking::Untracked { why, .. } => return Ok(Concerned::All(why.clone())),
+        };
+        for route in routes {
+            let limit = plan.tracking_limit;
+            if !walk(reader, route, entities, limit, &mut ids)? {
+                return Ok(Concerned::All(format!("more than {limit} entities are concerned")));
+            }
+        }
+    }
+    let mut ids: Vec<Text> = ids.into_iter().collect();
+    ids.sort_unstable();
+    Ok(Concerned::Ids(ids))
+}
+
 /// Where a pipe is now in all datasets that it looks into.
 pub(crate) fn positions(plan: &Plan, reader: &Reader) -> Result<Vec<Position>, StoreError> {
     let mut positions = Vec::new();

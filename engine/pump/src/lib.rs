@@ -10,6 +10,7 @@
 //! when its [`Cancel`](pipewright_component::Cancel) says so.
 
 mod agenda;
+mod ahead;
 mod chain;
 mod children;
 mod dependencies;
@@ -30,6 +31,7 @@ mod steps;
 mod world;
 
 pub use agenda::{Agenda, Remembered, Timing};
+pub use ahead::{Ahead, Foresight, look_ahead};
 pub use evaluate::{
     EvaluateError, EvaluateRequest, Evaluated, Examined, Extent, Preview, evaluate, examine,
     preview,

@@ -11,6 +11,8 @@ use pipewright_store::{Reader, StoreError};
 use rustc_hash::FxHashMap;
 use uuid::Uuid;
 
+use crate::ahead::Ahead;
+
 /// How many entities a lookup without an index looks through.
 const SCAN_LIMIT: u64 = 10_000;
 /// How many runs of traced programs are remembered.
@@ -28,6 +30,8 @@ pub(crate) struct World<'a> {
     pub(crate) bound: Option<Arc<Dict>>,
     /// What happens where an index is missing.
     pub(crate) missing: Missing,
+    /// What one dataset would hold besides what it does.
+    pub(crate) ahead: Option<&'a Ahead>,
     /// Where the entity at hand was before, for `is-changed`.
     before: RefCell<Option<(Text, u64)>>,
     found: RefCell<FxHashMap<(Text, Text, Key), Vec<Entity>>>,
@@ -84,6 +88,7 @@ impl<'a> World<'a> {
             metadata: resources.metadata,
             bound,
             missing,
+            ahead: None,
             before: RefCell::default(),
             found: RefCell::default(),
             got: RefCell::default(),
@@ -178,6 +183,9 @@ impl Datasets for World<'_> {
                 }
                 Err(error) => return Err(failed(error)),
             };
+        if let Some(ahead) = self.ahead {
+            ahead.correct(index, key, &mut found);
+        }
         // Not in the order of the log: what comes out must not depend on the
         // order in which things happened to arrive.
         found.sort_unstable_by(|a, b| a.id().cmp(b.id()));
@@ -187,6 +195,9 @@ impl Datasets for World<'_> {
     }
 
     fn get(&self, dataset: &str, id: &str) -> Result<Option<Entity>, LookupError> {
+        if let Some(entity) = self.ahead.and_then(|ahead| ahead.get(dataset, id)) {
+            return Ok((!entity.is_deleted()).then(|| entity.clone()));
+        }
         match self.reader.get(dataset, id) {
             Ok(version) => {
                 let live = version.filter(|version| !version.entity.is_deleted());

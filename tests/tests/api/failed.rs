@@ -98,7 +98,8 @@ async fn what_a_text_would_change_is_known_before_it_is_saved() {
         Some(pipe.to_string())
     };
     let impact = async |text: Option<String>, limit: u32| -> Impact {
-        let request = ImpactRequest { pipe: "out".into(), text, limit };
+        let request =
+            ImpactRequest { pipe: "out".into(), text, limit, downstream: false, task: None };
         place.post(studio::IMPACT, &request).await.json()
     };
     let counts = |impact: &Impact| {

@@ -23,6 +23,7 @@ mod requests;
 mod sdshare;
 mod search;
 mod services;
+mod trials;
 mod trust;
 mod users;
 mod webhooks;

@@ -12,14 +12,24 @@ use super::PIPE;
 
 /// The screens by the name of their picture, with their address and something
 /// that is there once they are drawn.
-const SCREENS: [(&str, &str, &str); 17] = [
+const SCREENS: [(&str, &str, &str); 23] = [
     ("flow", "/flow?select=pipe:global-company", "[data-testid=panel] h2"),
     ("pipes", "/pipes", "[data-testid=pipes] .table-row"),
     ("pipe", "/pipes/crm-company-enrich", ".monaco-editor .view-line"),
     ("pipe-settings", "/pipes/crm-company-enrich?tab=settings", ".form-row"),
-    ("pipe-impact", "/pipes/crm-company-enrich?tab=impact", "[data-testid=pipe] .page-head"),
+    ("pipe-preview", "/pipes/crm-company-enrich?tab=preview", "[data-testid=impact-try]"),
+    ("pipe-tests", "/pipes/crm-company-enrich?tab=tests", "[data-testid=tests-run]"),
+    ("pipe-input", "/pipes/crm-company-enrich?tab=input", ".table-row"),
     ("pipe-output", "/pipes/crm-company-enrich?tab=output", ".table-row"),
     ("pipe-runs", "/pipes/crm-company-enrich?tab=runs", ".table-row"),
+    ("pipe-schema", "/pipes/crm-company-enrich?tab=schema", "[data-testid=schema-out] .table-row"),
+    (
+        "pipe-lineage",
+        "/pipes/crm-company-enrich?tab=lineage",
+        "[data-testid=lineage-table] .table-row",
+    ),
+    ("pipe-indexes", "/pipes/global-person?tab=indexes", "[data-testid=indexes]"),
+    ("pipe-permissions", "/pipes/crm-company-enrich?tab=permissions", "[data-testid=permissions]"),
     ("systems", "/systems", "[data-testid=systems-table] .table-row"),
     ("system", "/systems/crm", ".form-row"),
     ("system-contents", "/systems/crm?tab=contents", "[data-testid=offers] .table-row"),

@@ -14,6 +14,7 @@ mod every_screen;
 mod find_an_entity;
 mod make_a_flow;
 mod palette;
+mod pin_a_sample;
 mod quiet;
 mod rename_a_pipe;
 mod trace_a_value;
@@ -56,6 +57,7 @@ stories! {
     find_an_entity: story_find_an_entity_in_a_browser, story_find_an_entity_in_the_window;
     make_a_flow: story_make_a_flow_in_a_browser, story_make_a_flow_in_the_window;
     palette: story_palette_in_a_browser, story_palette_in_the_window;
+    pin_a_sample: story_pin_a_sample_in_a_browser;
     quiet: story_quiet_in_a_browser, story_quiet_in_the_window;
     rename_a_pipe: story_rename_a_pipe_in_a_browser, story_rename_a_pipe_in_the_window;
     trace_a_value: story_trace_a_value_in_a_browser;

@@ -35,6 +35,34 @@ pub(super) async fn told(scene: &mut Scene) -> Result<()> {
     window.until(".monaco-editor", |text| text.contains("\"~:crm:company\"")).await?;
     window.until(VALUES, |text| text.contains("Put the cursor into an expression")).await?;
 
+    // Rule by rule: from the first on to where the property is set, and back.
+    window.press(Key::F10, 1).await?;
+    window.until("[data-testid=step-count]", |text| text.starts_with("1 of ")).await?;
+    window.until("[data-testid=step-code]", |text| text == "[\"copy\", \"*\"]").await?;
+    window.find(".monaco-editor .step-line").await?;
+    window.press(Key::F10, 1).await?;
+    window
+        .until("[data-testid=step-code]", |text| text.starts_with("[\"add\", \"rdf:type\""))
+        .await?;
+    window.click("[data-testid=step-condition]").await?;
+    window.type_text("domain-key").await?;
+    window.press(Key::Enter, 1).await?;
+    window
+        .until("[data-testid=step-code]", |text| text.starts_with("[\"add-if\", \"domain-key\""))
+        .await?;
+    // What was made so far is there, and what comes later is not.
+    window
+        .until("[data-testid=step-so-far]", |text| {
+            text.contains("domain-key") && text.contains("org-key") && !text.contains("phone-key")
+        })
+        .await?;
+    window.click("[data-testid=step-back]").await?;
+    window
+        .until("[data-testid=step-code]", |text| text.starts_with("[\"add-if\", \"org-key\""))
+        .await?;
+    window.click("[data-testid=step-end]").await?;
+    window.gone(".monaco-editor .step-line").await?;
+
     // The property leads to what made it, and the cursor on from there.
     window.click_text(&format!("{RESULT} button.json-key"), "\"crm-company:domain-key\"").await?;
     window.until(CODE, |text| text.starts_with("[\"replace\"")).await?;

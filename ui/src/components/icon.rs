@@ -73,6 +73,16 @@ pub enum Sign {
     External,
     /// Versions.
     History,
+    /// One step on.
+    Step,
+    /// One step back.
+    StepBack,
+    /// On to the next place to stop.
+    Skip,
+    /// Back to the place to stop before.
+    SkipBack,
+    /// Keep as it is.
+    Pin,
 }
 
 impl Sign {
@@ -133,6 +143,13 @@ impl Sign {
             Sign::External => "M6 3H3v10h10v-3M9 2.500h4.500V7M13.500 2.500 7.500 8.500",
             Sign::History => {
                 "M2.750 8a5.250 5.250 0 1 0 1.750-3.900L2.750 5.500M2.750 2.500v3h3M8 5v3.250l2.250 1.250"
+            }
+            Sign::Step => "M2.500 8h7.500M7 4.750 10.250 8 7 11.250M13.250 3.500v9",
+            Sign::StepBack => "M13.500 8H6M9 4.750 5.750 8 9 11.250M2.750 3.500v9",
+            Sign::Skip => "M3 3.750v8.500L8 8zM8 3.750v8.500L13 8z",
+            Sign::SkipBack => "M13 3.750v8.500L8 8zM8 3.750v8.500L3 8z",
+            Sign::Pin => {
+                "M9.500 2.250 13.750 6.500l-1.750.5-3 3-.25 3.250L2.750 7.250 6 7l3-3zM5.500 10.500 2.250 13.750"
             }
         }
     }

@@ -3,21 +3,24 @@
 
 use leptos::{prelude::*, task::spawn_local};
 use pipewright_protocol::studio::{
-    EntityImpact, IMPACT, Impact, ImpactKind, ImpactRequest, PropertyImpact,
+    DownstreamImpact, EntityImpact, IMPACT, Impact, ImpactKind, ImpactRequest, PropertyImpact,
 };
+
+use super::task::{Task, TaskBar};
 
 use crate::{
     client::{Failure, use_client},
     components::{
-        Button, Column, Empty, Figure, Icon, Kind, Problem, Sign, Split, Table, Waiting, count,
-        duration,
+        Button, Column, Empty, Figure, Icon, Kind, Link, Problem, Sign, Split, Switch, Table,
+        count, duration,
     },
     json::{JsonView, Tree, compare, print},
+    place::{PipeTab, Place},
     state::OpenFile,
 };
 
 /// How many source entities can be chosen.
-const SIZES: [(u32, &str); 3] = [(100, "100"), (1_000, "1 000"), (Impact::MOST, "All")];
+const SIZES: [(u32, &str); 3] = [(100, "Last 100"), (1_000, "Last 1 000"), (Impact::MOST, "All")];
 
 fn name(kind: ImpactKind) -> &'static str {
     match kind {
@@ -59,13 +62,16 @@ fn what(row: &EntityImpact) -> String {
     row.why.clone().unwrap_or_else(|| row.properties.join(", "))
 }
 
-/// The Impact side of a pipe.
+/// The Preview side of a pipe.
 #[component]
 pub(super) fn ImpactPane(pipe: Memo<String>, file: Signal<Option<OpenFile>>) -> impl IntoView {
     let client = StoredValue::new(use_client());
     let size = RwSignal::new(SIZES[1].0);
     let found = RwSignal::new(None::<Result<Impact, Failure>>);
-    let busy = RwSignal::new(false);
+    let follows = RwSignal::new(true);
+    let task = Task::new();
+    // Whose change is shown: that of this pipe, or of one that reads it.
+    let whose = RwSignal::new(None::<String>);
     // What was tried is of this pipe and this text only.
     Effect::new(move || {
         pipe.with(|_| ());
@@ -73,19 +79,26 @@ pub(super) fn ImpactPane(pipe: Memo<String>, file: Signal<Option<OpenFile>>) -> 
             file.text.track();
         }
         found.set(None);
+        whose.set(None);
     });
     let try_it = move || {
         let Some(text) = file.get_untracked().map(|file| file.text.get_untracked()) else { return };
         let asked = pipe.get_untracked();
+        let name = task.begin();
+        found.set(None);
+        whose.set(None);
         let request = ImpactRequest {
             pipe: asked.clone(),
             text: Some(text.clone()),
             limit: size.get_untracked(),
+            downstream: follows.get_untracked(),
+            task: Some(name.clone()),
         };
-        busy.set(true);
         spawn_local(async move {
             let answer = client.get_value().post::<Impact>(IMPACT, &request).await;
-            busy.try_set(false);
+            if !task.end(&name) {
+                return;
+            }
             let now = file.try_get_untracked().flatten().map(|file| file.text.get_untracked());
             if pipe.try_get_untracked() == Some(asked) && now == Some(text) {
                 found.try_set(Some(answer));
@@ -105,13 +118,14 @@ pub(super) fn ImpactPane(pipe: Memo<String>, file: Signal<Option<OpenFile>>) -> 
                 sign=Sign::Play
                 id="impact-try"
                 tip="Sends source entities through the text as it stands and compares. Nothing is stored."
-                disabled=Signal::derive(move || busy.get() || file.with(Option::is_none))
+                disabled=Signal::derive(move || task.busy() || file.with(Option::is_none))
                 on_click=try_it
             />
             <span class="pane-note">{move || note(found.get().and_then(Result::ok).as_ref())}</span>
+            <Switch label="And one step downstream" on=follows id="impact-downstream" on_change=move |on| follows.set(on) />
             <div class="segments" role="group" aria-label="Source entities">{sizes}</div>
         </div>
-        <Show when=move || busy.get()><Waiting /></Show>
+        <TaskBar task what="entities" />
         {move || found.with(|found| match found {
             None => view! {
                 <Empty
@@ -122,8 +136,78 @@ pub(super) fn ImpactPane(pipe: Memo<String>, file: Signal<Option<OpenFile>>) -> 
             }.into_any(),
             Some(Err(failure)) => view! { <Problem failure=failure.clone() /> }.into_any(),
             Some(Ok(Impact { held: Some(why), .. })) => view! { <Empty sign=Sign::Lock title="It cannot be tried" hint=why.clone() /> }.into_any(),
-            Some(Ok(impact)) => view! { <Outcome impact=impact.clone() /> }.into_any(),
+            Some(Ok(impact)) => view! { <Whole impact=impact.clone() whose pipe /> }.into_any(),
         })}
+    }
+}
+
+/// What would change here, and what would follow from that.
+#[component]
+fn Whole(impact: Impact, whose: RwSignal<Option<String>>, pipe: Memo<String>) -> impl IntoView {
+    let downstream = StoredValue::new(impact.downstream.clone());
+    let chip = |of: Option<String>, title: String, number: String| {
+        let own = of.clone();
+        view! {
+            <button type="button" class="chip" data-testid="impact-of" data-key=of.clone() aria-pressed=move || (whose.get() == own).to_string() on:click=move |_| whose.set(of.clone())>
+                <b>{title}</b>
+                <em>{number}</em>
+            </button>
+        }
+    };
+    let chips = (!impact.downstream.is_empty()).then(|| {
+        let mut chips = vec![chip(None, pipe.get_untracked(), touched(&impact))];
+        chips.extend(
+            impact.downstream.iter().map(|it| {
+                chip(Some(it.pipe.clone()), format!("→ {}", it.pipe), touched(&it.impact))
+            }),
+        );
+        view! { <div class="chips" role="group" aria-label="What would change where">{chips}</div> }
+    });
+    let shown = move || match whose.get() {
+        None => view! { <Outcome impact=impact.clone() /> }.into_any(),
+        Some(pipe) => {
+            let found = downstream.with_value(|all| all.iter().find(|it| it.pipe == pipe).cloned());
+            found.map(|it| view! { <Follows it /> }.into_any()).unwrap_or_else(|| ().into_any())
+        }
+    };
+    view! {
+        {chips}
+        {shown}
+    }
+}
+
+/// How many entities something would touch.
+fn touched(impact: &Impact) -> String {
+    match &impact.held {
+        Some(_) => "?".into(),
+        None => count(impact.new + impact.changed + impact.deleted + impact.failed),
+    }
+}
+
+/// What would follow in another pipe.
+#[component]
+fn Follows(it: DownstreamImpact) -> impl IntoView {
+    let DownstreamImpact { pipe, impact, untold } = it;
+    let place = Place::Pipe { id: pipe.clone(), tab: PipeTab::Config };
+    let read = format!("{} of its source entities are concerned", count(impact.read));
+    let untold = untold.map(|why| {
+        view! {
+            <p class="notice warning" data-testid="impact-untold">
+                <Icon sign=Sign::Warning />
+                <span>"There may be more: " {why} "."</span>
+            </p>
+        }
+    });
+    let body = match impact.held.clone() {
+        Some(why) => {
+            view! { <Empty sign=Sign::Lock title="It cannot be tried" hint=why /> }.into_any()
+        }
+        None => view! { <Outcome impact /> }.into_any(),
+    };
+    view! {
+        <p class="hint over-figures"><Link to=place>{pipe}</Link> ": " {read} ", nothing is written."</p>
+        {untold}
+        {body}
     }
 }
 

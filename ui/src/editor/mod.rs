@@ -2,12 +2,22 @@
 //! its runs went.
 
 mod conflict;
+mod failed;
 mod found;
 mod impact;
+mod indexes;
+mod input;
+mod lineage;
+mod permissions;
+mod pins;
 mod preview;
 mod runs;
+mod schema;
 mod screen;
 mod settings;
+mod stepping;
+mod task;
+mod tested;
 mod text;
 mod trace;
 mod trace_pane;

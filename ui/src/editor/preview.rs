@@ -6,10 +6,13 @@ use std::time::Duration;
 
 use leptos::{leptos_dom::helpers::TimeoutHandle, prelude::*, task::spawn_local};
 use pipewright_protocol::studio::{
-    self, Diagnostic, Failure as Stop, Json, Outcome, Preview, PreviewRequest, Produced, Sample,
+    self, Diagnostic, Failure as Stop, Json, Outcome, PinsRequest, Preview, PreviewRequest,
+    Produced, Sample, TestReport,
 };
 
 use super::{
+    pins::{Pin, PinsBar},
+    stepping::Stepping,
     trace::{Told, Traced},
     trace_pane::TracePane,
 };
@@ -18,9 +21,9 @@ use crate::{
     components::{
         Button, Dialog, Empty, Icon, IconButton, Kind, Problem, Sign, Waiting, duration, use_toasts,
     },
-    json::{JsonView, Mark, Tree, compare, print},
-    monaco::Note,
-    state::{OpenFile, use_live},
+    json::{JsonView, Mark, Tree, compare, pretty, print},
+    monaco::{Note, Value, Watch},
+    state::{OpenFile, use_history, use_live},
 };
 
 /// How long after the last key the preview runs.
@@ -45,23 +48,38 @@ pub(super) struct Live {
     pub(super) traced: RwSignal<Option<Arc<Traced>>>,
     /// What the cursor is on in the text, as bytes.
     pub(super) selected: RwSignal<Range<usize>>,
+    /// The way through what it told, step by step.
+    pub(super) stepping: Stepping,
+    /// What the pinned samples of the pipe became.
+    pub(super) pins: RwSignal<TestReport>,
 }
 
 impl Live {
     /// Runs the preview of `pipe` whenever text, sample or stored output change.
     pub(super) fn start(pipe: Memo<String>, file: Signal<Option<OpenFile>>) -> Self {
+        let (tracing, traced) = (RwSignal::new(false), RwSignal::new(None));
         let live = Live {
             file,
             sample: RwSignal::new(Sample::First),
             outcome: RwSignal::new(None),
             sound: RwSignal::new(None),
             busy: RwSignal::new(false),
-            tracing: RwSignal::new(false),
-            traced: RwSignal::new(None),
+            tracing,
+            traced,
             selected: RwSignal::new(0..0),
+            stepping: Stepping::start(tracing, traced),
+            pins: RwSignal::default(),
         };
         let client = StoredValue::new(use_client());
         let state = use_live();
+        let history = use_history();
+        let tests = Memo::new(move |_| {
+            state.files.with(|files| {
+                let all = files.iter().flat_map(|files| files.iter());
+                let tests = all.filter(|file| file.path.ends_with(".test.json"));
+                tests.map(|file| (file.path.clone(), file.hash.clone())).collect::<Vec<_>>()
+            })
+        });
         let newest = StoredValue::new(0_u32);
         let pending = StoredValue::new(None::<TimeoutHandle>);
         let cancel = move || {
@@ -85,6 +103,7 @@ impl Live {
                 sample: sample.clone(),
             };
             live.busy.set(true);
+            let pinned = tests.with_untracked(|tests| !tests.is_empty());
             spawn_local(async move {
                 let mut outcome =
                     client.get_value().post::<Preview>(studio::PREVIEW, &request).await;
@@ -108,7 +127,22 @@ impl Live {
                 {
                     live.sound.set(Some(preview.clone()));
                 }
+                let may = outcome.is_ok();
                 live.outcome.set(Some(outcome));
+                // What is looked at comes first.
+                let pins = match pinned && may {
+                    true => {
+                        let PreviewRequest { pipe, text, .. } = request;
+                        let request = PinsRequest { pipe, text };
+                        client.get_value().post::<TestReport>(studio::PINS, &request).await
+                    }
+                    false => Ok(TestReport::default()),
+                };
+                if newest.try_get_value() == Some(nth)
+                    && let Ok(report) = pins
+                {
+                    live.pins.try_set(report);
+                }
             });
         };
         // Another pipe starts with its own first entity.
@@ -118,6 +152,8 @@ impl Live {
             live.sound.set(None);
             live.traced.set(None);
             live.selected.set(0..0);
+            live.stepping.forget();
+            live.pins.set(TestReport::default());
             live.sample.set(Sample::First);
         });
         Effect::new(move |before: Option<()>| {
@@ -125,6 +161,9 @@ impl Live {
             file.text.track();
             live.sample.track();
             live.tracing.track();
+            // Another test may be there, or expect something else.
+            tests.track();
+            history.can_undo();
             state.pipe(&pipe.get()).with(|status| (status.last_run, status.state));
             cancel();
             let pause = if before.is_some() { PAUSE } else { Duration::ZERO };
@@ -139,9 +178,32 @@ impl Live {
         live
     }
 
+    /// What the editor shows of it over the text.
+    pub(super) fn watch(self) -> Watch {
+        let value = move |byte: usize| -> Option<Value> {
+            untrack(|| {
+                let traced = self.traced.get().filter(|traced| self.is_about(traced))?;
+                let told = traced.at(&(byte..byte))?;
+                Some((told.bytes.clone(), told.markdown()))
+            })
+        };
+        let at = Memo::new(move |_| {
+            let step = self.stepping.step()?;
+            let traced = self.traced.get()?;
+            self.is_about(&traced).then_some(step.bytes)
+        });
+        Watch {
+            notes: self.notes(),
+            selected: self.selected,
+            at: at.into(),
+            stops: self.stepping.stops,
+            value: Callback::new(value),
+        }
+    }
+
     /// What is told at the ends of the lines of the open text; `None` while
     /// what is known is about another one.
-    pub(super) fn notes(self) -> Signal<Option<Vec<Note>>> {
+    fn notes(self) -> Signal<Option<Vec<Note>>> {
         Memo::new(move |_| match self.traced.get() {
             Some(traced) => self.is_about(&traced).then(|| traced.notes()),
             None => Some(Vec::new()),
@@ -164,6 +226,31 @@ impl Live {
         self.file.with(|file| {
             let file = file.as_ref().filter(|file| file.path == traced.file());
             file.is_some_and(|file| file.text.with(|text| text == traced.text()))
+        })
+    }
+
+    /// The text as it is now. Untracked.
+    pub(super) fn text(self) -> Option<String> {
+        Some(self.file.get_untracked()?.text.get_untracked())
+    }
+
+    /// Goes on with this sample.
+    pub(super) fn use_sample(self, sample: Json) {
+        self.sample.set(Sample::Entity(sample));
+    }
+
+    /// The sample and what came of it, if it went well. Untracked.
+    pub(super) fn result(self) -> Option<(Json, Vec<Json>)> {
+        self.outcome.with_untracked(|outcome| {
+            let Some(Ok(preview)) = outcome else { return None };
+            if preview.failure.is_some() || preview.held.is_some() || broken(preview) {
+                return None;
+            }
+            let out = preview
+                .produced
+                .iter()
+                .filter(|produced| matches!(produced.outcome, Outcome::Kept | Outcome::Emitted));
+            Some((preview.source.clone()?, out.map(|it| it.entity.clone()).collect()))
         })
     }
 
@@ -296,24 +383,11 @@ fn Paste(preview: Live, source: Memo<Option<Json>>, pasting: RwSignal<bool>) -> 
     }
 }
 
-/// Printed as one would write it.
-fn pretty(tree: &Tree) -> String {
-    let line = |line: &crate::json::Line| {
-        let key = line.key.as_ref().map(|key| format!("{key}: ")).unwrap_or_default();
-        format!(
-            "{}{key}{}{}",
-            "  ".repeat(line.indent.into()),
-            line.value,
-            if line.comma { "," } else { "" }
-        )
-    };
-    print(tree).iter().map(line).collect::<Vec<_>>().join("\n")
-}
-
 /// What comes out.
 #[component]
 pub(super) fn ResultPane(
     preview: Live,
+    pipe: Memo<String>,
     on_goto: impl Fn(Range<usize>) + Copy + Send + Sync + 'static,
 ) -> impl IntoView {
     let against_stored = RwSignal::new(true);
@@ -334,6 +408,12 @@ pub(super) fn ResultPane(
         preview.tracing.set(true);
         wanted.set(Some((entity, keys)));
     };
+    let pinning = RwSignal::new(false);
+    let state = use_live();
+    let unpinnable = Signal::derive(move || {
+        preview.outcome.track();
+        !state.may_change() || preview.result().is_none()
+    });
     let took = move || {
         preview.outcome.with(|outcome| {
             let preview = outcome.as_ref()?.as_ref().ok()?;
@@ -344,6 +424,7 @@ pub(super) fn ResultPane(
         <div class="pane-head">
             <h2>"Result"</h2>
             <span class="pane-note" class:busy=move || preview.busy.get()>{took}</span>
+            <IconButton sign=Sign::Pin label="Pin the sample with its result as a test" id="pin" disabled=unpinnable on_click=move || pinning.set(true) />
             <button
                 type="button"
                 class="toggle"
@@ -359,6 +440,7 @@ pub(super) fn ResultPane(
                 <button type="button" aria-pressed=move || against_stored.get().to_string() data-tip="Against what is stored now" on:click=move |_| against_stored.set(true)>"Changes"</button>
             </div>
         </div>
+        <PinsBar preview pipe />
         <div class="pane-body" data-testid="result">
             {move || preview.outcome.with(|outcome| match outcome {
                 None => view! { <Waiting /> }.into_any(),
@@ -382,6 +464,9 @@ pub(super) fn ResultPane(
             })}
         </div>
         <TracePane preview />
+        <Dialog open=pinning title="Pin as a test" id="pin-dialog" wide=true>
+            <Pin preview pipe open=pinning />
+        </Dialog>
     }
 }
 

@@ -3,6 +3,7 @@
 use leptos::{prelude::*, task::spawn_local};
 use pipewright_protocol::studio::{Json, encode};
 
+use super::failed::FailedPane;
 use crate::{
     client::{Failure, use_client},
     components::{Column, Empty, Problem, Sign, Split, Table, Waiting, clock, count, duration},
@@ -105,9 +106,39 @@ fn columns() -> Vec<Column<Row>> {
     ]
 }
 
+/// The Runs side of a pipe: how it went, and what failed in it.
+#[component]
+pub(super) fn RunsPane(pipe: Memo<String>) -> impl IntoView {
+    let live = use_live();
+    let failing = Memo::new(move |_| {
+        live.pipe(&pipe.get()).with(|status| (status.retries + status.dead, status.dead))
+    });
+    let failed = RwSignal::new(false);
+    Effect::new(move || {
+        pipe.track();
+        failed.set(false);
+    });
+    let title = move || match failing.get() {
+        (0, _) => "Failed entities".to_owned(),
+        (all, _) => format!("Failed entities ({})", count(all)),
+    };
+    view! {
+        <div class="pane-head">
+            <div class="segments" role="group" aria-label="Show">
+                <button type="button" data-testid="runs-all" aria-pressed=move || (!failed.get()).to_string() on:click=move |_| failed.set(false)>"Runs"</button>
+                <button type="button" data-testid="runs-failed" aria-pressed=move || failed.get().to_string() on:click=move |_| failed.set(true)>{title}</button>
+            </div>
+        </div>
+        {move || match failed.get() {
+            true => view! { <FailedPane pipe /> }.into_any(),
+            false => view! { <Runs pipe /> }.into_any(),
+        }}
+    }
+}
+
 /// The runs, the newest first; read again when the pipe has run.
 #[component]
-pub(super) fn Runs(pipe: Memo<String>) -> impl IntoView {
+fn Runs(pipe: Memo<String>) -> impl IntoView {
     let live = use_live();
     let client = use_client();
     let log = RwSignal::new(None::<Result<Vec<Row>, Failure>>);

@@ -6,9 +6,15 @@ use pipewright_protocol::studio::{self, Run};
 use super::{
     found::found,
     impact::ImpactPane,
+    indexes::IndexesPane,
+    input::InputPane,
+    lineage::LineagePane,
+    permissions::PermissionsPane,
     preview::{Live as Preview, ResultPane, SamplePane},
-    runs::Runs,
+    runs::RunsPane,
+    schema::SchemaPane,
     settings::SettingsPane,
+    tested::TestsPane,
     text::{SaveButton, TextPane, go_to, offer_save, open_file, opened},
 };
 use crate::{
@@ -74,12 +80,23 @@ pub fn PipeScreen() -> impl IntoView {
         let mut tabs = vec![
             ("Config", at(PipeTab::Config)),
             ("Settings", at(PipeTab::Settings)),
-            ("Impact", at(PipeTab::Impact)),
+            ("Preview", at(PipeTab::Preview)),
+            ("Tests", at(PipeTab::Tests)),
+            ("Input", at(PipeTab::Input)),
         ];
-        if dataset.with(Option::is_some) {
+        let writes = dataset.with(Option::is_some);
+        if writes {
             tabs.push(("Output", at(PipeTab::Output)));
         }
-        tabs.push(("Runs", at(PipeTab::Runs)));
+        tabs.extend([
+            ("Runs", at(PipeTab::Runs)),
+            ("Schema", at(PipeTab::Schema)),
+            ("Lineage", at(PipeTab::Lineage)),
+        ]);
+        if writes {
+            tabs.push(("Indexes", at(PipeTab::Indexes)));
+        }
+        tabs.push(("Permissions", at(PipeTab::Permissions)));
         tabs
     });
     let here = Signal::derive(move || Place::Pipe { id: pipe.get(), tab: tab.get() });
@@ -88,23 +105,36 @@ pub fn PipeScreen() -> impl IntoView {
     });
     let body = move || match tab.get() {
         PipeTab::Config => {
+            preview.stepping.offer(move || {
+                let byte = preview.selected.get_untracked().start;
+                let text = file.get_untracked()?.text;
+                text.with_untracked(|text| Some(text.get(..byte)?.matches('\n').count() + 1))
+            });
             let panes = vec![
-                view! { <TextPane opening diagnostics goto notes=preview.notes() selected=preview.selected /> }
-                    .into_any(),
+                view! { <TextPane opening diagnostics goto watch=preview.watch() /> }.into_any(),
                 view! { <SamplePane preview /> }.into_any(),
-                view! { <ResultPane preview on_goto=move |bytes| go_to(goto, bytes) /> }.into_any(),
+                view! { <ResultPane preview pipe on_goto=move |bytes| go_to(goto, bytes) /> }
+                    .into_any(),
             ];
             view! { <Split name="pipe" shares=&[5.0, 3.0, 4.0] panes labels=&["Config", "Sample", "Result"] /> }.into_any()
         }
         PipeTab::Settings => {
             view! { <SettingsPane pipe opening file diagnostics goto /> }.into_any()
         }
-        PipeTab::Impact => view! { <ImpactPane pipe file /> }.into_any(),
+        PipeTab::Preview => view! { <ImpactPane pipe file /> }.into_any(),
+        PipeTab::Tests => view! { <TestsPane pipe preview file /> }.into_any(),
+        PipeTab::Input => view! { <InputPane pipe /> }.into_any(),
+        PipeTab::Schema => view! { <SchemaPane pipe /> }.into_any(),
+        PipeTab::Lineage => view! { <LineagePane pipe file /> }.into_any(),
+        PipeTab::Indexes => view! { <IndexesPane dataset /> }.into_any(),
+        PipeTab::Permissions => {
+            view! { <PermissionsPane pipe opening file diagnostics goto /> }.into_any()
+        }
         PipeTab::Output => {
             view! { {move || dataset.get().map(|dataset| view! { <Browser dataset /> })} }
                 .into_any()
         }
-        PipeTab::Runs => view! { <Runs pipe /> }.into_any(),
+        PipeTab::Runs => view! { <RunsPane pipe /> }.into_any(),
     };
     view! {
         <div class="page" data-testid="pipe">
@@ -112,7 +142,6 @@ pub fn PipeScreen() -> impl IntoView {
                 <Link to=Place::Pipes class="crumb">"Pipes"</Link>
                 <h1 class:dirty=move || file.with(|file| file.as_ref().is_some_and(OpenFile::dirty))>{move || pipe.get()}</h1>
                 <StateChip state=status />
-                <Tabs label="Sides of the pipe" tabs current=here />
                 <div class="page-actions">
                     <Show when=move || merges.get()>
                         <Link
@@ -132,6 +161,7 @@ pub fn PipeScreen() -> impl IntoView {
                     <SaveButton file />
                 </div>
             </header>
+            <div class="page-tabs"><Tabs label="Sides of the pipe" tabs current=here /></div>
             <Show
                 when=move || !missing.get()
                 fallback=move || {

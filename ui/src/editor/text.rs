@@ -10,7 +10,7 @@ use crate::{
     client::{Failure, use_client},
     commands::{Command, use_commands},
     components::{Button, Icon, Kind, Problem, Sign, use_toasts},
-    monaco::{Code, Goto, Note},
+    monaco::{Code, Goto, Watch},
     state::{OpenFile, use_files, use_history, use_live},
 };
 
@@ -105,12 +105,9 @@ pub fn TextPane(
     diagnostics: Signal<Vec<Diagnostic>>,
     /// Where to put the cursor.
     goto: RwSignal<Option<Goto>>,
-    /// What is told at the ends of lines.
-    #[prop(optional, into)]
-    notes: Signal<Option<Vec<Note>>>,
-    /// What the cursor is on or in.
-    #[prop(default = RwSignal::new(0..0))]
-    selected: RwSignal<Range<usize>>,
+    /// What is shown while the text is tried out.
+    #[prop(optional)]
+    watch: Option<Watch>,
 ) -> impl IntoView {
     let live = use_live();
     let file = opened(opening);
@@ -127,7 +124,7 @@ pub fn TextPane(
             <ConflictBar file />
             {move || match failure() {
                 Some(failure) => view! { <Problem failure /> }.into_any(),
-                None => view! { <Code file diagnostics goto notes selected read_only=Signal::derive(move || !live.may_change()) /> }.into_any(),
+                None => view! { <Code file diagnostics goto watch read_only=Signal::derive(move || !live.may_change()) /> }.into_any(),
             }}
             <Show when=move || shown.with(|shown| !shown.is_empty())>
                 <ul class="findings" aria-label="Findings" data-testid="findings">

@@ -4,6 +4,7 @@ use leptos::prelude::*;
 
 use super::{
     preview::Live,
+    stepping::{StepBar, StepPane},
     trace::{Came, Time, Told},
 };
 use crate::components::count;
@@ -13,16 +14,22 @@ use crate::components::count;
 #[component]
 pub(super) fn TracePane(preview: Live) -> impl IntoView {
     let told = preview.told();
+    let stepping = preview.stepping;
+    let step = Memo::new(move |_| stepping.step());
     view! {
         <Show when=move || preview.tracing.get()>
-            <section class="trace" aria-label="Trace" data-testid="trace-values">
-                {move || match told.get() {
-                    Some(told) => known(told).into_any(),
-                    None => {
-                        view! { <p class="hint">"Put the cursor into an expression to see what it gave for this sample. A click on a property of the result leads to what made it."</p> }
-                            .into_any()
-                    }
-                }}
+            <section class="trace" aria-label="Trace">
+                <StepBar stepping />
+                <div class="trace-body" data-testid="trace-values" tabindex="0">
+                    {move || match (step.get(), told.get()) {
+                        (Some(step), _) => view! { <StepPane stepping step /> }.into_any(),
+                        (None, Some(told)) => known(told).into_any(),
+                        (None, None) => {
+                            view! { <p class="hint">"Put the cursor into an expression to see what it gave for this sample, or step through the rules (F10). A click on a property of the result leads to what made it."</p> }
+                                .into_any()
+                        }
+                    }}
+                </div>
             </section>
         </Show>
     }
@@ -45,14 +52,7 @@ fn time(time: Time) -> impl IntoView {
         view! { <span class="trace-row"><b>{alias}</b>" "{id}</span> }
     });
     let item = time.item.map(|item| view! { <span class="trace-row"><b>"_"</b>" "{item}</span> });
-    let came = match time.came {
-        Came::Value(value) => view! { <output class="trace-value">{value}</output> }.into_any(),
-        Came::Failed(why) => view! { <output class="trace-value failed">{why}</output> }.into_any(),
-        Came::Changes(changes) if changes.is_empty() => {
-            view! { <output class="trace-value none">"no change"</output> }.into_any()
-        }
-        Came::Changes(changes) => changes.into_iter().map(change).collect_view().into_any(),
-    };
+    let came = came(time.came);
     view! {
         <li>
             <p class="trace-where">
@@ -62,6 +62,18 @@ fn time(time: Time) -> impl IntoView {
             </p>
             {came}
         </li>
+    }
+}
+
+/// What came of an expression or a transform.
+pub(super) fn came(came: Came) -> impl IntoView {
+    match came {
+        Came::Value(value) => view! { <output class="trace-value">{value}</output> }.into_any(),
+        Came::Failed(why) => view! { <output class="trace-value failed">{why}</output> }.into_any(),
+        Came::Changes(changes) if changes.is_empty() => {
+            view! { <output class="trace-value none">"no change"</output> }.into_any()
+        }
+        Came::Changes(changes) => changes.into_iter().map(change).collect_view().into_any(),
     }
 }
 

@@ -54,6 +54,16 @@ pub fn print(tree: &Tree) -> Vec<Line> {
     lines
 }
 
+/// A value as one would write it into a file.
+pub fn pretty(tree: &Tree) -> String {
+    let line = |line: &Line| {
+        let key = line.key.as_ref().map(|key| format!("{key}: ")).unwrap_or_default();
+        let indent = "  ".repeat(line.indent.into());
+        format!("{indent}{key}{}{}", line.value, if line.comma { "," } else { "" })
+    };
+    print(tree).iter().map(line).collect::<Vec<_>>().join("\n")
+}
+
 /// Prints the new value with the lines of the old one that differ. Objects are
 /// compared by property, whatever their order; lists by position of equal
 /// items.

@@ -4,6 +4,6 @@ mod diff;
 mod tree;
 mod view;
 
-pub use diff::{Line, Mark, compare, print};
+pub use diff::{Mark, compare, pretty, print};
 pub use tree::Tree;
 pub use view::{JsonView, short};

@@ -130,6 +130,12 @@ extern "C" {
     #[wasm_bindgen(method, js_name = onDidChangeCursorSelection)]
     pub(super) fn on_selection(this: &Editor, read: &js_sys::Function) -> JsValue;
 
+    #[wasm_bindgen(method, js_name = onMouseDown)]
+    pub(super) fn on_mouse_down(this: &Editor, read: &js_sys::Function) -> JsValue;
+
+    #[wasm_bindgen(method, js_name = revealLineInCenterIfOutsideViewport)]
+    pub(super) fn reveal_line(this: &Editor, line: u32);
+
     #[wasm_bindgen(method, js_name = createDecorationsCollection)]
     pub(super) fn decorations(this: &Editor) -> Decorations;
 
@@ -150,6 +156,27 @@ extern "C" {
 
     #[wasm_bindgen(method)]
     pub(super) fn set(this: &Decorations, decorations: &JsValue);
+
+    #[wasm_bindgen(method, js_name = getRanges)]
+    pub(super) fn ranges(this: &Decorations) -> Vec<Range>;
+
+    #[wasm_bindgen(method, js_name = onDidChange)]
+    pub(super) fn on_move(this: &Decorations, read: &js_sys::Function) -> JsValue;
+
+    /// What the mouse did.
+    pub(super) type Pointed;
+
+    #[wasm_bindgen(method, getter)]
+    pub(super) fn target(this: &Pointed) -> PointedAt;
+
+    pub(super) type PointedAt;
+
+    /// What was pointed at; the numbers are those of `MouseTargetType`.
+    #[wasm_bindgen(method, getter, js_name = "type")]
+    pub(super) fn kind(this: &PointedAt) -> u32;
+
+    #[wasm_bindgen(method, getter)]
+    pub(super) fn position(this: &PointedAt) -> Option<Position>;
 
     #[derive(Clone)]
     pub(super) type DiffEditor;

@@ -10,10 +10,11 @@ use send_wrapper::SendWrapper;
 use wasm_bindgen::{JsCast, JsValue, prelude::Closure};
 
 use super::{
-    bindings::{Decorations, Editor, Model, Monaco, Registration, Selected, list, object},
+    bindings::{Editor, Model, Monaco, Registration, list, object},
     monaco,
     provide::{fields_of, on_open, point},
     theme,
+    watch::Watch,
 };
 use crate::{
     components::Waiting,
@@ -29,17 +30,6 @@ pub struct Goto {
     pub bytes: Bytes<usize>,
     /// Differs from the last one when asked again.
     pub nth: u32,
-}
-
-/// What is told at the end of a line, beside the text.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Note {
-    /// A byte in the line.
-    pub at: usize,
-    /// What is told.
-    pub text: String,
-    /// Whether it is bad news.
-    pub failed: bool,
 }
 
 /// The editor's side of the open files, kept while the session lasts so that
@@ -233,12 +223,8 @@ pub fn Code(
     /// Where to put the cursor.
     #[prop(into)]
     goto: Signal<Option<Goto>>,
-    /// What is told at the ends of lines, of the text as it is now; with `None`
-    /// what was told stays where it is.
-    #[prop(into)]
-    notes: Signal<Option<Vec<Note>>>,
-    /// What the cursor is on or in, as bytes of the text.
-    selected: RwSignal<Bytes<usize>>,
+    /// What is shown while the text is tried out.
+    watch: Option<Watch>,
     /// Whether the text can only be read.
     #[prop(into)]
     read_only: Signal<bool>,
@@ -258,8 +244,9 @@ pub fn Code(
                 Ok(_) if editor.is_disposed() => {}
                 Ok(monaco) => {
                     let monaco = monaco.take();
-                    let made =
-                        monaco.editor().create(&element, &options(&[("model", JsValue::NULL)]));
+                    let margin = ("glyphMargin", JsValue::from_bool(watch.is_some()));
+                    let own = options(&[("model", JsValue::NULL), margin]);
+                    let made = monaco.editor().create(&element, &own);
                     if let Some(owner) = owner {
                         owner.with(|| follow_theme(monaco.clone()));
                     }
@@ -317,51 +304,9 @@ pub fn Code(
         editor.1.reveal_range(&range);
         editor.1.focus();
     });
-    // What is told at the ends of lines.
-    let told = StoredValue::new(None::<SendWrapper<Decorations>>);
-    Effect::new(move || {
-        let (Some(editor), Some(file), Some(notes)) = (editor.get(), file.get(), notes.get())
-        else {
-            return;
-        };
-        let decorations = file.text.with_untracked(|text| {
-            language.ask(&file.path, text, |workspace| {
-                let lines = notes.iter().filter_map(|note| {
-                    let range = workspace.range(&file.path, note.at..note.at)?;
-                    Some(decoration(note, range.start.line))
-                });
-                list(lines)
-            })
-        });
-        told.update_value(|told| {
-            let told = told.get_or_insert_with(|| SendWrapper::new(editor.1.decorations()));
-            told.set(&decorations.unwrap_or_else(|| list([])));
-        });
-    });
-    // What the cursor is on.
-    Effect::new(move || {
-        let Some(editor) = editor.get() else { return };
-        let read = move |event: Selected| {
-            let Some(file) = file.try_get_untracked().flatten() else { return };
-            let range = event.selection();
-            let place =
-                |line: u32, column: u32| At { line: line as usize, column: column as usize };
-            let bytes = file.text.with_untracked(|text| {
-                language.ask(&file.path, text, |workspace| {
-                    let start = place(range.start_line(), range.start_column());
-                    let end = place(range.end_line(), range.end_column());
-                    let start = workspace.offset(&file.path, start)?;
-                    Some(start..workspace.offset(&file.path, end)?)
-                })
-            });
-            if let Some(bytes) = bytes.flatten() {
-                selected.try_set(bytes);
-            }
-        };
-        // Lives as long as the editor does.
-        let read = Closure::<dyn Fn(Selected)>::new(read).into_js_value();
-        editor.1.on_selection(read.unchecked_ref());
-    });
+    if let Some(watch) = watch {
+        watch.start(editor, file);
+    }
     // Where a definition in another file has led.
     Effect::new(move || {
         let (Some(editor), Some(file)) = (editor.get(), file.get()) else { return };
@@ -401,36 +346,6 @@ fn show(editor: &Editor, at: &JsValue) {
     editor.set_position(at);
     editor.reveal_position(at);
     editor.focus();
-}
-
-/// What is told at the end of a line, as the editor takes it.
-fn decoration(note: &Note, line: usize) -> JsValue {
-    // A column behind the end of every line is the end of the line.
-    let end = |name| (name, JsValue::from_f64(1e9));
-    let line = |name| (name, JsValue::from_f64(line as f64));
-    let range = object(&[
-        line("startLineNumber"),
-        end("startColumn"),
-        line("endLineNumber"),
-        end("endColumn"),
-    ]);
-    let class = if note.failed { "note failed" } else { "note" };
-    let after = object(&[
-        // The distance is text, too: a margin would belong to what is marked
-        // before it.
-        ("content", JsValue::from_str(&format!("\u{a0}\u{a0}\u{a0}{}", note.text))),
-        ("inlineClassName", class.into()),
-        ("inlineClassNameAffectsLetterSpacing", JsValue::TRUE),
-        // `InjectedTextCursorStops.None`
-        ("cursorStops", 3.into()),
-    ]);
-    let options = object(&[
-        ("after", after),
-        ("showIfCollapsed", JsValue::TRUE),
-        // `TrackedRangeStickiness.NeverGrowsWhenTypingAtEdges`
-        ("stickiness", 1.into()),
-    ]);
-    object(&[("range", range), ("options", options)])
 }
 
 fn marker(language: Language, file: &OpenFile, diagnostic: &Diagnostic) -> Option<JsValue> {

@@ -10,9 +10,11 @@ mod code;
 mod compare;
 mod provide;
 mod theme;
+mod watch;
 
-pub use code::{Code, Goto, Models, Note, use_models};
+pub use code::{Code, Goto, Models, use_models};
 pub use compare::Compare;
+pub use watch::{Note, Value, Watch, toggle};
 
 use leptos::prelude::*;
 use send_wrapper::SendWrapper;

@@ -8,6 +8,7 @@ use pipewright_language::{
 use wasm_bindgen::{JsCast, JsValue, prelude::Closure};
 
 use super::bindings::{Address, Model, Monaco, Position, Range, Registration, list, object};
+use super::watch::value_at;
 use crate::state::current_language;
 
 const LANGUAGE: &str = "pipewright";
@@ -229,9 +230,17 @@ fn completion(item: &Completion, nth: usize, range: &JsValue) -> JsValue {
 }
 
 fn hover(workspace: &Workspace, path: &str, at: At) -> Option<JsValue> {
-    let found = workspace.hover(path, at)?;
-    let contents = list([markdown(&found.text)]);
-    Some(object(&[("range", area(found.range)), ("contents", contents)]))
+    let found = workspace.hover(path, at);
+    // What it gave comes first, where the text is being tried out.
+    let value = workspace.offset(path, at).and_then(|byte| value_at(path, byte));
+    let (range, value) = match value {
+        Some((bytes, value)) => (workspace.range(path, bytes), Some(markdown(&value))),
+        None => (None, None),
+    };
+    let range = found.as_ref().map(|found| found.range).or(range)?;
+    let about = found.map(|found| markdown(&found.text));
+    let contents = list(value.into_iter().chain(about));
+    Some(object(&[("range", area(range)), ("contents", contents)]))
 }
 
 fn signature(workspace: &Workspace, path: &str, at: At) -> Option<JsValue> {

@@ -6,3 +6,4 @@ mod screen;
 mod settle;
 
 pub use screen::MonitorScreen;
+pub use settle::Settle;

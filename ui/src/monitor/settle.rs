@@ -13,7 +13,7 @@ use crate::{
 
 /// Two buttons for some failed entities.
 #[component]
-pub(super) fn Settle(
+pub fn Settle(
     /// Which.
     #[prop(into)]
     entities: Signal<Vec<FailedInfo>>,

@@ -7,9 +7,7 @@ use std::time::Instant;
 
 use anyhow::{Context, Result};
 use clap::Args;
-use pipewright_config::spec::{Endpoint, Spec};
-use pipewright_entity::{Value, transit};
-use pipewright_node::{Cancel, Ending, Node, Observer, Permission, Progress, Unrunnable, specs};
+use pipewright_node::{Cancel, Node, Observer, Permission, Progress, testing};
 use serde_json::json;
 
 use crate::ProjectArguments;
@@ -59,30 +57,17 @@ impl Test {
         }
         let node = Node::open(options)?;
         let settled = node.run_until_stable(false, &Cancel::new(), &Quiet, &mut |_| {});
-        let mut broken = Vec::new();
-        for report in &settled.reports {
-            match &report.ending {
-                Ending::Failed { reason, .. } => broken.push(format!("{}: {reason}", report.pipe)),
-                _ => broken.extend(report.failures.first().map(|(id, why)| {
-                    format!("{}: entity {}: {why}", report.pipe, id.as_deref().unwrap_or("?"))
-                })),
-            }
-        }
-        for (pipe, why) in &settled.skipped {
-            if let Unrunnable::Broken(why) = why {
-                broken.push(format!("{pipe}: {why}"));
-            }
-        }
+        let broken = testing::broken(&settled);
         let mut results = Vec::new();
         let config = node.config();
         for spec in config.specs().iter().filter(|spec| spec.id.contains(&self.only)) {
             let begin = Instant::now();
             let outcome = match spec.ignore {
                 true => Outcome::Ignored,
-                false => match self.compare(&node, spec) {
+                false => match node.differences(spec) {
                     Ok(found) if found.is_empty() => Outcome::Passed,
                     Ok(found) => Outcome::Failed(found.iter().map(ToString::to_string).collect()),
-                    Err(error) => Outcome::Failed(vec![format!("  {error:#}")]),
+                    Err(error) => Outcome::Failed(vec![format!("  {error}")]),
                 },
             };
             let name = spec.id.to_string();
@@ -130,26 +115,6 @@ impl Test {
             }
         }
         println!("{passed} passed, {failed} failed, {skipped} skipped");
-    }
-
-    fn compare(&self, node: &Node, spec: &Spec) -> Result<Vec<specs::Difference>> {
-        let file = node.root().join("expected").join(spec.file.trim_start_matches("expected/"));
-        let expected = fs::read(&file).with_context(|| file.display().to_string())?;
-        let produced = node.spec_output(spec)?;
-        let rules = specs::Rules {
-            blacklist: spec.blacklist.iter().map(ToString::to_string).collect(),
-            ignore_deletes: spec.ignore_deletes,
-        };
-        if spec.endpoint != Endpoint::Entities {
-            let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-            return Ok(specs::compare_text(&text(&expected), &text(&produced)));
-        }
-        let entities = |bytes: &[u8]| -> Result<Vec<Value>> {
-            let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
-            transit::Entities::new(bytes).map(|entity| Ok(entity?.into_value())).collect()
-        };
-        let expected = entities(&expected).with_context(|| file.display().to_string())?;
-        Ok(specs::compare(&expected, &entities(&produced)?, &rules))
     }
 }
 

@@ -4,6 +4,7 @@
 mod changes;
 mod completion;
 mod hover;
+mod lineage;
 mod once;
 mod places;
 mod robust;

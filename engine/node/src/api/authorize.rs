@@ -14,7 +14,7 @@ use axum::middleware::Next;
 use axum::response::Response;
 use percent_encoding::percent_decode_str;
 use pipewright_entity::Entity;
-use pipewright_protocol::studio::{CHECK, IMPACT, PREVIEW, Role};
+use pipewright_protocol::studio::{CHECK, IMPACT, PINS, PREVIEW, Role};
 use pipewright_store::{Durability, names};
 
 use super::Failed;
@@ -22,6 +22,9 @@ use super::address::LINK;
 use super::requests::RequestId;
 use crate::permissions::{Act, Resource};
 use crate::{Claims, Node, Refused};
+
+/// What is posted and changes nothing.
+const LOOKS: [&str; 4] = [CHECK, IMPACT, PINS, PREVIEW];
 
 /// Lets a call through to its handler, or not.
 pub(super) async fn authorize(
@@ -113,7 +116,10 @@ fn decide(node: &Node, claims: &Claims, method: &Method, path: &str) -> Result<(
             ["pipes", _, "webhook"] => true,
             _ => match claims.role {
                 Role::Admin | Role::Developer => true,
-                Role::Reader => asks || [CHECK, IMPACT, PREVIEW].contains(&path),
+                Role::Reader => {
+                    asks || LOOKS.contains(&path)
+                        || matches!(parts.as_slice(), ["studio", "tasks", _])
+                }
                 Role::Anonymous => false,
             },
         },
@@ -155,6 +161,7 @@ fn needs<'p>(parts: &[&'p str], asks: bool) -> Option<(Resource<'p>, Act)> {
             (Resource::Dataset(dataset), Act::ReadData)
         }
         ["studio", "full-text", dataset] => (Resource::Dataset(dataset), data),
+        ["studio", "permissions", pipe] => (Resource::Pipe(pipe), Act::ReadConfig),
         ["studio", "systems", id, ..] => (Resource::System(id), Act::ReadConfig),
         _ => return None,
     })
@@ -177,7 +184,8 @@ impl Audited {
     /// Calls that only ask, or that bring data in, are not written down.
     fn of(claims: &Claims, method: &Method, path: &str, request: &str) -> Option<Audited> {
         let asks = matches!(*method, Method::GET | Method::HEAD | Method::OPTIONS)
-            || [CHECK, IMPACT, PREVIEW].contains(&path)
+            || LOOKS.contains(&path)
+            || path.starts_with("/api/studio/tasks/")
             || path.ends_with("/preview");
         let data = ["/entities", "/sdshare-push-receiver", "/webhook"];
         let data = data.iter().any(|end| path.ends_with(end));

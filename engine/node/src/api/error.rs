@@ -74,6 +74,11 @@ impl Failed {
         Failed::new(StatusCode::UNPROCESSABLE_ENTITY, "system", message)
     }
 
+    /// Somebody said that it is to stop.
+    pub(crate) fn stopped() -> Failed {
+        Failed::new(StatusCode::CONFLICT, "stopped", "it was stopped before its end")
+    }
+
     /// The call would run something that its folder is not trusted with.
     pub(crate) fn not_trusted() -> Failed {
         Failed::new(

@@ -33,6 +33,7 @@ mod sdshare;
 mod secrets;
 mod services;
 mod studio;
+mod trials;
 mod uncommitted;
 mod users;
 mod webhooks;
@@ -99,6 +100,7 @@ fn described() -> (Router<Arc<Node>>, utoipa::openapi::OpenApi) {
                 .merge(data_files::routes())
                 .merge(entities::routes())
                 .merge(monitor::routes())
+                .merge(trials::routes())
                 .merge(users::routes()),
         )
         .split_for_parts()

@@ -11,9 +11,8 @@ use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use pipewright_protocol::studio::{
     self, Change, Check, Cluster, ClusterPage, Edited, Edits, FailedEntity, FailedPage, FileEdit,
-    FileInfo, FileText, Findings, Graph, Hello, Impact, ImpactRequest, Live, MergePipe,
-    Notifications, Preview, PreviewRequest, Project, Role, Run, Save, SettleFailed, SystemOffer,
-    SystemTest, Texts, Trust,
+    FileInfo, FileText, Findings, Graph, Hello, Live, MergePipe, Notifications, Project, Role, Run,
+    Save, SettleFailed, SystemOffer, SystemTest, Texts, Trust,
 };
 use serde::Deserialize;
 use utoipa::IntoParams;
@@ -40,8 +39,6 @@ pub(super) fn routes() -> OpenApiRouter<Arc<Node>> {
         .routes(routes!(edits))
         .routes(routes!(check))
         .routes(routes!(graph))
-        .routes(routes!(preview))
-        .routes(routes!(impact))
         .routes(routes!(run))
         .routes(routes!(stop))
         .routes(routes!(merges))
@@ -192,34 +189,6 @@ async fn graph(
         let left: BTreeSet<&String> = graph.nodes.iter().map(|shown| &shown.id).collect();
         graph.edges.retain(|edge| left.contains(&edge.from) && left.contains(&edge.to));
         Ok(Json(graph))
-    })
-    .await
-}
-
-/// What a pipe makes of one entity.
-#[utoipa::path(post, path = "/preview", tag = "Studio", responses((status = 200, description = "Done.", body = Preview)))]
-async fn preview(
-    State(node): State<Arc<Node>>,
-    Extension(claims): Extension<Claims>,
-    Json(mut request): Json<PreviewRequest>,
-) -> Result<Json<Preview>> {
-    blocking(node, move |node| {
-        node.require_look(&claims, &request.pipe, &mut request.text)?;
-        Ok(Json(node.preview(request)?))
-    })
-    .await
-}
-
-/// What a changed pipe would make of many entities.
-#[utoipa::path(post, path = "/impact", tag = "Studio", responses((status = 200, description = "Done.", body = Impact)))]
-async fn impact(
-    State(node): State<Arc<Node>>,
-    Extension(claims): Extension<Claims>,
-    Json(mut request): Json<ImpactRequest>,
-) -> Result<Json<Impact>> {
-    blocking(node, move |node| {
-        node.require_look(&claims, &request.pipe, &mut request.text)?;
-        Ok(Json(node.impact(request)?))
     })
     .await
 }

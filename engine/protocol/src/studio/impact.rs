@@ -16,6 +16,15 @@ pub struct ImpactRequest {
     /// How many source entities: the newest where the source is one dataset,
     /// else the first. At most [`Impact::MOST`].
     pub limit: u32,
+    /// Whether to go on with the pipes that read what would be written.
+    #[serde(default)]
+    pub downstream: bool,
+    /// A name of the caller's choice, by which it can be followed and stopped
+    /// while it lasts ([`task_path`]).
+    ///
+    /// [`task_path`]: super::task_path
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub task: Option<String>,
 }
 
 /// What a pipe would change.
@@ -48,8 +57,25 @@ pub struct Impact {
     pub partial: Option<String>,
     /// Why nothing was tried.
     pub held: Option<String>,
+    /// What would follow in the pipes that read the dataset, if that was asked,
+    /// in their order. Of those nothing is said of what follows from them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub downstream: Vec<DownstreamImpact>,
     /// Time it took, microseconds.
     pub took: u64,
+}
+
+/// What would follow in one pipe that reads what another would write.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct DownstreamImpact {
+    /// The pipe.
+    pub pipe: String,
+    /// What would change in what it writes.
+    #[cfg_attr(feature = "openapi", schema(no_recursion))]
+    pub impact: Impact,
+    /// Why there may be more, if so.
+    pub untold: Option<String>,
 }
 
 impl Impact {

@@ -9,6 +9,10 @@ use pipewright_protocol::studio::{Ended, Shown, Trace, TracedRun, TracedStep, Tr
 use crate::json::Tree;
 use crate::monaco::Note;
 
+mod steps;
+
+pub(super) use steps::{Halt, Step};
+
 /// How long what is told at the end of a line may be, in characters.
 const NOTE: usize = 60;
 /// How long a value in a list of values may be.
@@ -73,6 +77,45 @@ pub(super) enum Came {
     Changes(Vec<(String, Option<String>, Option<String>)>),
 }
 
+impl Told {
+    /// In the form in which the editor shows it at the pointer.
+    pub(super) fn markdown(&self) -> String {
+        let line = |time: &Time| {
+            let whose: Vec<String> = std::iter::once(time.rule.clone())
+                .chain(time.row.iter().map(|(alias, id)| format!("{alias} {id}")))
+                .chain(time.item.iter().map(|item| format!("_ {item}")))
+                .collect();
+            let came = match &time.came {
+                Came::Value(value) => value.clone(),
+                Came::Failed(why) => format!("// {why}"),
+                Came::Changes(changes) if changes.is_empty() => "// no change".into(),
+                Came::Changes(changes) => {
+                    let one = |(name, _, after): &(String, Option<String>, Option<String>)| {
+                        format!("{name}: {}", after.as_deref().unwrap_or("// removed"))
+                    };
+                    changes.iter().map(one).collect::<Vec<_>>().join("\n")
+                }
+            };
+            (came, whose.join(" · "))
+        };
+        let mut text = String::new();
+        // Where it was asked once, nobody asks whose value it is.
+        let alone = self.times.len() == 1;
+        for time in self.times.iter().take(VALUES) {
+            let (came, whose) = line(time);
+            if !alone {
+                text.push_str(&format!("{whose}\n"));
+            }
+            text.push_str(&format!("```pipewright\n{came}\n```\n"));
+        }
+        let more = self.more + self.times.len().saturating_sub(VALUES) as u64;
+        if more > 0 {
+            text.push_str(&format!("and {more} more"));
+        }
+        text
+    }
+}
+
 impl Traced {
     /// A trace of this text.
     pub(super) fn new(trace: Trace, text: String) -> Traced {
@@ -128,21 +171,22 @@ impl Traced {
     /// Whether a part has something to tell at the end of a line. A rule has
     /// not, and a transform that runs others, such as `if`, leaves it to them.
     fn says(&self, bytes: Range<usize>, tells: &[Tells]) -> bool {
-        let inner = || {
-            let from = (bytes.start, 0);
-            let inner = self.parts.range(from..(bytes.end, 0));
-            let inner =
-                inner.filter(|((start, end), _)| (*start..*end) != bytes && *end <= bytes.end);
-            inner.flat_map(|(_, tells)| tells).any(|it| matches!(it, Tells::Step(..)))
-        };
         tells.iter().any(|tells| match tells {
             Tells::Value(..) => true,
             Tells::Rule(..) => false,
-            Tells::Step(run, at) => {
-                let step = &self.trace.runs[*run].steps[*at];
-                !step.changes.is_empty() || step.failed.is_some() || !inner()
-            }
+            Tells::Step(run, at) => self.is_own(&self.trace.runs[*run].steps[*at], &bytes),
         })
+    }
+
+    /// Whether a transform did something itself, and not only those in it.
+    fn is_own(&self, step: &TracedStep, bytes: &Range<usize>) -> bool {
+        let inner = || {
+            let inner = self.parts.range((bytes.start, 0)..(bytes.end, 0));
+            let inner =
+                inner.filter(|((start, end), _)| (*start..*end) != *bytes && *end <= bytes.end);
+            inner.flat_map(|(_, tells)| tells).any(|it| matches!(it, Tells::Step(..)))
+        };
+        !step.changes.is_empty() || step.failed.is_some() || !inner()
     }
 
     fn note(&self, bytes: Range<usize>) -> Option<Note> {
@@ -202,8 +246,14 @@ impl Traced {
         };
         let all = self.trace.runs.iter().map(asked).sum::<u64>().max(tells.len() as u64);
         let more = all.saturating_sub(times.len() as u64);
+        let code = self.code(&bytes);
+        Some(Told { bytes, code, times, more })
+    }
+
+    /// A part of the text on one line, cut.
+    fn code(&self, bytes: &Range<usize>) -> String {
         let words: Vec<&str> = self.text[bytes.clone()].split_whitespace().collect();
-        Some(Told { bytes, code: cut(&words.join(" "), VALUE), times, more })
+        cut(&words.join(" "), VALUE)
     }
 
     fn ended(&self, run: &TracedRun, nth: usize) -> Time {
@@ -346,187 +396,4 @@ fn last_key(path: &str) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    #![allow(clippy::unwrap_used)]
-
-    use pipewright_protocol::studio::{Json, TracedChange, TracedOrigin, TracedPlace, TracedRule};
-
-    use super::*;
-
-    const TEXT: &str = r#"{"default": [
-  ["add", "name", ["upper", "_S.name"]],
-  ["if", ["eq", "_S.kind", 1],
-    ["add", "lines",
-      ["apply", "line", "_S.lines"]]]],
- "line": [["add", "n", ["plus", 1, "_S.n"]]]}"#;
-
-    fn json(text: &str) -> Shown {
-        Shown { json: Json::from_text(text.into()).unwrap(), cut: false }
-    }
-
-    /// What the transform above does to an entity with two lines.
-    fn traced() -> Traced {
-        let parts = [
-            r#"[
-  ["add", "name", ["upper", "_S.name"]],
-  ["if", ["eq", "_S.kind", 1],
-    ["add", "lines",
-      ["apply", "line", "_S.lines"]]]]"#,
-            r#"["add", "name", ["upper", "_S.name"]]"#,
-            r#"["upper", "_S.name"]"#,
-            r#""_S.name""#,
-            r#"["if", ["eq", "_S.kind", 1],
-    ["add", "lines",
-      ["apply", "line", "_S.lines"]]]"#,
-            r#"["eq", "_S.kind", 1]"#,
-            r#"["add", "lines",
-      ["apply", "line", "_S.lines"]]"#,
-            r#"["apply", "line", "_S.lines"]"#,
-            r#"[["add", "n", ["plus", 1, "_S.n"]]]"#,
-            r#"["add", "n", ["plus", 1, "_S.n"]]"#,
-            r#"["plus", 1, "_S.n"]"#,
-        ];
-        let times = [0, 0, 1, 1, 0, 1, 0, 1, 0, 0, 2];
-        let places = parts.iter().zip(times).map(|(part, times)| {
-            let start = TEXT.find(part).unwrap();
-            let path = if start > TEXT.find("\"line\":").unwrap() {
-                "$.rules['line']"
-            } else {
-                "$.rules.default"
-            };
-            TracedPlace { path: path.into(), start, end: start + part.len(), times }
-        });
-        let rule = |place, parent, call, source: &str, target: &str, origins: &[(&str, usize)]| {
-            TracedRule {
-                place,
-                parent,
-                call,
-                source: json(source),
-                target: json(target),
-                ended: Ended::Done,
-                origins: origins
-                    .iter()
-                    .map(|(property, step)| TracedOrigin {
-                        property: (*property).into(),
-                        step: Some(*step),
-                        reads: vec![],
-                    })
-                    .collect(),
-            }
-        };
-        let value = |place, rule, value: &str| TracedValue {
-            place,
-            rule,
-            row: vec![],
-            item: None,
-            value: Some(json(value)),
-            failed: None,
-        };
-        let step = |place, rule, property: Option<(&str, &str)>| TracedStep {
-            place,
-            rule,
-            changes: property
-                .map(|(property, after)| TracedChange {
-                    property: property.into(),
-                    before: None,
-                    after: Some(json(after)),
-                })
-                .into_iter()
-                .collect(),
-            emitted: 0,
-            ended: Ended::Done,
-            failed: None,
-        };
-        let run = TracedRun {
-            places: places.collect(),
-            rules: vec![
-                rule(
-                    0,
-                    None,
-                    None,
-                    r#"{"_id":"7"}"#,
-                    r#"{"_id":"7"}"#,
-                    &[("name", 1), ("lines", 6)],
-                ),
-                rule(8, Some(0), Some(7), r#"{"n":1}"#, r#"{"n":2}"#, &[("n", 9)]),
-                rule(8, Some(0), Some(7), r#"{"n":2}"#, r#"{"n":3}"#, &[("n", 9)]),
-            ],
-            values: vec![
-                value(3, 0, "\"ann\""),
-                value(2, 0, "\"ANN\""),
-                value(5, 0, "true"),
-                value(10, 1, "2"),
-                value(10, 2, "3"),
-                value(7, 0, r#"[{"n":2},{"n":3}]"#),
-            ],
-            steps: vec![
-                step(1, 0, Some(("name", "\"ANN\""))),
-                step(9, 1, Some(("n", "2"))),
-                step(9, 2, Some(("n", "3"))),
-                step(6, 0, Some(("lines", r#"[{"n":2},{"n":3}]"#))),
-                step(4, 0, None),
-            ],
-            cut: false,
-        };
-        Traced::new(Trace { file: "a.conf.json".into(), runs: vec![run] }, TEXT.into())
-    }
-
-    #[test]
-    fn each_line_tells_what_begins_there() {
-        let notes: Vec<(usize, String)> = traced()
-            .notes()
-            .into_iter()
-            .map(|note| (TEXT[..note.at].matches('\n').count() + 1, note.text))
-            .collect();
-        let expected = [
-            (2, r#""ANN""#),
-            (3, "true"),
-            (4, r#"[{"n": 2}, {"n": 3}]"#),
-            (5, r#"[{"n": 2}, {"n": 3}]"#),
-            (6, "2 · 3  ×2"),
-        ];
-        assert_eq!(notes, expected.map(|(line, text)| (line, text.to_owned())));
-    }
-
-    #[test]
-    fn the_smallest_part_around_the_cursor_tells_each_time_it_was_asked() {
-        let at = TEXT.find("_S.n\"]]]").unwrap();
-        let told = traced().at(&(at..at)).unwrap();
-        assert_eq!(told.code, r#"["plus", 1, "_S.n"]"#);
-        let times: Vec<(&str, &Came)> =
-            told.times.iter().map(|time| (time.rule.as_str(), &time.came)).collect();
-        assert_eq!(
-            times,
-            [
-                (r#"line · {"n": 1}"#, &Came::Value("2".into())),
-                (r#"line · {"n": 2}"#, &Came::Value("3".into()))
-            ]
-        );
-        let at = TEXT.find("add").unwrap();
-        let told = traced().at(&(at..at)).unwrap();
-        assert_eq!(told.times[0].rule, "default · 7");
-        let change = ("name".to_owned(), None, Some("\"ANN\"".to_owned()));
-        assert_eq!(told.times[0].came, Came::Changes(vec![change]));
-        assert_eq!(traced().at(&(0..0)), None);
-    }
-
-    #[test]
-    fn a_property_leads_to_the_expression_that_made_it() {
-        let entity = Tree::parse(r#"{"_id":"7"}"#).unwrap();
-        let origin = |keys: &[&str]| {
-            let keys: Vec<String> = keys.iter().map(|key| (*key).to_owned()).collect();
-            traced().origin(&entity, &keys).map(|bytes| &TEXT[bytes])
-        };
-        assert_eq!(origin(&["name"]), Some(r#"["upper", "_S.name"]"#));
-        assert_eq!(origin(&["lines"]), Some(r#"["apply", "line", "_S.lines"]"#));
-        assert_eq!(origin(&["lines", "n"]), Some(r#"["plus", 1, "_S.n"]"#));
-        assert_eq!(origin(&["other"]), None);
-    }
-
-    #[test]
-    fn a_trace_of_another_text_tells_nothing_wrong() {
-        let traced = Traced::new(traced().trace, "{}".into());
-        assert_eq!(traced.notes().len(), 0);
-        assert_eq!(traced.at(&(0..0)), None);
-    }
-}
+mod tests;
