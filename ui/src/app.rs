@@ -8,6 +8,7 @@ use crate::{
     components::{Sign, ToastBoard, Toasts, Tooltips, Waiting, use_toasts},
     connections::{ConnectionsScreen, Desk, Welcome, use_desk},
     datasets::{DatasetScreen, DatasetsScreen},
+    design::DesignScreen,
     draft::{DataFiles, NewDataFiles},
     duplicates::DuplicatesScreen,
     editor::{FileScreen, PipeScreen},
@@ -106,6 +107,7 @@ fn Session(client: Client) -> impl IntoView {
                         Place::Duplicates { .. } => view! { <DuplicatesScreen /> }.into_any(),
                         Place::Monitor | Place::Failed { .. } => view! { <MonitorScreen /> }.into_any(),
                         Place::Connections => view! { <ConnectionsScreen /> }.into_any(),
+                        Place::Design => view! { <DesignScreen /> }.into_any(),
                     }
                 }}
             </main>

@@ -6,6 +6,7 @@
 //!   texts, one history of edits.
 //! - `place` gives every screen an address.
 //! - `components` is the design system; every screen is made of it.
+//! - `design` shows all of that on one page.
 //! - The rest is a module per screen.
 
 // A program has no outside: `pub` marks what a module offers to the others.
@@ -17,6 +18,7 @@ mod commands;
 mod components;
 mod connections;
 mod datasets;
+mod design;
 mod draft;
 mod duplicates;
 mod editor;

@@ -66,6 +66,8 @@ pub enum Place {
     },
     /// Project, trust and other nodes.
     Connections,
+    /// Every control on one page; in no menu.
+    Design,
 }
 
 /// Sides of a pipe.
@@ -182,7 +184,7 @@ impl Place {
             Place::Datasets | Place::Dataset { .. } => Area::Datasets,
             Place::Duplicates { .. } => Area::Duplicates,
             Place::Monitor | Place::Failed { .. } => Area::Monitor,
-            Place::Connections => Area::Connections,
+            Place::Connections | Place::Design => Area::Connections,
         }
     }
 
@@ -222,6 +224,7 @@ impl Place {
             ["monitor"] => Place::Monitor,
             ["monitor", "failed"] => Place::Failed { entity: field("pipe").zip(field("entity")) },
             ["connections"] => Place::Connections,
+            ["design"] => Place::Design,
             _ => Place::START,
         }
     }
@@ -274,6 +277,7 @@ impl fmt::Display for Place {
                 write!(f, "/monitor/failed?pipe={}&entity={}", encode(pipe), encode(id))
             }
             Place::Connections => f.write_str("/connections"),
+            Place::Design => f.write_str("/design"),
         }
     }
 }
@@ -412,6 +416,7 @@ mod tests {
             Place::Failed { entity: None },
             Place::Failed { entity: Some((odd.into(), odd.into())) },
             Place::Connections,
+            Place::Design,
         ];
         for place in places {
             assert_eq!(Place::parse(&place.to_string()), place, "{place}");

@@ -2,6 +2,7 @@
 //! `cargo xtask bench engine`: how quick a node is beside SQLite, how much memory
 //! it takes, how far one change travels.
 //! `cargo xtask bench node`: many clients that page while pipes write.
+//! `cargo xtask bench studio`: how the studio feels with large projects.
 //!
 //! The figures in `docs/benchmarks.md` come from here. No test runs them: times
 //! depend on the machine.
@@ -15,6 +16,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail};
 
 use crate::shell::{cargo, run, target};
+use crate::ui;
 
 /// How many entities go through.
 const ENTITIES: usize = 200_000;
@@ -89,6 +91,16 @@ pub(crate) fn engine(parts: &[&str]) -> Result<()> {
 /// targets hold.
 pub(crate) fn node(numbers: &[&str]) -> Result<()> {
     run(cargo().args(["bench", "-p", "pipewright-node", "--bench", "node", "--"]).args(numbers))
+}
+
+/// The studio with large projects, in a browser: built as it is shipped, and
+/// driven as the stories are.
+pub(crate) fn studio(arguments: &[&str]) -> Result<()> {
+    ui::build(ui::Profile::Shipping)?;
+    run(cargo().args(["build", "--release", "-p", "pipewright-cli"]))?;
+    let mut bench = cargo();
+    bench.args(["run", "--release", "-p", "pipewright-tests", "--bin", "studio_bench", "--"]);
+    run(bench.args(arguments))
 }
 
 pub(crate) fn dtl() -> Result<()> {

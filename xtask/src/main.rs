@@ -43,6 +43,9 @@ usage: cargo xtask COMMAND
                      rewrites, clients
   seed [NAME...]     makes mistakes in a copy of the tree, those of tests/seeds,
                      and fails when a test does not find one
+  bench studio [NUMBER...] [cycles=NUMBER]
+                     times the studio in a browser with projects of so many
+                     pipes: frames, start, memory after many edits
   tidy               checks who may use whom, and what else no compiler checks
   licences           checks the licences of everything used
 
@@ -90,6 +93,7 @@ fn start(arguments: &[String]) -> Result<()> {
         ["bench", "engine", rest @ ..] => bench::engine(rest),
         ["bench", "node", rest @ ..] => bench::node(rest),
         ["seed", names @ ..] => seed::sow(names),
+        ["bench", "studio", rest @ ..] => bench::studio(rest),
         ["tidy"] => tidy::check(),
         ["licences"] => licences::check(),
         [] | ["help" | "--help" | "-h"] => {

@@ -69,7 +69,11 @@ fn rules_above(document: &Document, path: &Path) -> Option<Path> {
 /// The change of a whole text to another, leaving out what is the same at the
 /// beginning and the end.
 pub(crate) fn difference(document: &Document, new: &str) -> Option<Change> {
-    let old = &*document.text;
+    edit_between(&document.text, new).map(|edit| Change::of(document, &edit))
+}
+
+/// The same as an edit.
+pub(crate) fn edit_between(old: &str, new: &str) -> Option<TextEdit> {
     let same = |(a, b): &(&u8, &u8)| a == b;
     let alike = old.as_bytes().iter().zip(new.as_bytes()).take_while(same).count();
     let start = old.floor_char_boundary(alike);
@@ -82,5 +86,5 @@ pub(crate) fn difference(document: &Document, new: &str) -> Option<Change> {
         replacement: new_rest[..new_rest.len() - end].to_owned(),
     };
     debug_assert!(apply(old, std::slice::from_ref(&edit)).is_ok_and(|(text, _)| text == new));
-    (old != new).then(|| Change::of(document, &edit))
+    (old != new).then_some(edit)
 }

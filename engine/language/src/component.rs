@@ -165,19 +165,6 @@ impl Workspace {
         Ok(vec![FileChange::Create { path, text: document.text.to_string() }])
     }
 
-    /// Takes a pipe or system away; a file that holds nothing else goes with
-    /// it. The error is for people.
-    pub fn remove_component(&self, id: &str) -> Result<Vec<FileChange>, String> {
-        let (file, at) = self.project.place_of(id).ok_or_else(|| none(id))?;
-        let path = file.path.to_string();
-        let alone = file.document.root.as_ref().is_none_or(|root| root.items().len() <= 1);
-        if at.is_empty() || alone {
-            return Ok(vec![FileChange::Delete { path }]);
-        }
-        let edits = file.document.remove(at).map_err(broken(&path))?;
-        Ok(vec![FileChange::Edit { path, edits }])
-    }
-
     /// The texts before and after a change; nothing before a file is made, and
     /// nothing after it is gone.
     pub fn texts_of(&self, change: &FileChange) -> (String, String) {
@@ -218,11 +205,11 @@ impl Workspace {
     }
 }
 
-fn none(id: &str) -> String {
+pub(crate) fn none(id: &str) -> String {
     format!("There is no pipe or system {id}.")
 }
 
-fn broken<E: std::fmt::Display>(path: &str) -> impl Fn(E) -> String {
+pub(crate) fn broken<E: std::fmt::Display>(path: &str) -> impl Fn(E) -> String {
     let path = path.to_owned();
     move |error| format!("{path}: {error}")
 }
@@ -350,9 +337,10 @@ mod tests {
     #[test]
     fn a_file_goes_with_the_last_that_is_in_it() {
         let before = workspace();
-        let gone = before.remove_component("person").unwrap();
-        assert_eq!(gone, [FileChange::Delete { path: "pipes/person.conf.json".into() }]);
-        let after = before.after(&before.remove_component("more").unwrap());
+        let gone = |id: &str| before.remove_components(&[id.to_owned()]).unwrap();
+        let gone_person = gone("person");
+        assert_eq!(gone_person, [FileChange::Delete { path: "pipes/person.conf.json".into() }]);
+        let after = before.after(&gone("more"));
         assert!(text(&after, "pipes/all.conf.json").contains("\"all\""));
         assert!(!text(&after, "pipes/all.conf.json").contains("more"));
     }

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use pipewright_protocol::studio::{
     DatasetStatus, Event, FileChange, Hello, Notice, Notification, NotificationState, PipeStatus,
-    Project, Removed,
+    Project, Removed, Spots,
 };
 use tokio::sync::broadcast;
 
@@ -44,6 +44,7 @@ struct Changed {
     datasets: BTreeSet<String>,
     removed: Removed,
     config: BTreeMap<String, FileChange>,
+    placed: Spots,
     notices: Vec<Notice>,
     notifications: Vec<Notification>,
 }
@@ -55,6 +56,7 @@ impl Changed {
             && self.datasets.is_empty()
             && self.removed == Removed::default()
             && self.config.is_empty()
+            && self.placed.is_empty()
             && self.notices.is_empty()
             && self.notifications.is_empty()
     }
@@ -189,6 +191,11 @@ impl Hub {
         });
     }
 
+    /// Cards of the flow stand somewhere else.
+    pub(crate) fn placed(&self, cards: Spots) {
+        self.note(|state| state.changed.placed.extend(cards));
+    }
+
     /// Something worth telling.
     pub(crate) fn notice(&self, notice: Notice) {
         self.note(|state| state.changed.notices.push(notice));
@@ -239,6 +246,9 @@ impl Hub {
         }
         if !changed.config.is_empty() {
             events.push(Event::Config(changed.config.into_values().collect()));
+        }
+        if !changed.placed.is_empty() {
+            events.push(Event::Placed(changed.placed));
         }
         let pipes: Vec<_> =
             changed.pipes.iter().filter_map(|id| state.pipes.get(id).cloned()).collect();

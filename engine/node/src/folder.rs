@@ -9,7 +9,11 @@ use std::fs;
 use std::io;
 use std::path::{Component, Path, PathBuf};
 
-use pipewright_protocol::studio::{Change, Conflict, Edited, Edits, FileEdit, FileText, TextEdit};
+use pipewright_protocol::studio::{
+    Change, Conflict, Edited, Edits, FileEdit, FileText, LAYOUT, TextEdit,
+};
+
+use crate::spots;
 
 /// Why a file cannot be read or changed.
 #[derive(Debug, thiserror::Error)]
@@ -96,6 +100,13 @@ impl Folder {
 
     /// One file with its text.
     pub fn read(&self, path: &str) -> Result<FileText, FolderError> {
+        match is_config(path) {
+            true => self.text(path),
+            false => Err(FolderError::NotOurs { path: path.to_owned() }),
+        }
+    }
+
+    fn text(&self, path: &str) -> Result<FileText, FolderError> {
         let file = self.locate(path)?;
         let text = fs::read_to_string(&file).map_err(|cause| match cause.kind() {
             io::ErrorKind::NotFound => FolderError::Missing { path: path.to_owned() },
@@ -113,7 +124,11 @@ impl Folder {
             if planned.iter().any(|(done, ..): &(&FileEdit, _, _)| done.path == edit.path) {
                 return Err(FolderError::BadEdit { path: edit.path.clone() });
             }
-            let before = match self.read(&edit.path) {
+            // Where cards stand is no config, and only that can be changed of it.
+            if (edit.path == LAYOUT) != matches!(edit.change, Change::Place { .. }) {
+                return Err(FolderError::NotOurs { path: edit.path.clone() });
+            }
+            let before = match self.text(&edit.path) {
                 Ok(file) => Some(file),
                 Err(FolderError::Missing { .. }) => None,
                 Err(error) => return Err(error),
@@ -134,7 +149,7 @@ impl Folder {
         let mut inverse = Edits { label: step.label.clone(), files: Vec::new() };
         for (edit, before, after) in planned {
             inverse.files.push(invert(edit, before.as_ref(), after.as_deref()));
-            if let Some(text) = after {
+            if let Some(text) = after.filter(|_| edit.path != LAYOUT) {
                 let hash = text_hash(&text);
                 files.push(FileText { path: edit.path.clone(), text, hash });
             }
@@ -164,7 +179,7 @@ impl Folder {
     fn locate(&self, path: &str) -> Result<PathBuf, FolderError> {
         let not_ours = || FolderError::NotOurs { path: path.to_owned() };
         let plain = Path::new(path).components().all(|part| matches!(part, Component::Normal(_)));
-        if !plain || path.contains('\\') || !is_config(path) {
+        if !plain || path.contains('\\') || !(is_config(path) || path == LAYOUT) {
             return Err(not_ours());
         }
         let file = self.root.join(path);
@@ -225,6 +240,14 @@ fn plan(edit: &FileEdit, before: Option<&FileText>) -> Result<Option<String>, Fo
                 .ok_or_else(|| FolderError::BadEdit { path: edit.path.clone() }),
             _ => Err(conflict()),
         },
+        Change::Place { cards } => {
+            let text = before.map(|file| file.text.as_str()).unwrap_or_default();
+            let after = spots::with(text, cards).map_err(|error| FolderError::Io {
+                path: edit.path.clone(),
+                cause: io::Error::new(io::ErrorKind::InvalidData, error),
+            })?;
+            Ok(after)
+        }
     }
 }
 
@@ -246,6 +269,11 @@ fn splice(text: &str, edits: &[TextEdit]) -> Option<String> {
 
 /// The change that leads from `after` back to `before`.
 fn invert(edit: &FileEdit, before: Option<&FileText>, after: Option<&str>) -> FileEdit {
+    if let Change::Place { cards } = &edit.change {
+        let before = before.map(|file| file.text.as_str()).unwrap_or_default();
+        let change = Change::Place { cards: spots::were(before, cards) };
+        return FileEdit { path: edit.path.clone(), change };
+    }
     let change = match (before, after) {
         (None, after) => Change::Delete { base: text_hash(after.unwrap_or_default()) },
         (Some(before), None) => Change::Create { text: before.text.clone() },
@@ -349,6 +377,35 @@ mod tests {
             assert!(folder.read("pipes/out/s.conf.json").is_err());
         }
         drop(temp);
+    }
+
+    #[test]
+    fn cards_are_put_and_put_back_beside_the_config() {
+        let (temp, folder) = folder();
+        let place = |cards: &[(&str, Option<[i32; 2]>)]| {
+            let cards = cards.iter().map(|(id, spot)| ((*id).to_owned(), *spot)).collect();
+            step(vec![edit(LAYOUT, Change::Place { cards })])
+        };
+        folder.apply(&place(&[("pipe:a", Some([10, 20]))])).unwrap();
+        let text = fs::read_to_string(temp.path().join(LAYOUT)).unwrap();
+        let moved =
+            folder.apply(&place(&[("pipe:a", Some([11, 20])), ("pipe:b", Some([0, -5]))])).unwrap();
+        assert!(moved.files.is_empty());
+        folder.apply(&moved.inverse).unwrap();
+        assert_eq!(fs::read_to_string(temp.path().join(LAYOUT)).unwrap(), text);
+        // The last one takes the file with it.
+        folder.apply(&place(&[("pipe:a", None)])).unwrap();
+        assert!(!temp.path().join(LAYOUT).exists());
+        // What cannot be read is not replaced.
+        fs::write(temp.path().join(LAYOUT), "[1").unwrap();
+        assert!(folder.apply(&place(&[("pipe:a", None)])).is_err());
+        assert_eq!(fs::read_to_string(temp.path().join(LAYOUT)).unwrap(), "[1");
+        let text = Change::Create { text: "{}".into() };
+        assert!(matches!(
+            folder.apply(&step(vec![edit(LAYOUT, text)])),
+            Err(FolderError::NotOurs { .. })
+        ));
+        assert!(folder.read(LAYOUT).is_err());
     }
 
     #[test]

@@ -47,6 +47,7 @@ mod secrets;
 mod serve;
 mod settings;
 pub mod specs;
+mod spots;
 mod status;
 mod systems;
 mod tasks;

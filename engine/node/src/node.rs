@@ -9,12 +9,12 @@ use pipewright_component::{Access, Clock, Permission, SystemClock};
 use pipewright_config::pipe::Mode;
 use pipewright_config::{self as config, Problem, Project};
 use pipewright_entity::Text;
-use pipewright_protocol::studio::{self, Edited, Edits, FileInfo, FileText, Role, Texts};
+use pipewright_protocol::studio::{self, Change, Edited, Edits, FileInfo, FileText, Role, Texts};
 use pipewright_pump::Rescan;
 use pipewright_store::{Store, StoreError};
 use pipewright_systems::Systems;
 
-use crate::access::{Claims, KeyError, Tokens};
+use crate::access::{Claims, KeyError, Refused, Tokens};
 use crate::alerts::Alerts;
 use crate::api::Failed;
 use crate::condition::Condition;
@@ -144,6 +144,8 @@ pub struct Node {
     pub(crate) rescans: Mutex<BTreeMap<Text, Arc<Rescan>>>,
     pub(crate) conductor: Arc<Conductor>,
     loaded: RwLock<Arc<Loaded>>,
+    /// Where people put cards of the flow.
+    spots: Mutex<BTreeMap<String, studio::Spot>>,
     /// The pipes that someone has switched off.
     disabled: RwLock<BTreeSet<Text>>,
     /// Held while config changes: one change after the other.
@@ -188,6 +190,7 @@ impl Node {
             folder: Folder::new(&options.folder),
             live: AtomicBool::new(options.write_outside == Permission::Live),
             loaded: RwLock::new(Arc::new(load(project))),
+            spots: Mutex::new(crate::spots::read(&options.folder)),
             disabled: RwLock::default(),
             conductor: Conductor::new(options.clock.clone()),
             systems: Systems::new(),
@@ -440,13 +443,22 @@ impl Node {
 
     /// Changes config files as one step and takes the change up.
     pub(crate) fn edit(&self, edits: &Edits, by: &Claims) -> Result<Edited, Failed> {
+        let loaded = self.loaded();
         for file in &edits.files {
             self.require_file(by, &file.path)?;
+            if let Change::Place { cards } = &file.change
+                && let Some(hidden) = cards.keys().find(|id| !self.may_see_card(&loaded, by, id))
+            {
+                return Err(Refused::Denied { what: format!("the card {hidden}") }.into());
+            }
         }
         let edited = {
             let _changing = self.changing.lock().unwrap_or_else(PoisonError::into_inner);
             self.folder.apply(edits)?
         };
+        if edits.files.iter().any(|file| file.path == studio::LAYOUT) {
+            self.take_up_spots();
+        }
         self.take_up(&edits.label, Some(by))
             .map_err(|error| Failed::internal(error.to_string()))?;
         Ok(edited)
@@ -548,7 +560,16 @@ impl Node {
     /// The flow as a picture.
     pub(crate) fn picture(&self) -> studio::Graph {
         let loaded = self.loaded();
-        crate::picture::draw(&loaded.project, &loaded.flow, &loaded.problems)
+        let spots = self.spots.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        crate::picture::draw(&loaded.project, &loaded.flow, &loaded.problems, &spots)
+    }
+
+    /// Reads again where people put cards, and tells which were moved.
+    pub(crate) fn take_up_spots(&self) {
+        let mut spots = self.spots.lock().unwrap_or_else(PoisonError::into_inner);
+        let now = crate::spots::read(&self.options.folder);
+        self.hub.placed(crate::spots::difference(&spots, &now));
+        *spots = now;
     }
 
     /// The time that pipes run by, in microseconds since 1970.

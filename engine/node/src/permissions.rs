@@ -277,6 +277,15 @@ impl Node {
             .try_for_each(|id| allow(&loaded, claims, Resource::Component(id), Act::WriteConfig))
     }
 
+    /// Whether a caller may see a card of the flow.
+    pub(crate) fn may_see_card(&self, loaded: &Loaded, claims: &Claims, card: &str) -> bool {
+        match card.split_once(':') {
+            Some(("dataset", id)) => may(loaded, claims, Resource::Dataset(id), Act::ReadData),
+            Some((_, id)) => may(loaded, claims, Resource::Component(id), Act::ReadConfig),
+            None => false,
+        }
+    }
+
     /// Refuses a caller who may not see what a pipe makes. A text that is not
     /// what is saved can read whatever it names, so that it takes somebody who
     /// may save it; one that is saved already counts for nothing and is taken

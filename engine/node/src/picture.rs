@@ -1,12 +1,14 @@
 //! The flow of a project as cards and lines with places.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use pipewright_config::flow::{self, Relation, Vertex};
 use pipewright_config::pipe::SourceKind;
 use pipewright_config::{Problem, Project};
 use pipewright_dtl::Severity;
-use pipewright_protocol::studio::{EdgeKind, Graph, GraphEdge, GraphNode, NodeKind};
+use pipewright_protocol::studio::{
+    Arranged, EdgeKind, Graph, GraphEdge, GraphNode, NodeKind, Spot,
+};
 
 use crate::layout::{Size, layered};
 
@@ -16,7 +18,24 @@ const SYSTEM: Size = (176.0, 48.0);
 
 /// Draws the flow. A dataset that exactly one pipe writes is part of that
 /// pipe's card.
-pub(crate) fn draw(project: &Project, flow: &flow::Graph, problems: &[Problem]) -> Graph {
+pub(crate) fn draw(
+    project: &Project,
+    flow: &flow::Graph,
+    problems: &[Problem],
+    spots: &BTreeMap<String, Spot>,
+) -> Graph {
+    // Those of each card at once: asking all of them for each card is slow in a
+    // large project that has many.
+    let mut of_card: BTreeMap<&str, (u32, u32)> = BTreeMap::new();
+    for problem in problems {
+        let Some(id) = problem.component.as_deref() else { continue };
+        let (errors, warnings) = of_card.entry(id).or_default();
+        match problem.diagnostic.severity {
+            Severity::Error => *errors += 1,
+            Severity::Warning => *warnings += 1,
+            Severity::Info => {}
+        }
+    }
     // The card each vertex is on; a dataset may share its writer's.
     let mut card_of: BTreeMap<&Vertex, usize> = BTreeMap::new();
     let mut cards: Vec<GraphNode> = Vec::new();
@@ -28,7 +47,7 @@ pub(crate) fn draw(project: &Project, flow: &flow::Graph, problems: &[Problem]) 
         let shared = matches!(vertex, Vertex::Dataset(id) if sole_writer(id).is_some());
         if !shared {
             card_of.insert(vertex, cards.len());
-            cards.push(card(project, vertex, problems));
+            cards.push(card(project, vertex, &of_card));
         }
     }
     for vertex in flow.vertices() {
@@ -72,6 +91,7 @@ pub(crate) fn draw(project: &Project, flow: &flow::Graph, problems: &[Problem]) 
     let layout = layered(&sizes, &lines);
     for ((card, [x, y]), layer) in cards.iter_mut().zip(layout.cards).zip(layout.layers) {
         (card.x, card.y, card.layer) = (x, y, layer);
+        card.placed = spots.get(&card.id).copied();
     }
     for (edge, route) in edges.iter_mut().zip(layout.routes) {
         edge.points = route;
@@ -79,7 +99,27 @@ pub(crate) fn draw(project: &Project, flow: &flow::Graph, problems: &[Problem]) 
     Graph { nodes: cards, edges, width: layout.width, height: layout.height }
 }
 
-fn card(project: &Project, vertex: &Vertex, problems: &[Problem]) -> GraphNode {
+/// Lays some cards of a picture out on their own.
+pub(crate) fn arrange(graph: &Graph, cards: &[String]) -> Arranged {
+    let cards: BTreeSet<&String> = cards.iter().collect();
+    let chosen: Vec<&GraphNode> =
+        graph.nodes.iter().filter(|node| cards.contains(&node.id)).collect();
+    let places: BTreeMap<&str, usize> =
+        chosen.iter().enumerate().map(|(place, node)| (node.id.as_str(), place)).collect();
+    let lines: Vec<(usize, usize)> = graph
+        .edges
+        .iter()
+        .filter_map(|edge| Some((*places.get(&*edge.from)?, *places.get(&*edge.to)?)))
+        .collect();
+    let sizes: Vec<Size> = chosen.iter().map(|card| (card.width, card.height)).collect();
+    let corners = layered(&sizes, &lines).cards;
+    let cards = chosen.iter().zip(corners);
+    Arranged {
+        cards: cards.map(|(card, [x, y])| (card.id.clone(), [x as i32, y as i32])).collect(),
+    }
+}
+
+fn card(project: &Project, vertex: &Vertex, problems: &BTreeMap<&str, (u32, u32)>) -> GraphNode {
     let name = vertex.id().to_string();
     let (kind, prefix, size) = match vertex {
         Vertex::Pipe(_) => (NodeKind::Pipe, "pipe", PIPE),
@@ -93,11 +133,13 @@ fn card(project: &Project, vertex: &Vertex, problems: &[Problem]) -> GraphNode {
         sink: String::new(),
         dataset: None,
         global: false,
+        namespaces: Vec::new(),
         file: None,
         x: 0.0,
         y: 0.0,
         width: size.0,
         height: size.1,
+        placed: None,
         layer: 0,
         errors: 0,
         warnings: 0,
@@ -112,6 +154,11 @@ fn card(project: &Project, vertex: &Vertex, problems: &[Problem]) -> GraphNode {
                 }
                 card.global = pipe.metadata.get("global").and_then(|v| v.as_bool()) == Some(true)
                     || matches!(pipe.source.kind, SourceKind::Merge(_));
+                if pipe.namespaces.enabled {
+                    let names = [&pipe.namespaces.identity, &pipe.namespaces.property];
+                    card.namespaces = names.map(ToString::to_string).into();
+                    card.namespaces.dedup();
+                }
                 card.file = Some(pipe.origin.file.path.to_string());
             }
         }
@@ -124,14 +171,7 @@ fn card(project: &Project, vertex: &Vertex, problems: &[Problem]) -> GraphNode {
         Vertex::Dataset(id) => card.dataset = Some(id.to_string()),
     }
     if !matches!(vertex, Vertex::Dataset(_)) {
-        let ours = problems.iter().filter(|p| p.component.as_deref() == Some(&card.name));
-        for problem in ours {
-            match problem.diagnostic.severity {
-                Severity::Error => card.errors += 1,
-                Severity::Warning => card.warnings += 1,
-                Severity::Info => {}
-            }
-        }
+        (card.errors, card.warnings) = problems.get(&*card.name).copied().unwrap_or_default();
     }
     card
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use notify::{Event, EventKind, RecursiveMode, Watcher};
 
-use pipewright_protocol::studio::{Notice, Severity};
+use pipewright_protocol::studio::{LAYOUT, Notice, Severity};
 
 use crate::Node;
 use crate::node::OWN_FOLDER;
@@ -29,7 +29,7 @@ impl Node {
             let concerns = match &event {
                 Ok(event) => {
                     !matches!(event.kind, EventKind::Access(_))
-                        && event.paths.iter().any(|path| is_config(path))
+                        && event.paths.iter().any(|path| is_config(path) || path.ends_with(LAYOUT))
                 }
                 // What was missed is not known: look at everything.
                 Err(_) => true,
@@ -51,6 +51,8 @@ impl Node {
                     }
                 }
                 let Some(node) = node.upgrade() else { return };
+                // Mostly there is nothing new in it, which costs next to nothing.
+                node.take_up_spots();
                 if let Err(error) = node.reload("changed on disk") {
                     tracing::error!(%error, "the project folder cannot be read again");
                     node.hub().notice(Notice {

@@ -72,6 +72,8 @@ pub const EDITS: &str = "/api/studio/edits";
 pub const CHECK: &str = "/api/studio/check";
 /// `GET` → [`Graph`].
 pub const GRAPH: &str = "/api/studio/graph";
+/// `POST` [`Arrange`] → [`Arranged`]; changes nothing.
+pub const ARRANGE: &str = "/api/studio/graph/arrange";
 /// `POST` [`PreviewRequest`] → [`Preview`].
 pub const PREVIEW: &str = "/api/studio/preview";
 /// `POST` [`ImpactRequest`] → [`Impact`].

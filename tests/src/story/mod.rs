@@ -135,6 +135,28 @@ pub async fn browse(
     told.await.map_err(|error| Untold(format!("{error:#}")))
 }
 
+/// Serves a project and opens it in headless Chromium, for as long as it takes;
+/// the page can collect its garbage (`gc()`). Gives the access link, too.
+///
+/// # Errors
+/// What went wrong, with what the programs said.
+pub async fn visit<T>(
+    project: &Path,
+    visit: impl AsyncFnOnce(&mut Window, &str) -> Result<T>,
+) -> Result<T> {
+    let folder = tempfile::tempdir()?;
+    let mut crew = Crew::in_folder(folder.path());
+    let visited = async {
+        let link = serve(&mut crew, project).await?;
+        let profile = folder.path().join("chromium");
+        let flags = ["--js-flags=--expose-gc", "--enable-precise-memory-info"];
+        let mut window = Window::chromium_with(&mut crew, &profile, &flags).await?;
+        visit(&mut window, &link).await
+    };
+    let visited = visited.await;
+    visited.map_err(|error| anyhow::anyhow!("{error:#}\n{}", crew.logs()))
+}
+
 impl Scene {
     async fn set(host: Host, variables: &[(&str, &str)]) -> Result<Scene> {
         let folder = tempfile::tempdir()?;

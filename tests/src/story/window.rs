@@ -65,17 +65,32 @@ pub struct Window {
 impl Window {
     /// Headless Chromium with a profile of its own.
     pub(super) async fn chromium(crew: &mut Crew, profile: &Path) -> Result<Window> {
+        Window::chromium_with(crew, profile, &[]).await
+    }
+
+    /// The same with more arguments.
+    pub(super) async fn chromium_with(
+        crew: &mut Crew,
+        profile: &Path,
+        more: &[&str],
+    ) -> Result<Window> {
         let port = free_port()?;
         let mut driver = crew.command("chromedriver");
         crew.start("chromedriver", driver.arg(format!("--port={port}")))?;
-        let options = json!({
-            "args": [
-                "--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking",
-                "--disable-component-update", "--disable-sync", "--no-first-run",
-                "--window-size=1280,800", format!("--user-data-dir={}", profile.display()),
-            ],
-        });
-        Window::connect(port, "goog:chromeOptions", options).await
+        let profile = format!("--user-data-dir={}", profile.display());
+        let usual = [
+            "--headless",
+            "--no-sandbox",
+            "--disable-gpu",
+            "--disable-background-networking",
+            "--disable-component-update",
+            "--disable-sync",
+            "--no-first-run",
+            "--window-size=1280,800",
+            &profile,
+        ];
+        let arguments: Vec<&str> = usual.iter().chain(more).copied().collect();
+        Window::connect(port, "goog:chromeOptions", json!({ "args": arguments })).await
     }
 
     /// The desktop program on a project, on a display and a bus of its own.
@@ -314,6 +329,47 @@ impl Window {
             .then(PointerAction::MoveBy { duration: quick, x: x / 2., y: y / 2. })
             .then(PointerAction::Up { button: 0 });
         Ok(self.client.perform_actions(mouse).await?)
+    }
+
+    /// Drags from one point of the page to another, in pixels.
+    pub async fn drag_between(&self, from: (f64, f64), to: (f64, f64)) -> Result<()> {
+        self.step(format!("drag from {from:?} to {to:?}"));
+        let quick = Some(Duration::from_millis(50));
+        let onto = |(x, y): (f64, f64)| PointerAction::MoveTo { duration: quick, x, y };
+        let middle = ((from.0 + to.0) / 2.0, (from.1 + to.1) / 2.0);
+        let mouse = MouseActions::new("mouse".to_owned())
+            .then(onto(from))
+            .then(PointerAction::Down { button: 0 })
+            .then(onto(middle))
+            .then(onto(to))
+            .then(PointerAction::Up { button: 0 });
+        Ok(self.client.perform_actions(mouse).await?)
+    }
+
+    /// Clicks at a point of the page, with a button: 0 is the left one.
+    pub async fn click_at(&self, (x, y): (f64, f64), button: u64) -> Result<()> {
+        self.step(format!("click at {x}, {y}"));
+        let mouse = MouseActions::new("mouse".to_owned())
+            .then(PointerAction::MoveTo { duration: None, x, y })
+            .then(PointerAction::Down { button })
+            .then(PointerAction::Up { button });
+        Ok(self.client.perform_actions(mouse).await?)
+    }
+
+    /// Holds a key while something else is done.
+    pub async fn holding(&self, key: Key, act: impl Future<Output = Result<()>>) -> Result<()> {
+        self.keys([Down { value: char::from(key) }]).await?;
+        let done = act.await;
+        self.keys([Up { value: char::from(key) }]).await?;
+        done
+    }
+
+    /// The middle of the element that a CSS selector names, once it is there.
+    pub async fn middle_of(&self, css: &str) -> Result<(f64, f64)> {
+        const MIDDLE: &str = "const box = document.querySelector(arguments[0]).getBoundingClientRect();\
+            return [box.x + box.width / 2, box.y + box.height / 2]";
+        self.find(css).await?;
+        Ok(serde_json::from_value(self.script(MIDDLE, vec![css.into()]).await?)?)
     }
 
     /// Runs JavaScript in the page.

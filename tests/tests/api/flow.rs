@@ -46,6 +46,43 @@ async fn the_graph_shows_every_pipe_and_what_feeds_it() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn moving_a_card_is_no_change_of_config_and_can_be_taken_back() {
+    use studio::{Arrange, Arranged, Change, Edited, Edits, Event, FileEdit, LAYOUT, Spots};
+    let place = Place::with_example();
+    let mut events = place.events().await;
+    events.hello().await;
+    let cards = Spots::from([("pipe:global-company".into(), Some([40, -7]))]);
+    let change = Change::Place { cards: cards.clone() };
+    let files = vec![FileEdit { path: LAYOUT.into(), change }];
+    let step = Edits { label: "Move global-company".into(), files };
+    let answer = place.post(studio::EDITS, &step).await;
+    assert_eq!(answer.status, StatusCode::OK);
+    let back: Edited = answer.json();
+    loop {
+        match events.expect().await {
+            Event::Placed(told) => break assert_eq!(told, cards),
+            other => assert!(!matches!(other, Event::Config(_)), "{other:?}"),
+        }
+    }
+    let placed = async || {
+        let graph: Graph = place.ask(studio::GRAPH).await;
+        graph.nodes.iter().find(|node| node.id == "pipe:global-company").unwrap().placed
+    };
+    assert_eq!(placed().await, Some([40, -7]));
+    assert!(place.text(LAYOUT).contains("\"pipe:global-company\": [40, -7]"));
+    assert_eq!(place.post(studio::EDITS, &back.inverse).await.status, StatusCode::OK);
+    assert_eq!(placed().await, None);
+
+    let cards = ["pipe:crm-company-collect", "pipe:crm-company-enrich", "pipe:nobody"];
+    let cards = cards.map(str::to_owned).into();
+    let answer = place.post(studio::ARRANGE, &Arrange { cards }).await;
+    let arranged: Arranged = answer.json();
+    assert_eq!(arranged.cards.len(), 2);
+    assert_eq!(arranged.cards["pipe:crm-company-collect"], [0, 0]);
+    assert!(arranged.cards["pipe:crm-company-enrich"][0] > 200);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn clusters_say_by_which_rule_and_value() {
     let place = Place::with_example();
     place.run_all().await;

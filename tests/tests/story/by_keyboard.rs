@@ -5,6 +5,7 @@ use anyhow::{Result, bail, ensure};
 use pipewright_tests::story::{Key, Scene, Window};
 
 const WANTED: &str = "pipe:crm-company-enrich";
+const LAYOUT: &str = ".pipewright/layout.json";
 const NEW: &str = "pipes/crm-company-enrich-new.conf.json";
 
 /// Goes on with a key until something is so.
@@ -80,7 +81,33 @@ pub(super) async fn told(scene: &mut Scene) -> Result<()> {
     scene.file_until(NEW, |text| text.contains("crm-company-enrich")).await?;
     window.until("[data-testid=panel] h2", |text| text == "crm-company-enrich-new").await?;
 
-    command(window, "Open what is selected").await?;
+    // What is selected is moved, put back, and asked what can be done with it.
+    ensure!(until(window, Key::Tab, 60, &at("flow-stage")).await?, "the graph lost the focus");
+    window.holding(Key::Alt, window.press(Key::Down, 2)).await?;
+    scene.file_until(LAYOUT, |text| text.contains("pipe:crm-company-enrich-new")).await?;
+    window.control('z').await?;
+    window.until(".toasts", |text| text.contains("Undone: Move by keys")).await?;
+    window.holding(Key::Shift, window.press(Key::F10, 1)).await?;
+    window.until("[data-testid=menu-at]", |text| text.contains("Duplicate")).await?;
+    window.press(Key::Escape, 1).await?;
+    window.gone("[data-testid=menu-at]").await?;
+    ensure!(window.script(&format!("return {}", at("flow-stage")), vec![]).await? == true);
+    window.press(Key::Up, 1).await?;
+    window.until("[data-testid=panel] h2", |text| text != "crm-company-enrich-new").await?;
+    window.control('a').await?;
+    window.until("[data-testid=group] h2", |text| text.ends_with("cards")).await?;
+    window.press(Key::Escape, 1).await?;
+    window.gone("[data-testid=group]").await?;
+
+    window.control('k').await?;
+    window.find("[data-testid=palette-input]").await?;
+    window.type_text("crm-company-enrich-new").await?;
+    window
+        .until("[data-testid=palette] [aria-selected=true]", |text| {
+            text.split_whitespace().any(|word| word == "crm-company-enrich-new")
+        })
+        .await?;
+    window.press(Key::Enter, 1).await?;
     window.until("[data-testid=pipe] h1", |text| text == "crm-company-enrich-new").await?;
     for pipe in ["crm-company-collect", "crm-company-enrich", "crm-company-enrich-new"] {
         run(window, pipe).await?;

@@ -12,7 +12,7 @@ use super::PIPE;
 
 /// The screens by the name of their picture, with their address and something
 /// that is there once they are drawn.
-const SCREENS: [(&str, &str, &str); 23] = [
+const SCREENS: [(&str, &str, &str); 24] = [
     ("flow", "/flow?select=pipe:global-company", "[data-testid=panel] h2"),
     ("pipes", "/pipes", "[data-testid=pipes] .table-row"),
     ("pipe", "/pipes/crm-company-enrich", ".monaco-editor .view-line"),
@@ -39,6 +39,7 @@ const SCREENS: [(&str, &str, &str); 23] = [
     ("duplicates", "/duplicates/global-company", ".list-row"),
     ("monitor", "/monitor", "[data-testid=monitor-pipes] .table-row"),
     ("failed", "/monitor/failed", "[data-testid=monitor]"),
+    ("design", "/design", "[data-testid=design] .form-row"),
     ("connections", "/connections", "[data-testid=connections] h1"),
 ];
 
@@ -102,6 +103,28 @@ impl Round<'_> {
         window.gone("[data-testid=new-system-dialog][open]").await?;
 
         window.script(GO, vec!["/flow".into()]).await?;
+        window.click("[data-testid=flow-add]").await?;
+        window.find("[data-piece=pipe]").await?;
+        window.click("[data-testid=flow-filter]").await?;
+        window.find("[data-testid=filter-state]").await?;
+        self.look("flow-shelf").await?;
+        window.click("[data-testid=flow-filter]").await?;
+        window.click("[data-testid=flow-add]").await?;
+        window.click("[data-testid=flow-stage]").await?;
+        window.control('a').await?;
+        window.find("[data-testid=group]").await?;
+        self.look("flow-group").await?;
+        window.press(Key::Escape, 1).await?;
+        window.gone("[data-testid=group]").await?;
+
+        window.click("[data-testid=flow-stage]").await?;
+        window.script(GO, vec![format!("/flow?select=pipe:{PIPE}").into()]).await?;
+        window.type_text("r").await?;
+        window.find("[data-testid=flow-change] .review").await?;
+        self.look("flow-read").await?;
+        window.press(Key::Escape, 1).await?;
+        window.gone("[data-testid=flow-change][open]").await?;
+
         window.click("[data-testid=flow-merge]").await?;
         window.find("[data-testid=new-merge] .merge-part").await?;
         self.look("new-merge").await?;

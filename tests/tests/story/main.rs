@@ -2,6 +2,7 @@
 //! on disk. Told in a browser against `pipewright serve` and in the desktop
 //! window.
 
+mod build_a_flow;
 mod by_keyboard;
 mod change_a_rule;
 mod changed_on_disk;
@@ -46,6 +47,7 @@ macro_rules! stories {
 }
 
 stories! {
+    build_a_flow: story_build_a_flow_in_a_browser, story_build_a_flow_in_the_window;
     by_keyboard: story_by_keyboard_in_a_browser, story_by_keyboard_in_the_window;
     change_a_rule: story_change_a_rule_in_a_browser, story_change_a_rule_in_the_window;
     changed_on_disk: story_changed_on_disk_in_a_browser, story_changed_on_disk_in_the_window;

@@ -88,6 +88,43 @@ pub fn Search(
     }
 }
 
+/// One of several texts.
+#[component]
+pub fn Select(
+    /// What is chosen.
+    #[prop(into)]
+    label: Signal<String>,
+    /// The choice.
+    value: RwSignal<String>,
+    /// What there is to choose from.
+    #[prop(into)]
+    options: Signal<Vec<String>>,
+    /// What it says when the choice is empty; none where it cannot be.
+    #[prop(optional)]
+    empty: &'static str,
+    /// Name for tests and scripts.
+    #[prop(optional)]
+    id: &'static str,
+) -> impl IntoView {
+    let choices = move || {
+        let now = value.get_untracked();
+        let none = (!empty.is_empty()).then(|| view! { <option value="">{empty}</option> });
+        let choice = |option: String| {
+            let selected = option == now;
+            view! { <option value=option.clone() selected=selected>{option.clone()}</option> }
+        };
+        view! { {none} {options.get().into_iter().map(choice).collect_view()} }
+    };
+    view! {
+        <label class="field">
+            <span>{move || label.get()}</span>
+            <select data-testid=id prop:value=move || value.get() on:change=move |event| value.set(event_target_value(&event))>
+                {choices}
+            </select>
+        </label>
+    }
+}
+
 /// On or off.
 #[component]
 pub fn Switch(

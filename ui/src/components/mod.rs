@@ -2,6 +2,7 @@
 //! their looks from `style/parts.css`.
 
 mod button;
+mod chart;
 mod dialog;
 mod empty;
 mod field;
@@ -19,16 +20,17 @@ mod toast;
 mod tooltip;
 
 pub use button::{Button, IconButton, Kind};
+pub use chart::{Chart, Draw, Point, Series, Sparkline, Tone};
 pub use dialog::Dialog;
 pub use empty::{Empty, Problem, Waiting};
-pub use field::{Field, Search, Switch};
+pub use field::{Field, Search, Select, Switch};
 pub use figure::Figure;
 pub use form::Form;
 pub use format::{bytes, clock, count, duration};
 pub use icon::{Icon, Sign};
 pub use link::Link;
 pub use list::{Column, Table, VirtualList};
-pub use menu::{Menu, MenuItem};
+pub use menu::{Menu, MenuAt, MenuItem};
 pub use split::Split;
 pub use state::{StateChip, StateDot, state_name, state_rank};
 pub use tabs::Tabs;

@@ -8,7 +8,7 @@ use super::{Maker, Review, name_problem};
 use crate::{
     components::{Dialog, Field, Form, Icon, Link, MenuItem, Sign},
     place::Place,
-    state::{use_language, use_live},
+    state::{Language, use_language, use_live},
 };
 
 /// Something to be done with a component.
@@ -59,7 +59,11 @@ pub fn ActDialog(
     #[prop(into)]
     id: Signal<String>,
     /// Whether it is a pipe.
-    is_pipe: bool,
+    #[prop(into)]
+    is_pipe: Signal<bool>,
+    /// Whether one stays in the flow afterwards.
+    #[prop(optional)]
+    in_flow: bool,
 ) -> impl IntoView {
     let open = RwSignal::new(false);
     // Each follows the other, and tells nobody when nothing has changed.
@@ -80,7 +84,7 @@ pub fn ActDialog(
     });
     view! {
         <Dialog open title id="act" wide=true>
-            {move || act.get().map(|begun| view! { <Asked begun id=id.get_untracked() is_pipe on_close=move || act.set(None) /> })}
+            {move || act.get().map(|begun| view! { <Asked begun id=id.get_untracked() is_pipe=is_pipe.get_untracked() in_flow on_close=move || act.set(None) /> })}
         </Dialog>
     }
 }
@@ -90,6 +94,7 @@ fn Asked(
     begun: Act,
     id: String,
     is_pipe: bool,
+    in_flow: bool,
     on_close: impl Fn() + Copy + Send + Sync + 'static,
 ) -> impl IntoView {
     let (live, language, maker) = (use_live(), use_language(), Maker::start());
@@ -118,23 +123,15 @@ fn Asked(
             Act::Rename if id == new => Ok(Vec::new()),
             Act::Rename => workspace.rename_component(&id, &new),
             Act::Copy => workspace.copy_component(&id, &new),
-            Act::Remove => workspace.remove_component(&id),
+            Act::Remove => workspace.remove_components(&[id]),
         });
         drafted.unwrap_or_else(|| Ok(Vec::new()))
     });
     let changes = Signal::derive(move || drafted.get().unwrap_or_default());
     // What stops working, by name.
-    let breaks = Memo::new(move |_| {
-        if begun != Act::Remove {
-            return Vec::new();
-        }
-        let id = id.get_value();
-        let uses = language.look_at(|workspace| workspace.uses(&id)).unwrap_or_default();
-        let mut by: Vec<String> = uses.into_iter().filter_map(|each| each.component).collect();
-        by.retain(|each| *each != id);
-        by.sort();
-        by.dedup();
-        by
+    let breaks = Memo::new(move |_| match begun {
+        Act::Remove => broken_without(language, &[id.get_value()]),
+        _ => Vec::new(),
     });
     let make = move || {
         let changes = changes.get_untracked();
@@ -144,7 +141,10 @@ fn Asked(
             Act::Copy => format!("Duplicate {id} as {new}"),
             Act::Remove => format!("Remove {what} {id}"),
         };
+        let card = |id: &str| format!("{}:{id}", if is_pipe { "pipe" } else { "system" });
         let then = match (begun, is_pipe) {
+            (Act::Remove, _) if in_flow => Place::START,
+            (..) if in_flow => Place::Flow { select: Some(card(&new)) },
             (Act::Remove, true) => Place::Pipes,
             (Act::Remove, false) => Place::Systems,
             (_, true) => Place::pipe(new),
@@ -155,20 +155,6 @@ fn Asked(
     let field = (begun != Act::Remove).then(|| {
         view! { <Field label=format!("Name of the {what}") value=name focus=true problem=wrong id="act-name" /> }
     });
-    let warning = move || {
-        let breaks = breaks.get();
-        (!breaks.is_empty()).then(|| {
-            let links = breaks.into_iter().map(|pipe| {
-                view! { <Link to=Place::pipe(&pipe)>{pipe.clone()}</Link> }
-            });
-            view! {
-                <div class="notice warning" data-testid="breaks">
-                    <Icon sign=Sign::Warning />
-                    <span class="notice-links">"These pipes name it and will not find it: " {links.collect_view()}</span>
-                </div>
-            }
-        })
-    };
     let refused = move || {
         drafted.with(|drafted| {
             drafted.as_ref().err().map(|why| {
@@ -187,8 +173,39 @@ fn Asked(
             on_submit=make
             on_close
         >
-            <div class="act-head">{field} {warning} {refused}</div>
+            <div class="act-head">{field} <Breaks pipes=breaks /> {refused}</div>
             <Review changes />
         </Form>
+    }
+}
+
+/// The components that name one of these and are not among them.
+pub(super) fn broken_without(language: Language, ids: &[String]) -> Vec<String> {
+    let uses = language
+        .look_at(|workspace| ids.iter().flat_map(|id| workspace.uses(id)).collect::<Vec<_>>());
+    let uses = uses.unwrap_or_default();
+    let mut by: Vec<String> = uses.into_iter().filter_map(|each| each.component).collect();
+    by.retain(|each| !ids.contains(each));
+    by.sort();
+    by.dedup();
+    by
+}
+
+/// Says which pipes stop working.
+#[component]
+pub(super) fn Breaks(pipes: Memo<Vec<String>>) -> impl IntoView {
+    move || {
+        let breaks = pipes.get();
+        (!breaks.is_empty()).then(|| {
+            let links = breaks.into_iter().map(|pipe| {
+                view! { <Link to=Place::pipe(&pipe)>{pipe.clone()}</Link> }
+            });
+            view! {
+                <div class="notice warning" data-testid="breaks">
+                    <Icon sign=Sign::Warning />
+                    <span class="notice-links">"These pipes name it and will not find it: " {links.collect_view()}</span>
+                </div>
+            }
+        })
     }
 }

@@ -2,10 +2,10 @@
 //! each.
 
 use leptos::{prelude::*, task::spawn_local};
-use pipewright_protocol::studio::{Edits, Json, encode};
+use pipewright_protocol::studio::{Edits, Json, Spot, encode};
 use serde_json::{Value, json};
 
-use super::{Maker, create, name_problem, text};
+use super::{Maker, create, name_problem, placed, text};
 use crate::{
     client::use_client,
     components::{Button, Field, Form, IconButton, Sign},
@@ -70,6 +70,9 @@ pub fn NewMerge(
     /// The dataset to begin with, if any.
     #[prop(into)]
     first: Option<String>,
+    /// Where its card is put, unless the layout finds a place.
+    #[prop(optional_no_strip)]
+    spot: Option<Spot>,
     /// Called when it is made or given up.
     on_close: impl Fn() + Copy + Send + Sync + 'static,
 ) -> impl IntoView {
@@ -103,7 +106,8 @@ pub fn NewMerge(
     let make = move || {
         let (Some(config), None) = (drafted.get_untracked(), wrong.get_untracked()) else { return };
         let id = name.get_untracked().trim().to_owned();
-        let files = vec![create("pipes", &id, &config)];
+        let mut files = vec![create("pipes", &id, &config)];
+        files.extend(placed(format!("pipe:{id}"), spot));
         let step = Edits { label: format!("Add pipe {id}"), files };
         maker.make(step, Some(Place::Flow { select: Some(format!("pipe:{id}")) }), on_close);
     };

@@ -6,15 +6,17 @@ mod data_files;
 mod maker;
 mod merge;
 mod review;
+mod several;
 
-use pipewright_protocol::studio::{Change, FileEdit, SystemOffer};
+use pipewright_protocol::studio::{Change, FileEdit, LAYOUT, Spot, Spots, SystemOffer};
 use serde_json::{Value, json};
 
-pub use acts::{ActDialog, act_items};
+pub use acts::{Act, ActDialog, act_items};
 pub use data_files::{DataFiles, NewDataFiles};
 pub use maker::Maker;
 pub use merge::NewMerge;
 pub use review::Review;
+pub use several::Several;
 
 /// What is wrong with the name of a new component, if anything.
 pub fn name_problem(id: &str, what: &str, taken: impl Fn(&str) -> bool) -> Option<String> {
@@ -56,6 +58,13 @@ pub fn create(folder: &str, id: &str, config: &Value) -> FileEdit {
         path: format!("{folder}/{id}.conf.json"),
         change: Change::Create { text: text(config) },
     }
+}
+
+/// Puts the card of a new component somewhere, as part of the step that makes
+/// it.
+pub fn placed(card: String, spot: Option<Spot>) -> Option<FileEdit> {
+    let cards = Spots::from([(card, Some(spot?))]);
+    Some(FileEdit { path: LAYOUT.into(), change: Change::Place { cards } })
 }
 
 /// The pipe that reads one thing a system offers: into a dataset of its own

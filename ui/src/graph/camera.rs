@@ -32,6 +32,31 @@ pub(super) struct Area {
 }
 
 impl Area {
+    /// What both cover, with what lies between them.
+    pub(super) fn with(self, other: Area) -> Area {
+        Area {
+            left: self.left.min(other.left),
+            top: self.top.min(other.top),
+            right: self.right.max(other.right),
+            bottom: self.bottom.max(other.bottom),
+        }
+    }
+
+    /// The same somewhere else.
+    pub(super) fn shifted(self, (dx, dy): (f64, f64)) -> Area {
+        Area {
+            left: self.left + dx,
+            top: self.top + dy,
+            right: self.right + dx,
+            bottom: self.bottom + dy,
+        }
+    }
+
+    /// The area between two corners.
+    pub(super) fn between((ax, ay): (f64, f64), (bx, by): (f64, f64)) -> Area {
+        Area { left: ax.min(bx), top: ay.min(by), right: ax.max(bx), bottom: ay.max(by) }
+    }
+
     /// Whether the two have a point in common.
     pub(super) fn meets(&self, other: &Area) -> bool {
         self.left <= other.right

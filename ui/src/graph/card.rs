@@ -3,6 +3,7 @@
 use leptos::{ev, prelude::*};
 use pipewright_protocol::studio::{GraphNode, NodeKind, PipeState};
 
+use super::{camera::Area, wiring::extent};
 use crate::{
     components::{Icon, Sign, StateDot, count},
     state::use_live,
@@ -45,18 +46,29 @@ pub(super) fn Card(
     node: GraphNode,
     #[prop(into)] selected: Signal<bool>,
     #[prop(into)] dim: Signal<bool>,
-    /// Selects it.
-    on_pick: impl Fn() + 'static,
-    /// Opens what it stands for.
-    on_open: impl Fn() + 'static,
+    /// Whether what is dragged would be let go on it.
+    #[prop(into)]
+    hot: Signal<bool>,
+    /// How far it is dragged, if it is.
+    #[prop(into)]
+    by: Signal<Option<(f64, f64)>>,
+    /// Selects it, or with the first to the selection: by key; the pointer is
+    /// followed by the stage.
+    on_pick: impl Fn(bool) + 'static,
     /// Begins to draw a line from its output.
     on_draw: impl Fn(ev::PointerEvent) + 'static,
+    /// Begins to lead its input elsewhere.
+    on_input: impl Fn(ev::PointerEvent) + 'static,
 ) -> impl IntoView {
     let live = use_live();
-    let style = format!(
-        "transform:translate({}px,{}px);width:{}px;height:{}px",
-        node.x, node.y, node.width, node.height
-    );
+    let place = extent(&node);
+    let style = move || {
+        let Area { left, top, .. } = place.shifted(by.get().unwrap_or_default());
+        format!(
+            "transform:translate({left}px,{top}px);width:{}px;height:{}px",
+            node.width, node.height
+        )
+    };
     let class = match node.kind {
         NodeKind::System => "card system",
         NodeKind::Dataset => "card dataset",
@@ -92,11 +104,25 @@ pub(super) fn Card(
             <i
                 class="card-port"
                 data-testid="port"
-                data-tip="Drag to make a pipe that reads this"
+                data-tip="Drag to a pipe that shall read this, or into the open for a new one"
                 on:pointerdown=move |event| {
                     event.stop_propagation();
                     event.prevent_default();
                     on_draw(event);
+                }
+            ></i>
+        }
+    });
+    let input = (node.kind == NodeKind::Pipe).then(|| {
+        view! {
+            <i
+                class="card-port card-input"
+                data-testid="input"
+                data-tip="Drag to the dataset that it shall read"
+                on:pointerdown=move |event| {
+                    event.stop_propagation();
+                    event.prevent_default();
+                    on_input(event);
                 }
             ></i>
         }
@@ -113,12 +139,17 @@ pub(super) fn Card(
         }
     };
     let id = node.id.clone();
+    let name_line = format!("{} {}", kind_line(&node), node.name);
+    let (kind, sign, global) = (kind_line(&node), sign(&node), node.global);
+    let name = name(&node.name);
     view! {
         <div
             class=class
-            class:global=node.global
+            class:global=global
             class:selected=move || selected.get()
             class:dim=move || dim.get()
+            class:hot=move || hot.get()
+            class:moving=move || by.with(Option::is_some)
             class:failing=move || failing.is_some_and(|failing| failing.get())
             style=style
             data-testid="card"
@@ -127,23 +158,37 @@ pub(super) fn Card(
             <button
                 type="button"
                 class="card-face"
-                aria-label=format!("{} {}", kind_line(&node), node.name)
+                aria-label=name_line
                 aria-pressed=move || selected.get().to_string()
-                on:click=move |_| on_pick()
-                on:dblclick=move |_| on_open()
+                on:click=move |event| {
+                    if event.detail() == 0 {
+                        on_pick(event.shift_key() || event.ctrl_key());
+                    }
+                }
             >
                 <span class="card-name">
-                    <Icon sign=sign(&node) />
-                    <b>{name(&node.name)}</b>
+                    <Icon sign />
+                    <b>{name}</b>
                     {problems.map(|(class, sign, tip)| view! { <span class=class data-tip=tip><Icon sign /></span> })}
                 </span>
                 <span class="card-line">
                     {state}
-                    <span class="card-kind">{kind_line(&node)}</span>
+                    <span class="card-kind">{kind}</span>
                     {entities}
                 </span>
             </button>
+            {input}
             {port}
         </div>
     }
+}
+
+/// Tells cards apart by what is on them and where they are.
+pub(super) fn seal(node: &GraphNode) -> u64 {
+    use std::hash::{DefaultHasher, Hash, Hasher};
+    let mut seal = DefaultHasher::new();
+    let GraphNode { id, flavour, sink, dataset, global, placed, errors, warnings, .. } = node;
+    (id, flavour, sink, dataset, global, placed, errors, warnings).hash(&mut seal);
+    (node.x.to_bits(), node.y.to_bits()).hash(&mut seal);
+    seal.finish()
 }

@@ -1,4 +1,4 @@
-//! The screen: pan, zoom, select, draw.
+//! The screen: what is drawn, what lies over it, and what is mounted.
 
 use std::{collections::HashSet, sync::Arc};
 
@@ -6,46 +6,27 @@ use leptos::{ev, html, prelude::*};
 use wasm_bindgen::{JsCast, prelude::Closure};
 
 use super::{
-    camera::{Camera, FAR},
-    card::Card,
-    new_pipe::NewPipe,
+    ask::Asking,
+    camera::{Area, Camera},
+    card::{Card, seal},
+    filter::FilterMenu,
+    group::Group,
+    keys,
     paint::{Palette, Picture, minimap},
-    panel::{Panel, place_of},
-    wiring::{Lit, Wiring, extent},
+    panel::Panel,
+    paste, pointer,
+    scene::{Ask, Drag, Hot, Scene},
+    shelf::{Ghost, Shelf},
+    wiring::{Wiring, extent},
 };
 use crate::{
-    commands::{Command, use_commands},
-    components::{Button, Dialog, Empty, Icon, IconButton, Link, Problem, Search, Sign, Waiting},
-    draft::NewMerge,
-    place::{Place, use_nav},
-    state::{use_live, use_prefs},
+    commands::use_commands,
+    components::{Button, Empty, Icon, IconButton, Link, MenuAt, Problem, Search, Sign, Waiting},
+    place::Place,
+    state::{remember, remembered, use_live, use_prefs},
 };
 
 const MINIMAP: (f64, f64) = (184.0, 112.0);
-
-/// What of the graph stays when one looks at something else meanwhile.
-#[derive(Clone, Copy)]
-pub struct FlowView {
-    /// `None` until the graph was first shown: then it is fitted.
-    camera: RwSignal<Option<Camera>>,
-    find: RwSignal<String>,
-}
-
-impl FlowView {
-    /// Not shown yet.
-    pub fn start() -> Self {
-        Self { camera: RwSignal::new(None), find: RwSignal::default() }
-    }
-}
-
-/// What the pointer is doing.
-#[derive(Clone, Copy, Debug, PartialEq)]
-enum Drag {
-    /// Moves the graph; from where, and whether it moved at all.
-    Pan { last: (f64, f64), moved: bool },
-    /// Draws a line from a card's output to the pointer.
-    Line { card: usize, to: (f64, f64) },
-}
 
 /// The Flow screen.
 #[component]
@@ -89,302 +70,52 @@ fn Canvas(
     /// The graph to draw.
     wiring: Signal<Arc<Wiring>>,
 ) -> impl IntoView {
-    let (live, nav, prefs) = (use_live(), use_nav(), use_prefs());
-    let view_state: FlowView = expect_context();
-    let camera = Memo::new(move |_| view_state.camera.get().unwrap_or_default());
-    let set_camera = move |next: Camera| view_state.camera.set(Some(next));
-    let size = RwSignal::new((0.0, 0.0));
-    let (stage, canvas, map) = (
-        NodeRef::<html::Div>::new(),
-        NodeRef::<html::Canvas>::new(),
-        NodeRef::<html::Canvas>::new(),
-    );
-    let drag = RwSignal::new(None::<Drag>);
-    let new_from = RwSignal::new(None::<String>);
-    let asking = RwSignal::new(false);
-    let merging = RwSignal::new(false);
-
-    stage.on_load(move |stage| {
-        let element = stage.clone();
-        let measure = Closure::<dyn Fn()>::new(move || {
-            let now = (f64::from(element.client_width()), f64::from(element.client_height()));
-            if size.try_get_untracked().is_some_and(|old| old != now) {
-                size.set(now);
-            }
-        });
-        if let Ok(observer) = web_sys::ResizeObserver::new(measure.as_ref().unchecked_ref()) {
-            observer.observe(&stage);
-            let kept = send_wrapper::SendWrapper::new((observer, measure));
-            on_cleanup(move || kept.0.disconnect());
-        }
-    });
-    let fit = move || {
-        set_camera(Camera::fitted(
-            wiring.with_untracked(|wiring| wiring.whole()),
-            size.get_untracked(),
-        ))
-    };
+    let scene = Scene::start(wiring);
+    let live = scene.live;
+    let (canvas, map) = (NodeRef::<html::Canvas>::new(), NodeRef::<html::Canvas>::new());
+    let shelf = RwSignal::new(remembered("flow.shelf").as_deref() == Some("open"));
+    measure(scene);
     Effect::new(move || {
-        let known = size.get().0 > 0.0;
-        if known && view_state.camera.with_untracked(Option::is_none) {
-            fit();
+        let known = scene.size.get().0 > 0.0;
+        if known && scene.view.camera.with_untracked(Option::is_none) {
+            scene.fit();
         }
     });
-
-    let selected_id = Memo::new(move |_| match nav.place() {
-        Place::Flow { select } => select,
-        _ => None,
-    });
-    let selected = Memo::new(move |_| {
-        selected_id.with(|id| id.as_ref().and_then(|id| wiring.with(|wiring| wiring.place(id))))
-    });
-    let lit =
-        Memo::new(move |_| selected.get().map(|index| wiring.with(|wiring| wiring.lit_by(index))));
-    let found = Memo::new(move |_| {
-        view_state.find.with(|text| {
-            (!text.trim().is_empty()).then(|| wiring.with(|wiring| wiring.matching(text.trim())))
-        })
-    });
-    let dim = move |index: usize| {
-        lit.with(|lit| lit.as_ref().is_some_and(|lit: &Lit| !lit.nodes.contains(&index)))
-            || found.with(|found| {
-                found.as_ref().is_some_and(|found: &HashSet<usize>| !found.contains(&index))
-            })
-    };
-    let select = move |id: Option<String>| nav.go(Place::Flow { select: id });
     // What was selected elsewhere comes into view.
     Effect::new(move || {
-        let (Some(index), true) = (selected.get(), size.get().0 > 0.0) else { return };
-        let area = wiring.with_untracked(|wiring| extent(&wiring.graph.nodes[index]));
-        let now = camera.get_untracked();
-        let next = now.revealing(area, size.get_untracked());
-        if next != now {
-            set_camera(next);
+        if let (Some(index), true) = (scene.selected.get(), scene.size.get().0 > 0.0)
+            && scene.chosen.with_untracked(|chosen| chosen.len() < 2)
+            && scene.drag.with_untracked(Option::is_none)
+        {
+            scene.reveal(index);
         }
     });
+    let hot = Memo::new(move |_| pointer::hot(scene));
+    let minimap_camera = drawing(scene, hot, canvas, map);
 
-    let near = Memo::new(move |_| camera.with(|camera| camera.scale >= FAR));
-    let window = Memo::new(move |_| Wiring::window(camera.get().view(size.get())));
-    let mounted = Memo::new(move |_| {
-        if near.get() { wiring.with(|wiring| wiring.in_window(window.get())) } else { Vec::new() }
-    });
-
-    let palette = RwSignal::new(Palette::read());
-    Effect::new(move || {
-        prefs.dark();
-        request_animation_frame(move || drop(palette.try_set(Palette::read())));
-    });
-    // One drawing a frame, however much changed.
-    let waiting = StoredValue::new(false);
-    let map_camera = StoredValue::new(Camera::default());
-    let draw = move || {
-        let (Some(canvas), Some(map)) = (canvas.get_untracked(), map.get_untracked()) else {
-            return;
-        };
-        let (wiring, palette) = (wiring.read_untracked(), palette.read_untracked());
-        let (pipes, datasets) = (live.pipes.read_untracked(), live.datasets.read_untracked());
-        let (lit, found) = (lit.read_untracked(), found.read_untracked());
-        let drawn = match drag.get_untracked() {
-            Some(Drag::Line { card, to }) => {
-                let area = extent(&wiring.graph.nodes[card]);
-                Some(((area.right, (area.top + area.bottom) / 2.0), to))
-            }
-            _ => None,
-        };
-        let picture = Picture {
-            wiring: &wiring,
-            camera: camera.get_untracked(),
-            size: size.get_untracked(),
-            palette: &palette,
-            pipes: &pipes,
-            datasets: &datasets,
-            lit: lit.as_ref(),
-            found: found.as_ref(),
-            selected: selected.get_untracked(),
-            drawn,
-        };
-        picture.draw(&canvas);
-        if let Some(camera) = minimap(&map, MINIMAP, &picture) {
-            map_camera.set_value(camera);
-        }
-    };
-    Effect::new(move || {
-        // A memo that was never read does not tell of changes.
-        camera.with(|_| ());
-        size.track();
-        wiring.with(|_| ());
-        lit.with(|_| ());
-        found.with(|_| ());
-        palette.track();
-        live.pipes.track();
-        drag.track();
-        if !waiting.get_value() {
-            waiting.set_value(true);
-            request_animation_frame(move || {
-                if waiting.try_update_value(|waiting| *waiting = false).is_some() {
-                    draw();
-                }
-            });
-        }
-    });
-
-    let point = move |event: &web_sys::MouseEvent| {
-        let rect = stage.get_untracked().map(|stage| stage.get_bounding_client_rect());
-        let (left, top) = rect.map_or((0.0, 0.0), |rect| (rect.left(), rect.top()));
-        (f64::from(event.client_x()) - left, f64::from(event.client_y()) - top)
-    };
-    let wheel = move |event: ev::WheelEvent| {
-        event.prevent_default();
-        // Lines and pages, where the mouse counts in those.
-        let unit = match event.delta_mode() {
-            1 => 18.0,
-            2 => 400.0,
-            _ => 1.0,
-        };
-        let now = camera.get_untracked();
-        if event.ctrl_key() || event.meta_key() {
-            let factor = (-event.delta_y() * unit / 300.0).exp().clamp(0.5, 2.0);
-            set_camera(now.zoomed(factor, point(&event)));
-        } else if event.shift_key() && event.delta_x() == 0.0 {
-            set_camera(now.panned(-event.delta_y() * unit, 0.0));
-        } else {
-            set_camera(now.panned(-event.delta_x() * unit, -event.delta_y() * unit));
-        }
-    };
-    let down = move |event: ev::PointerEvent| {
-        if event.button() <= 1 {
-            event.prevent_default();
-            drag.set(Some(Drag::Pan { last: point(&event), moved: false }));
-            if let Some(stage) = stage.get_untracked() {
-                let _ = stage.focus();
-            }
-        }
-    };
-    let moving = window_event_listener(ev::pointermove, move |event| {
-        let at = point(&event);
-        match drag.get_untracked() {
-            None => {}
-            Some(Drag::Pan { last, moved }) => {
-                let (dx, dy) = (at.0 - last.0, at.1 - last.1);
-                // A click may tremble a little.
-                if moved || dx.abs() + dy.abs() > 3.0 {
-                    set_camera(camera.get_untracked().panned(dx, dy));
-                    drag.set(Some(Drag::Pan { last: at, moved: true }));
-                }
-            }
-            Some(Drag::Line { card, .. }) => {
-                drag.set(Some(Drag::Line { card, to: camera.get_untracked().to_graph(at) }))
-            }
-        }
-    });
-    let ending = window_event_listener(ev::pointerup, move |event| {
-        let Some(ended) = drag.get_untracked() else { return };
-        drag.set(None);
-        match ended {
-            Drag::Pan { moved: true, .. } => {}
-            // A click: on a card drawn from afar, or beside everything.
-            Drag::Pan { moved: false, .. } => {
-                let at = camera.get_untracked().to_graph(point(&event));
-                let hit = if near.get_untracked() {
-                    None
-                } else {
-                    wiring.with_untracked(|wiring| {
-                        wiring.at(at).map(|index| wiring.graph.nodes[index].id.clone())
-                    })
-                };
-                if hit.is_some() || selected_id.with_untracked(Option::is_some) {
-                    select(hit);
-                }
-            }
-            Drag::Line { card, to } => {
-                let (free, dataset) = wiring.with_untracked(|wiring| {
-                    (wiring.at(to).is_none(), wiring.graph.nodes[card].dataset.clone())
-                });
-                if let (true, Some(dataset)) = (free, dataset) {
-                    new_from.set(Some(dataset));
-                    asking.set(true);
-                }
-            }
-        }
-    });
+    let moving = window_event_listener(ev::pointermove, move |event| pointer::moved(scene, &event));
+    let ending = window_event_listener(ev::pointerup, move |event| pointer::up(scene, &event));
     on_cleanup(move || {
         moving.remove();
         ending.remove();
     });
-    let middle = move || {
-        let (width, height) = size.get_untracked();
-        (width / 2.0, height / 2.0)
-    };
-    let open = move || {
-        let node = selected.get_untracked();
-        let place = node.and_then(|index| {
-            wiring.with_untracked(|wiring| wiring.graph.nodes.get(index).and_then(place_of))
-        });
-        if let Some(place) = place {
-            nav.go(place);
-        }
-    };
-    let dataset = Memo::new(move |_| {
-        let index = selected.get()?;
-        wiring.with(|wiring| wiring.graph.nodes.get(index)?.dataset.clone())
-    });
-    let read_it = move || {
-        new_from.set(dataset.get_untracked());
-        asking.set(true);
-    };
-    let walk = move |(right, down): (f64, f64)| {
-        let from = selected.get_untracked();
-        let next = wiring.with_untracked(|wiring| {
-            wiring.beside(from, (right, down)).map(|index| wiring.graph.nodes[index].id.clone())
-        });
-        if let Some(next) = next {
-            nav.replace(Place::Flow { select: Some(next) });
-        }
-    };
-    let keys = move |event: ev::KeyboardEvent| {
-        if event.ctrl_key() || event.meta_key() || event.alt_key() {
-            return;
-        }
-        let now = camera.get_untracked();
-        let arrow = match event.key().as_str() {
-            "ArrowLeft" => Some((-1.0, 0.0)),
-            "ArrowRight" => Some((1.0, 0.0)),
-            "ArrowUp" => Some((0.0, -1.0)),
-            "ArrowDown" => Some((0.0, 1.0)),
-            _ => None,
-        };
-        let next = match event.key().as_str() {
-            _ if let Some((right, down)) = arrow.filter(|_| event.shift_key()) => {
-                now.panned(-80.0 * right, -80.0 * down)
-            }
-            _ if let Some(way) = arrow => {
-                event.prevent_default();
-                walk(way);
-                return;
-            }
-            "Enter" => {
-                open();
-                return;
-            }
-            "n" if live.may_change() && dataset.with_untracked(Option::is_some) => {
-                event.prevent_default();
-                read_it();
-                return;
-            }
-            "+" | "=" => now.zoomed(1.25, middle()),
-            "-" => now.zoomed(0.8, middle()),
-            "0" => {
-                fit();
-                return;
-            }
-            "Escape" if selected_id.with_untracked(Option::is_some) => {
-                select(None);
-                return;
-            }
-            _ => return,
-        };
+    let menu = move |event: ev::MouseEvent| {
         event.prevent_default();
-        set_camera(next);
+        let at = scene.point(&event);
+        let card = scene.card_at(scene.camera.get_untracked().to_graph(at));
+        match card {
+            Some(card) if !scene.chosen.with_untracked(|it| it.contains(&card)) => {
+                scene.choose([card]);
+            }
+            _ => {}
+        }
+        scene.menu.set(Some(at));
+    };
+    let open = move |event: ev::MouseEvent| {
+        let at = scene.camera.get_untracked().to_graph(scene.point(&event));
+        if scene.card_at(at).is_some() {
+            scene.open();
+        }
     };
     let look_at = move |event: ev::PointerEvent| {
         event.stop_propagation();
@@ -395,127 +126,311 @@ fn Canvas(
         let rect = map.get_bounding_client_rect();
         let at =
             (f64::from(event.client_x()) - rect.left(), f64::from(event.client_y()) - rect.top());
-        let (x, y) = map_camera.get_value().to_graph(at);
-        let (now, (cx, cy)) = (camera.get_untracked(), middle());
-        set_camera(Camera { x: cx - x * now.scale, y: cy - y * now.scale, ..now });
+        let (x, y) = minimap_camera.get_value().to_graph(at);
+        let (now, (cx, cy)) = (scene.camera.get_untracked(), scene.middle());
+        scene.look_from(Camera { x: cx - x * now.scale, y: cy - y * now.scale, ..now });
     };
-    use_commands().offer(move || {
-        let mut all =
-            vec![Command::new("flow-fit", "Show the whole flow", Sign::Fit, fit).keys("Ctrl+0")];
-        if selected.with(Option::is_some) {
-            all.push(Command::new("flow-open", "Open what is selected", Sign::File, open));
+    use_commands().offer(move || keys::commands(scene));
+    let panel = move || {
+        if scene.chosen.with(|chosen| chosen.len() > 1) {
+            return Some(view! { <Group scene /> }.into_any());
         }
-        if let (Some(dataset), true) = (dataset.get(), live.may_change()) {
-            let title = format!("New pipe that reads {dataset}");
-            all.push(Command::new("new-pipe", title, Sign::Plus, read_it));
+        let index = scene.selected.get()?;
+        wiring.with(|wiring| {
+            let node = wiring.graph.nodes.get(index)?.clone();
+            let (before, after) = wiring.neighbours(&node.id);
+            let (before, after) =
+                (before.into_iter().cloned().collect(), after.into_iter().cloned().collect());
+            let read = move || keys::read_it(scene);
+            Some(view! { <Panel node before after on_new=read /> }.into_any())
+        })
+    };
+    let focus = move || {
+        if let Some(stage) = scene.stage.get_untracked() {
+            // The stage is in the page; focusing it cannot fail.
+            let _ = stage.focus();
         }
-        if live.may_change() {
-            all.push(Command::new("merge", "Merge datasets", Sign::Merge, move || {
-                merging.set(true)
-            }));
-        }
-        all
-    });
+    };
+    view! {
+        <div class="flow-body">
+            <div
+                class="flow-stage"
+                class:panning=move || scene.drag.with(|drag| matches!(drag, Some(Drag::Pan { moved: true, .. })))
+                class:drawing=move || scene.drag.with(|drag| matches!(drag, Some(Drag::Line { .. } | Drag::Input { .. } | Drag::Band { .. })))
+                node_ref=scene.stage
+                tabindex="0"
+                role="application"
+                aria-label="Flow graph: arrow keys go from card to card, Space selects several, Alt and arrow keys move what is selected, Enter opens, N makes a pipe that reads it, Shift+F10 opens the menu"
+                data-testid="flow-stage"
+                on:wheel=move |event| pointer::wheel(scene, &event)
+                on:pointerdown=move |event| pointer::down(scene, &event)
+                on:dblclick=open
+                on:contextmenu=menu
+                on:keydown=move |event| keys::press(scene, &event)
+                on:copy=move |event| {
+                    paste::copy(scene, &event);
+                }
+                on:cut=move |event| paste::cut(scene, &event)
+                on:paste=move |event| paste::paste(scene, &event)
+            >
+                <canvas class="flow-lines" node_ref=canvas></canvas>
+                <Cards scene hot />
+            </div>
+            <MenuAt label="What is selected" at=scene.menu items=Signal::derive(move || keys::items(scene)) on_close=focus />
+            <Ghost scene />
+            <div class="flow-tools">
+                <Tools scene shelf />
+            </div>
+            <Show when=move || shelf.get() && live.may_change()>
+                <Shelf scene />
+            </Show>
+            <div class="flow-zoom" role="toolbar" aria-label="Zoom">
+                <IconButton sign=Sign::Minus label="Farther" id="zoom-out" on_click=move || scene.zoom(0.8) />
+                <span class="flow-scale">{move || format!("{:.0} %", scene.camera.get().scale * 100.0)}</span>
+                <IconButton sign=Sign::Plus label="Nearer" id="zoom-in" on_click=move || scene.zoom(1.25) />
+                <IconButton sign=Sign::Fit label="Show all (Ctrl+0)" id="zoom-fit" on_click=move || scene.fit() />
+            </div>
+            <canvas
+                class="flow-map"
+                node_ref=map
+                style=format!("width:{}px;height:{}px", MINIMAP.0, MINIMAP.1)
+                role="img"
+                aria-label="Overview"
+                on:pointerdown=look_at
+                on:pointermove=look_at
+            ></canvas>
+        </div>
+        {panel}
+        <Asking scene />
+    }
+}
 
-    let cards = move |index: usize| {
-        let node = wiring.with_untracked(|wiring| wiring.graph.nodes.get(index).cloned());
-        let Some(node) = node else { return ().into_any() };
+/// Follows the size of the stage.
+fn measure(scene: Scene) {
+    scene.stage.on_load(move |stage| {
+        let element = stage.clone();
+        let measure = Closure::<dyn Fn()>::new(move || {
+            let now = (f64::from(element.client_width()), f64::from(element.client_height()));
+            if scene.size.try_get_untracked().is_some_and(|old| old != now) {
+                scene.size.set(now);
+            }
+        });
+        if let Ok(observer) = web_sys::ResizeObserver::new(measure.as_ref().unchecked_ref()) {
+            observer.observe(&stage);
+            let kept = send_wrapper::SendWrapper::new((observer, measure));
+            on_cleanup(move || kept.0.disconnect());
+        }
+    });
+}
+
+/// Draws lines and minimap, at most once a frame, however much changed; the
+/// camera of the minimap.
+fn drawing(
+    scene: Scene,
+    hot: Memo<Option<Hot>>,
+    canvas: NodeRef<html::Canvas>,
+    map: NodeRef<html::Canvas>,
+) -> StoredValue<Camera> {
+    let prefs = use_prefs();
+    let palette = RwSignal::new(Palette::read());
+    Effect::new(move || {
+        prefs.dark();
+        request_animation_frame(move || drop(palette.try_set(Palette::read())));
+    });
+    let waiting = StoredValue::new(false);
+    let map_camera = StoredValue::new(Camera::default());
+    let draw = move || {
+        let (Some(canvas), Some(map)) = (canvas.get_untracked(), map.get_untracked()) else {
+            return;
+        };
+        let (wiring, palette) = (scene.wiring.read_untracked(), palette.read_untracked());
+        let live = scene.live;
+        let (fares, datasets) = (scene.fares.read_untracked(), live.datasets.read_untracked());
+        let (lit, found) = (scene.lit.read_untracked(), scene.found.read_untracked());
+        let (shown, chosen) = (scene.shown.read_untracked(), scene.chosen.read_untracked());
+        let drag = scene.drag.read_untracked();
+        let side = |card: usize, output: bool| {
+            let area = extent(&wiring.graph.nodes[card]);
+            (if output { area.right } else { area.left }, (area.top + area.bottom) / 2.0)
+        };
+        let (mut drawn, mut band, mut by) = (None, None, None);
+        match *drag {
+            Some(Drag::Line { card, to }) => drawn = Some((side(card, true), to)),
+            Some(Drag::Input { card, to }) => drawn = Some((to, side(card, false))),
+            Some(Drag::Band { from, to }) => band = Some(Area::between(from, to)),
+            Some(Drag::Cards { by: moved, .. }) => by = moved,
+            _ => {}
+        }
+        let picture = Picture {
+            wiring: &wiring,
+            camera: scene.camera.get_untracked(),
+            size: scene.size.get_untracked(),
+            palette: &palette,
+            fares: &fares,
+            datasets: &datasets,
+            lit: lit.as_ref(),
+            found: found.as_ref(),
+            shown: shown.as_ref(),
+            chosen: &chosen,
+            by,
+            hot: hot.get_untracked(),
+            drawn,
+            band,
+        };
+        picture.draw(&canvas);
+        if let Some(camera) = minimap(&map, MINIMAP, &picture) {
+            map_camera.set_value(camera);
+        }
+    };
+    Effect::new(move || {
+        // A memo that was never read does not tell of changes.
+        scene.camera.with(|_| ());
+        scene.size.track();
+        scene.wiring.with(|_| ());
+        scene.lit.with(|_| ());
+        scene.found.with(|_| ());
+        scene.shown.with(|_| ());
+        scene.chosen.with(|_| ());
+        hot.with(|_| ());
+        palette.track();
+        scene.fares.with(|_| ());
+        scene.drag.track();
+        if !waiting.get_value() {
+            waiting.set_value(true);
+            request_animation_frame(move || {
+                if waiting.try_update_value(|waiting| *waiting = false).is_some() {
+                    draw();
+                }
+            });
+        }
+    });
+    map_camera
+}
+
+/// The cards in view, while they are near enough to be read.
+#[component]
+fn Cards(scene: Scene, hot: Memo<Option<Hot>>) -> impl IntoView {
+    let window = Memo::new(move |_| Wiring::window(scene.camera.get().view(scene.size.get())));
+    let mounted = Memo::new(move |_| {
+        if !scene.near.get() {
+            return Vec::new();
+        }
+        let cards = scene.wiring.with(|wiring| wiring.in_window(window.get()));
+        scene.shown.with(|shown| match shown {
+            Some(shown) => cards.into_iter().filter(|card| shown.contains(card)).collect(),
+            None => cards,
+        })
+    });
+    let by = Memo::new(move |_| scene.moved_by());
+    let dim = move |index: usize| {
+        scene.lit.with(|lit| lit.as_ref().is_some_and(|lit| !lit.nodes.contains(&index)))
+            || scene.found.with(|found| found.as_ref().is_some_and(|it| !it.contains(&index)))
+    };
+    let card = move |index: usize| {
+        let Some(node) = scene.node(index) else { return ().into_any() };
         let id = node.id.clone();
-        let open = place_of(&node);
-        let may_draw = node.dataset.is_some();
+        let has_dataset = node.dataset.is_some();
+        let to = move |event: &ev::PointerEvent| {
+            scene.camera.get_untracked().to_graph(scene.point(event))
+        };
+        let selected = Memo::new(move |_| scene.chosen.with(|chosen| chosen.contains(&index)));
         view! {
             <Card
                 node
-                selected=Signal::derive(move || selected.get() == Some(index))
+                selected
                 dim=Signal::derive(move || dim(index))
-                on_pick=move || select(Some(id.clone()))
-                on_open=move || {
-                    if let Some(place) = open.clone() {
-                        nav.go(place);
-                    }
+                hot=Signal::derive(move || hot.get() == Some(Hot::Card(index)))
+                by=Signal::derive(move || if selected.get() { by.get() } else { None })
+                on_pick=move |adds| match adds {
+                    true => scene.toggle(index),
+                    false => scene.select(Some(id.clone())),
                 }
                 on_draw=move |event| {
-                    if may_draw && live.may_change() {
-                        drag.set(Some(Drag::Line { card: index, to: camera.get_untracked().to_graph(point(&event)) }));
+                    if has_dataset && scene.live.may_change() {
+                        scene.drag.set(Some(Drag::Line { card: index, to: to(&event) }));
+                    }
+                }
+                on_input=move |event| {
+                    if scene.live.may_change() {
+                        scene.drag.set(Some(Drag::Input { card: index, to: to(&event) }));
                     }
                 }
             />
         }
         .into_any()
     };
-    let panel = move || {
-        let index = selected.get()?;
-        wiring.with(|wiring| {
-            let node = wiring.graph.nodes.get(index)?.clone();
-            let (before, after) = wiring.neighbours(&node.id);
-            let (before, after) =
-                (before.into_iter().cloned().collect(), after.into_iter().cloned().collect());
-            Some(view! { <Panel node before after on_new=read_it /> })
-        })
-    };
-    let scale = move || format!("{:.0} %", camera.get().scale * 100.0);
     view! {
-        <div
-            class="flow-stage"
-            class:panning=move || matches!(drag.get(), Some(Drag::Pan { moved: true, .. }))
-            class:drawing=move || matches!(drag.get(), Some(Drag::Line { .. }))
-            node_ref=stage
-            tabindex="0"
-            role="application"
-            aria-label="Flow graph: arrow keys go from card to card, Enter opens, N makes a pipe that reads it"
-            data-testid="flow-stage"
-            on:wheel=wheel
-            on:pointerdown=down
-            on:keydown=keys
+        <div class="flow-cards" style:transform=move || {
+            let Camera { x, y, scale } = scene.camera.get();
+            format!("translate({x}px,{y}px) scale({scale})")
+        }>
+            <For
+                each=move || {
+                    let wiring = scene.wiring.get();
+                    // A card stays in the page as long as it is what it was.
+                    let sealed = move |index: usize| (index, wiring.graph.nodes.get(index).map_or(0, seal));
+                    mounted.get().into_iter().map(sealed)
+                }
+                key=|key| *key
+                children=move |(index, _)| card(index)
+            />
+        </div>
+    }
+}
+
+/// Search, filter, and what adds to the flow.
+#[component]
+fn Tools(scene: Scene, shelf: RwSignal<bool>) -> impl IntoView {
+    let live = scene.live;
+    let may_not = Signal::derive(move || !live.may_change());
+    let dataset = move || untrack(|| scene.dataset());
+    // Enter goes from one that was found to the next.
+    let next = move |event: ev::KeyboardEvent| {
+        if event.key() != "Enter" {
+            return;
+        }
+        let mut found: Vec<usize> = scene
+            .found
+            .get_untracked()
+            .into_iter()
+            .flatten()
+            .filter(|index| scene.is_shown(*index))
+            .collect();
+        found.sort_unstable();
+        if event.shift_key() {
+            found.reverse();
+        }
+        let now = scene.selected.get_untracked();
+        let at = found.iter().position(|index| Some(*index) == now);
+        let to = at.map_or(0, |at| (at + 1) % found.len().max(1));
+        if let Some(node) = found.get(to).and_then(|index| scene.node(*index)) {
+            scene.walk_to(node.id);
+        }
+    };
+    view! {
+        <div on:keydown=next>
+            <Search value=scene.view.find label="Find by name or config" id="flow-find" />
+        </div>
+        <Show when=move || scene.found.with(Option::is_some)>
+            <span class="flow-found" aria-live="polite">{move || scene.found.with(|found| found.as_ref().map_or(0, HashSet::len))} " found"</span>
+        </Show>
+        <FilterMenu scene />
+        <button
+            type="button"
+            class="button"
+            data-testid="flow-add"
+            data-tip="What can be dragged into the flow"
+            aria-pressed=move || shelf.get().to_string()
+            disabled=move || may_not.get()
+            on:click=move |_| {
+                shelf.update(|open| *open = !*open);
+                remember("flow.shelf", if shelf.get_untracked() { "open" } else { "" });
+            }
         >
-            <canvas class="flow-lines" node_ref=canvas></canvas>
-            <div class="flow-cards" style:transform=move || {
-                let Camera { x, y, scale } = camera.get();
-                format!("translate({x}px,{y}px) scale({scale})")
-            }>
-                <For
-                    each=move || {
-                        let graph = wiring.with(|wiring| Arc::as_ptr(&wiring.graph) as usize);
-                        mounted.get().into_iter().map(move |index| (graph, index))
-                    }
-                    key=|key| *key
-                    children=move |(_, index)| cards(index)
-                />
-            </div>
-        </div>
-        <div class="flow-tools">
-            <Search value=view_state.find label="Find in the flow" id="flow-find" />
-            <Show when=move || found.with(Option::is_some)>
-                <span class="flow-found">{move || found.with(|found| found.as_ref().map_or(0, HashSet::len))} " found"</span>
-            </Show>
-            <Button label="Merge" sign=Sign::Merge id="flow-merge" tip="A pipe that makes one record of those that are the same in several datasets" disabled=Signal::derive(move || !live.may_change()) on_click=move || merging.set(true) />
-        </div>
-        <div class="flow-zoom" role="toolbar" aria-label="Zoom">
-            <IconButton sign=Sign::Minus label="Farther" id="zoom-out" on_click=move || set_camera(camera.get_untracked().zoomed(0.8, middle())) />
-            <span class="flow-scale">{scale}</span>
-            <IconButton sign=Sign::Plus label="Nearer" id="zoom-in" on_click=move || set_camera(camera.get_untracked().zoomed(1.25, middle())) />
-            <IconButton sign=Sign::Fit label="Show all (Ctrl+0)" id="zoom-fit" on_click=fit />
-        </div>
-        <canvas
-            class="flow-map"
-            node_ref=map
-            style=format!("width:{}px;height:{}px", MINIMAP.0, MINIMAP.1)
-            role="img"
-            aria-label="Overview"
-            on:pointerdown=look_at
-            on:pointermove=look_at
-        ></canvas>
-        {panel}
-        <Dialog open=asking title="New pipe" id="new-pipe">
-            {move || new_from.get().map(|dataset| view! { <NewPipe dataset on_close=move || asking.set(false) /> })}
-        </Dialog>
-        <Dialog open=merging title="Merge datasets" id="new-merge">
-            {move || {
-                let dataset = selected.get_untracked().and_then(|index| {
-                    wiring.with_untracked(|wiring| wiring.graph.nodes[index].dataset.clone())
-                });
-                view! { <NewMerge first=dataset on_close=move || merging.set(false) /> }
-            }}
-        </Dialog>
+            <Icon sign=Sign::Plus />
+            <span>"Add"</span>
+        </button>
+        <Button label="Merge" sign=Sign::Merge id="flow-merge" tip="A pipe that makes one record of those that are the same in several datasets" disabled=may_not on_click=move || scene.asked.set(Some(Ask::Merge { first: dataset(), spot: None })) />
+        <Button label="Lay out" sign=Sign::Columns id="flow-lay-out" tip="Takes back where cards were put by hand; can be undone" disabled=may_not on_click=move || scene.lay_out_all() />
     }
 }

@@ -7,7 +7,7 @@ use std::{
 
 use pipewright_protocol::studio::{Graph, GraphEdge, GraphNode};
 
-use super::camera::Area;
+use super::{camera::Area, flows::Flows};
 
 /// Side of the cells that cards are sorted into.
 const CELL: f64 = 400.0;
@@ -20,8 +20,14 @@ pub(super) struct Wiring {
     cells: HashMap<(i32, i32), Vec<usize>>,
     /// For each edge, the positions of its cards.
     ends: Vec<Option<(usize, usize)>>,
+    /// For each edge, the corners of its way.
+    ways: Vec<Vec<(f64, f64)>>,
     /// For each edge, what it covers.
     extents: Vec<Area>,
+    /// For each card, the edges that end or begin at it.
+    touching: Vec<Vec<usize>>,
+    /// What belongs together between systems and merged datasets.
+    pub(super) flows: Flows,
 }
 
 /// Which cards and lines a selection lights up.
@@ -35,9 +41,12 @@ fn cell(at: f64) -> i32 {
     (at / CELL).floor() as i32
 }
 
-/// What a card covers.
+/// What a card covers, where somebody put it or where the layout did.
 pub(super) fn extent(node: &GraphNode) -> Area {
-    let (left, top) = (f64::from(node.x), f64::from(node.y));
+    let (left, top) = match node.placed {
+        Some([x, y]) => (f64::from(x), f64::from(y)),
+        None => (f64::from(node.x), f64::from(node.y)),
+    };
     Area { left, top, right: left + f64::from(node.width), bottom: top + f64::from(node.height) }
 }
 
@@ -54,13 +63,35 @@ impl Wiring {
                 }
             }
         }
-        let ends = graph
+        let ends: Vec<Option<(usize, usize)>> = graph
             .edges
             .iter()
             .map(|edge| Some((*places.get(&edge.from)?, *places.get(&edge.to)?)))
             .collect();
-        let extents = graph.edges.iter().map(reach).collect();
-        Self { graph, places, cells, ends, extents }
+        let moved = |index: usize| graph.nodes[index].placed.is_some();
+        let ways: Vec<Vec<(f64, f64)>> = graph
+            .edges
+            .iter()
+            .zip(&ends)
+            .map(|(edge, ends)| match ends {
+                Some((from, to)) if moved(*from) || moved(*to) => {
+                    straight(extent(&graph.nodes[*from]), extent(&graph.nodes[*to]))
+                }
+                _ => edge.points.iter().map(|[x, y]| (f64::from(*x), f64::from(*y))).collect(),
+            })
+            .collect();
+        let extents = ways.iter().map(|way| reach(way)).collect();
+        let mut touching = vec![Vec::new(); graph.nodes.len()];
+        for (edge, ends) in ends.iter().enumerate() {
+            if let Some((from, to)) = *ends {
+                touching[from].push(edge);
+                if from != to {
+                    touching[to].push(edge);
+                }
+            }
+        }
+        let flows = Flows::of(&graph, &ends);
+        Self { graph, places, cells, ends, ways, extents, touching, flows }
     }
 
     pub(super) fn place(&self, id: &str) -> Option<usize> {
@@ -78,11 +109,17 @@ impl Wiring {
     }
 
     /// The card that is nearest in a direction: where an arrow key leads. From
-    /// none it is the first, at the top of the left side.
-    pub(super) fn beside(&self, from: Option<usize>, (right, down): (f64, f64)) -> Option<usize> {
+    /// none it is the first, at the top of the left side. Only cards that are
+    /// shown count.
+    pub(super) fn beside(
+        &self,
+        from: Option<usize>,
+        (right, down): (f64, f64),
+        shown: impl Fn(usize) -> bool,
+    ) -> Option<usize> {
         let area = |index: usize| extent(&self.graph.nodes[index]);
         let middle = |area: Area| ((area.left + area.right) / 2.0, (area.top + area.bottom) / 2.0);
-        let all = 0..self.graph.nodes.len();
+        let all = (0..self.graph.nodes.len()).filter(|index| shown(*index));
         let Some(from) = from else {
             return all.min_by(|a, b| {
                 let ((ax, ay), (bx, by)) = (middle(area(*a)), middle(area(*b)));
@@ -134,6 +171,43 @@ impl Wiring {
 
     pub(super) fn ends(&self, edge: usize) -> Option<(usize, usize)> {
         self.ends[edge]
+    }
+
+    /// The corners of an edge's way.
+    pub(super) fn way(&self, edge: usize) -> &[(f64, f64)] {
+        &self.ways[edge]
+    }
+
+    /// The edges that end or begin at a card.
+    pub(super) fn touching(&self, card: usize) -> &[usize] {
+        &self.touching[card]
+    }
+
+    /// The line that passes nearest to a point, within a distance.
+    pub(super) fn line_at(&self, point: (f64, f64), within: f64) -> Option<usize> {
+        let around = Area {
+            left: point.0 - within,
+            top: point.1 - within,
+            right: point.0 + within,
+            bottom: point.1 + within,
+        };
+        let near = self.edges_in(around).filter_map(|(index, _)| {
+            let far = distance(&self.ways[index], point);
+            (far <= within).then_some((index, far))
+        });
+        near.min_by(|(_, a), (_, b)| a.total_cmp(b)).map(|(index, _)| index)
+    }
+
+    /// The cards that lie in an area, as a whole or in part.
+    pub(super) fn within(&self, area: Area) -> impl Iterator<Item = usize> {
+        let nodes = self.graph.nodes.iter().enumerate();
+        nodes.filter(move |(_, node)| extent(node).meets(&area)).map(|(index, _)| index)
+    }
+
+    /// What some cards cover together.
+    pub(super) fn around(&self, cards: impl IntoIterator<Item = usize>) -> Option<Area> {
+        let areas = cards.into_iter().map(|index| extent(&self.graph.nodes[index]));
+        areas.reduce(|a, b| a.with(b))
     }
 
     /// Direct neighbours: ids of the cards that feed this one, and of those it
@@ -213,19 +287,44 @@ impl Wiring {
 
     /// What the whole graph covers.
     pub(super) fn whole(&self) -> Area {
-        Area {
-            left: 0.0,
-            top: 0.0,
-            right: f64::from(self.graph.width),
-            bottom: f64::from(self.graph.height),
-        }
+        self.around(0..self.graph.nodes.len()).unwrap_or_default()
     }
 }
 
-fn reach(edge: &GraphEdge) -> Area {
+/// From the right side of one card to the left side of another.
+pub(super) fn straight(from: Area, to: Area) -> Vec<(f64, f64)> {
+    vec![(from.right, (from.top + from.bottom) / 2.0), (to.left, (to.top + to.bottom) / 2.0)]
+}
+
+/// How far a point is from a way, whose legs are taken as drawn: level at both
+/// ends.
+fn distance(way: &[(f64, f64)], (x, y): (f64, f64)) -> f64 {
+    const STEPS: usize = 12;
+    let leg = |from: (f64, f64), to: (f64, f64)| {
+        (0..=STEPS).map(move |step| {
+            let t = step as f64 / STEPS as f64;
+            // Close to the curve that is drawn: level where it leaves and arrives.
+            let ease = t * t * (3.0 - 2.0 * t);
+            (from.0 + (to.0 - from.0) * t, from.1 + (to.1 - from.1) * ease)
+        })
+    };
+    let mut least = f64::MAX;
+    for pair in way.windows(2) {
+        let points: Vec<(f64, f64)> = leg(pair[0], pair[1]).collect();
+        for piece in points.windows(2) {
+            let ((ax, ay), (bx, by)) = (piece[0], piece[1]);
+            let (dx, dy) = (bx - ax, by - ay);
+            let long = (dx * dx + dy * dy).max(1e-9);
+            let t = (((x - ax) * dx + (y - ay) * dy) / long).clamp(0.0, 1.0);
+            least = least.min((x - ax - t * dx).hypot(y - ay - t * dy));
+        }
+    }
+    least
+}
+
+fn reach(way: &[(f64, f64)]) -> Area {
     let mut area = Area { left: f64::MAX, top: f64::MAX, right: f64::MIN, bottom: f64::MIN };
-    for [x, y] in &edge.points {
-        let (x, y) = (f64::from(*x), f64::from(*y));
+    for &(x, y) in way {
         area = Area {
             left: area.left.min(x),
             top: area.top.min(y),
@@ -258,11 +357,13 @@ pub(super) mod tests {
             sink: String::new(),
             dataset: Some(name.into()),
             global: false,
+            namespaces: Vec::new(),
             file: None,
             x,
             y: 0.0,
             width: 200.0,
             height: 56.0,
+            placed: None,
             layer: 0,
             errors: 0,
             warnings: 0,
@@ -303,14 +404,29 @@ pub(super) mod tests {
         let mut graph = (*wiring().graph).clone();
         (graph.nodes[2].x, graph.nodes[2].y) = (300.0, 100.0);
         let wiring = Wiring::new(Arc::new(graph));
-        assert_eq!(wiring.beside(None, (1.0, 0.0)), Some(0));
-        assert_eq!(wiring.beside(Some(0), (1.0, 0.0)), Some(1));
-        assert_eq!(wiring.beside(Some(1), (0.0, 1.0)), Some(2));
-        assert_eq!(wiring.beside(Some(2), (0.0, 1.0)), None);
-        assert_eq!(wiring.beside(Some(2), (0.0, -1.0)), Some(1));
-        assert_eq!(wiring.beside(Some(2), (1.0, 0.0)), Some(3));
-        assert_eq!(wiring.beside(Some(1), (-1.0, 0.0)), Some(0));
-        assert_eq!(wiring.beside(Some(0), (-1.0, 0.0)), None);
+        assert_eq!(wiring.beside(None, (1.0, 0.0), |_| true), Some(0));
+        assert_eq!(wiring.beside(Some(0), (1.0, 0.0), |_| true), Some(1));
+        assert_eq!(wiring.beside(Some(1), (0.0, 1.0), |_| true), Some(2));
+        assert_eq!(wiring.beside(Some(2), (0.0, 1.0), |_| true), None);
+        assert_eq!(wiring.beside(Some(2), (0.0, -1.0), |_| true), Some(1));
+        assert_eq!(wiring.beside(Some(2), (1.0, 0.0), |_| true), Some(3));
+        assert_eq!(wiring.beside(Some(1), (-1.0, 0.0), |_| true), Some(0));
+        assert_eq!(wiring.beside(Some(0), (-1.0, 0.0), |_| true), None);
+    }
+
+    #[test]
+    fn a_card_that_was_put_somewhere_takes_its_lines_along() {
+        let mut graph = (*wiring().graph).clone();
+        graph.nodes[1].placed = Some([300, 400]);
+        let wiring = Wiring::new(Arc::new(graph));
+        assert_eq!(wiring.at((310.0, 410.0)), Some(1));
+        assert_eq!(wiring.at((310.0, 20.0)), None);
+        assert_eq!(wiring.way(0), [(200.0, 28.0), (300.0, 428.0)]);
+        assert_eq!(wiring.way(3), [(0.0, 0.0), (1.0, 1.0)]);
+        // Half way between the two cards, and beside it.
+        assert_eq!(wiring.line_at((250.0, 228.0), 6.0), Some(0));
+        assert_eq!(wiring.line_at((290.0, 228.0), 6.0), None);
+        assert!((wiring.whole().bottom - 456.0).abs() < 1e-9);
     }
 
     #[test]

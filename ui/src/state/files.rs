@@ -31,7 +31,8 @@ pub struct OpenFile {
 }
 
 impl OpenFile {
-    fn new(file: FileText) -> Self {
+    /// The file as it was read.
+    pub fn new(file: FileText) -> Self {
         Self {
             path: file.path.clone(),
             text: ArcRwSignal::new(file.text.clone()),

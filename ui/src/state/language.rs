@@ -130,6 +130,11 @@ impl Language {
         self.workspace.try_with_value(ask)
     }
 
+    /// A text that was asked about and is no file of the project is gone.
+    pub fn forget(self, path: &str) {
+        self.workspace.try_update_value(|workspace| workspace.remove(path));
+    }
+
     /// Looks at the data of the datasets that a file reads, for the names of
     /// their properties, unless it is what was looked at before.
     pub fn look(self, client: &Client, live: Live, path: &str, text: &str) {

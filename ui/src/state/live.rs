@@ -5,7 +5,7 @@
 
 use std::{
     cell::RefCell,
-    collections::{BTreeMap, HashMap},
+    collections::{BTreeMap, BTreeSet, HashMap},
     rc::Rc,
     sync::Arc,
 };
@@ -13,7 +13,7 @@ use std::{
 use leptos::{leptos_dom::helpers::TimeoutHandle, prelude::*, task::spawn_local};
 use pipewright_protocol::studio::{
     self, DatasetStatus, Event, FileChange, FileInfo, FileKind, Graph, GraphNode, NodeKind, Notice,
-    PipeState, PipeStatus, Project,
+    PipeState, PipeStatus, Project, Spots,
 };
 
 use crate::{
@@ -152,6 +152,17 @@ impl Live {
         })
     }
 
+    /// The datasets that can be read, whether they hold anything yet or not.
+    /// Tracked.
+    pub fn readable(self) -> Vec<String> {
+        let mut all: BTreeSet<String> = self.datasets.with(|all| all.keys().cloned().collect());
+        self.graph.with(|graph| {
+            let nodes = graph.iter().flat_map(|graph| &graph.nodes);
+            all.extend(nodes.filter_map(|node| node.dataset.clone()));
+        });
+        all.into_iter().filter(|id| !id.starts_with("system:")).collect()
+    }
+
     /// Whether a pipe, system or dataset has this name. Tracked.
     pub fn name_taken(self, id: &str) -> bool {
         self.pipes.with(|pipes| pipes.contains_key(id))
@@ -210,11 +221,31 @@ impl Live {
                 self.changed.set(changed);
                 self.read_graph(client);
             }
+            Event::Placed(cards) => self.placed(&cards),
             Event::Project(project) => self.project.set(Some(*project)),
             Event::Notice(notice) => self.notice.set(Some(notice)),
             // The screens that show alerts read them.
             Event::Notifications(_) => {}
         }
+    }
+
+    /// Cards of the graph stand somewhere else.
+    pub fn placed(self, cards: &Spots) {
+        let news = self.graph.with_untracked(|graph| {
+            let mut nodes = graph.iter().flat_map(|graph| &graph.nodes);
+            nodes.any(|node| cards.get(&node.id).is_some_and(|spot| *spot != node.placed))
+        });
+        if !news {
+            return;
+        }
+        self.graph.update(|graph| {
+            let Some(graph) = graph else { return };
+            for node in &mut Arc::make_mut(graph).nodes {
+                if let Some(spot) = cards.get(&node.id) {
+                    node.placed = *spot;
+                }
+            }
+        });
     }
 
     fn set_pipes(self, changed: Vec<PipeStatus>) {

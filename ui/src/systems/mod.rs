@@ -8,4 +8,5 @@ mod new_system;
 mod screen;
 
 pub use list::SystemsScreen;
+pub use new_system::NewSystem;
 pub use screen::SystemScreen;

@@ -2,12 +2,12 @@
 
 use leptos::prelude::*;
 use pipewright_language::{FormKind, Part, Workspace, blank};
-use pipewright_protocol::studio::Edits;
+use pipewright_protocol::studio::{Edits, Spot};
 use serde_json::Value;
 
 use crate::{
     components::{Field, Form, Sign},
-    draft::{Maker, create, fitting, name_problem},
+    draft::{Maker, create, fitting, name_problem, placed},
     place::Place,
     state::use_live,
 };
@@ -31,7 +31,10 @@ fn kinds() -> Vec<FormKind> {
 
 /// Asks what it is and makes it.
 #[component]
-pub(super) fn NewSystem(
+pub fn NewSystem(
+    /// Where its card is put, unless the layout finds a place.
+    #[prop(optional_no_strip)]
+    spot: Option<Spot>,
     /// Called when it is made or given up.
     on_close: impl Fn() + Copy + Send + Sync + 'static,
 ) -> impl IntoView {
@@ -49,7 +52,8 @@ pub(super) fn NewSystem(
     let make = move || {
         let id = name.get_untracked().trim().to_owned();
         let config = Value::Object(blank(Part::System, &kind.get_untracked(), &id));
-        let files = vec![create("systems", &id, &config)];
+        let mut files = vec![create("systems", &id, &config)];
+        files.extend(placed(format!("system:{id}"), spot));
         let step = Edits { label: format!("Add system {id}"), files };
         maker.make(step, Some(Place::system(id)), on_close);
     };

@@ -10,9 +10,9 @@ use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use pipewright_protocol::studio::{
-    self, Change, Check, Cluster, ClusterPage, Edited, Edits, FailedEntity, FailedPage, FileEdit,
-    FileInfo, FileText, Findings, Graph, Hello, Live, MergePipe, Notifications, Project, Role, Run,
-    Save, SettleFailed, SystemOffer, SystemTest, Texts, Trust,
+    self, Arrange, Arranged, Change, Check, Cluster, ClusterPage, Edited, Edits, FailedEntity,
+    FailedPage, FileEdit, FileInfo, FileText, Findings, Graph, Hello, Live, MergePipe,
+    Notifications, Project, Role, Run, Save, SettleFailed, SystemOffer, SystemTest, Texts, Trust,
 };
 use serde::Deserialize;
 use utoipa::IntoParams;
@@ -39,6 +39,7 @@ pub(super) fn routes() -> OpenApiRouter<Arc<Node>> {
         .routes(routes!(edits))
         .routes(routes!(check))
         .routes(routes!(graph))
+        .routes(routes!(arrange))
         .routes(routes!(run))
         .routes(routes!(stop))
         .routes(routes!(merges))
@@ -178,19 +179,34 @@ async fn graph(
     State(node): State<Arc<Node>>,
     Extension(claims): Extension<Claims>,
 ) -> Result<Json<Graph>> {
+    blocking(node, move |node| Ok(Json(seen_graph(node, &claims)))).await
+}
+
+/// Lays some cards of the flow out on their own.
+#[utoipa::path(post, path = "/graph/arrange", tag = "Studio", responses((status = 200, description = "Done.", body = Arranged)))]
+async fn arrange(
+    State(node): State<Arc<Node>>,
+    Extension(claims): Extension<Claims>,
+    Json(asked): Json<Arrange>,
+) -> Result<Json<Arranged>> {
     blocking(node, move |node| {
-        let mut graph = node.picture();
-        let loaded = node.loaded();
-        // The place of what is hidden stays empty.
-        let seen = |shown: &studio::GraphNode| {
-            shown.file.as_ref().is_none_or(|file| node.may_see_file(&loaded, &claims, file))
-        };
-        graph.nodes.retain(seen);
-        let left: BTreeSet<&String> = graph.nodes.iter().map(|shown| &shown.id).collect();
-        graph.edges.retain(|edge| left.contains(&edge.from) && left.contains(&edge.to));
-        Ok(Json(graph))
+        Ok(Json(crate::picture::arrange(&seen_graph(node, &claims), &asked.cards)))
     })
     .await
+}
+
+/// The flow as far as a caller may see it. The place of what is hidden stays
+/// empty.
+fn seen_graph(node: &Node, claims: &Claims) -> Graph {
+    let mut graph = node.picture();
+    let loaded = node.loaded();
+    let seen = |shown: &studio::GraphNode| {
+        shown.file.as_ref().is_none_or(|file| node.may_see_file(&loaded, claims, file))
+    };
+    graph.nodes.retain(seen);
+    let left: BTreeSet<&String> = graph.nodes.iter().map(|shown| &shown.id).collect();
+    graph.edges.retain(|edge| left.contains(&edge.from) && left.contains(&edge.to));
+    graph
 }
 
 /// Marks pipes to run.
@@ -446,6 +462,11 @@ fn seen<'e>(
         Event::Pipes(pipes) => part(event, pipes, |status| pipe(&status.id), Event::Pipes)?,
         Event::Datasets(sets) => part(event, sets, |set| dataset(&set.id), Event::Datasets)?,
         Event::Config(files) => part(event, files, |told| file(&told.path), Event::Config)?,
+        Event::Placed(cards) => {
+            let mut own = cards.clone();
+            own.retain(|card, _| node.may_see_card(&loaded, claims, card));
+            Cow::Owned(Event::Placed(own))
+        }
         Event::Notice(notice) if notice.pipe.as_deref().is_some_and(|id| !pipe(id)) => return None,
         Event::Notifications(told) => {
             part(event, told, |one| pipe(&one.pipe), Event::Notifications)?

@@ -25,6 +25,8 @@ pub enum Event {
     Removed(Removed),
     /// Config files that changed, by whoever.
     Config(Vec<FileChange>),
+    /// Cards of the flow that were put somewhere else.
+    Placed(BTreeMap<String, Option<[i32; 2]>>),
     /// The project itself: trust, live, profile, problems.
     Project(Box<Project>),
     /// Something worth telling.

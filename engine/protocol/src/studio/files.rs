@@ -1,5 +1,7 @@
 //! The project's files: the truth of its config.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 use super::Diagnostic;
@@ -108,6 +110,12 @@ pub enum Change {
     Delete {
         /// Hash of the text that goes away.
         base: String,
+    },
+    /// Puts cards of the flow somewhere else: only for [`LAYOUT`](super::LAYOUT),
+    /// which is no config and knows no other change.
+    Place {
+        /// Where they shall stand.
+        cards: BTreeMap<String, Option<[i32; 2]>>,
     },
 }
 

@@ -4,7 +4,36 @@
 //! config only. How they fare (state, queue, counts) comes with the events,
 //! under the same pipe and dataset ids.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
+
+/// The file, beside the config and kept in version control, that holds where
+/// people put cards of the flow.
+pub const LAYOUT: &str = ".pipewright/layout.json";
+
+/// Left and upper edge of a card, in whole pixels at 100 %.
+pub type Spot = [i32; 2];
+
+/// Where cards shall stand, by [`GraphNode::id`]; `None` leaves one to the
+/// automatic layout.
+pub type Spots = BTreeMap<String, Option<Spot>>;
+
+/// Cards to lay out on their own, by [`GraphNode::id`].
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct Arrange {
+    /// The cards; those that are not there are left out.
+    pub cards: Vec<String>,
+}
+
+/// Where they would stand beside each other.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct Arranged {
+    /// Their corners; the whole begins at `0, 0`.
+    pub cards: BTreeMap<String, [i32; 2]>,
+}
 
 /// Systems, pipes and datasets, laid out left to right.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -44,6 +73,9 @@ pub struct GraphNode {
     pub dataset: Option<String>,
     /// Whether the dataset holds merged (global) records.
     pub global: bool,
+    /// The namespaces of a pipe's ids and property names.
+    #[serde(default)]
+    pub namespaces: Vec<String>,
     /// The file that holds its config.
     pub file: Option<String>,
     /// Left edge, in pixels at 100 %.
@@ -54,6 +86,9 @@ pub struct GraphNode {
     pub width: f32,
     /// Height of the card.
     pub height: f32,
+    /// Where somebody put it instead; its lines then go straight.
+    #[serde(default)]
+    pub placed: Option<[i32; 2]>,
     /// Column, counted from the left.
     pub layer: u32,
     /// Number of errors in its config.
