@@ -2,7 +2,10 @@
 
 use std::str::FromStr;
 
-use pipewright_protocol::shell::{self, Head, HeadError};
+use pipewright_protocol::{
+    shell::{self, Head, HeadError},
+    studio::only_asks,
+};
 use tauri::{
     AppHandle, Manager, State, Webview,
     ipc::{InvokeBody, InvokeResponseBody, JavaScriptChannelId, Request, Response},
@@ -74,6 +77,11 @@ pub(crate) async fn api(
     }
     if connection == shell::SHELL {
         let answer = desk::answer(&app, &webview, &connections, &call).await;
+        return join(Head { status: answer.status, unreachable: None }, &answer.body);
+    }
+    // Whatever the page thinks of it.
+    if connections.is_production(&connection) && !only_asks(&call.method, &call.path) {
+        let answer = desk::read_only();
         return join(Head { status: answer.status, unreachable: None }, &answer.body);
     }
     let sent = match connections.way(&connection) {

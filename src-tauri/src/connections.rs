@@ -9,7 +9,7 @@ use std::{
 
 use pipewright_node::{Node, NodeError, Options, Permission, StoreError, Tokens};
 use pipewright_protocol::{
-    shell::{Connection, Open, Target},
+    shell::{Connection, Open, Target, TokenPlace},
     studio::{PROJECT, Project, Role},
 };
 use serde::{Deserialize, Serialize};
@@ -45,6 +45,14 @@ pub(crate) enum OpenError {
         /// Why.
         cause: String,
     },
+    /// The certificates that it is to be believed by cannot be read.
+    #[error("{file} holds no certificates (PEM): {cause}")]
+    Authority {
+        /// The file.
+        file: String,
+        /// What is wrong with it.
+        cause: String,
+    },
     /// The node does not accept the token.
     #[error("{0} does not accept this access token.")]
     Token(String),
@@ -63,6 +71,7 @@ impl OpenError {
             OpenError::Folder { .. } => "folder-not-opened",
             OpenError::Address(_) => "not-an-address",
             OpenError::Unreachable { .. } => "node-unreachable",
+            OpenError::Authority { .. } => "no-certificates",
             OpenError::Token(_) => "token-refused",
             OpenError::NoToken(_) => "token-not-kept",
             OpenError::Unknown => "unknown-connection",
@@ -78,6 +87,14 @@ struct Known {
     target: Target,
     /// Seconds since 1970.
     used: u64,
+    /// Whether it is marked as production: nothing is changed through it.
+    #[serde(default)]
+    production: bool,
+    /// The file with the certificates it is believed by.
+    #[serde(default)]
+    authority: Option<String>,
+    #[serde(skip)]
+    token: Option<TokenPlace>,
     #[serde(skip)]
     way: Option<Way>,
 }
@@ -139,25 +156,43 @@ impl Connections {
         self.nodes.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
+    /// Whether nothing may be changed through a connection.
+    pub(crate) fn is_production(&self, id: &str) -> bool {
+        self.known().iter().any(|known| known.id == id && known.production)
+    }
+
+    /// Marks a connection as production, or takes the mark off.
+    pub(crate) fn mark(&self, id: &str, production: bool) -> Result<Connection, OpenError> {
+        let marked = {
+            let mut known = self.known();
+            let known = known.iter_mut().find(|known| known.id == id).ok_or(OpenError::Unknown)?;
+            known.production = production;
+            known.connection()
+        };
+        self.write();
+        Ok(marked)
+    }
+
     /// Opens a connection and puts it on the list.
     pub(crate) async fn open(&self, open: Open) -> Result<Connection, OpenError> {
         let _one_at_a_time = self.opening.lock().await;
-        let (id, target, token) = match open {
-            Open::Folder(folder) => (format!("folder:{folder}"), Target::Folder(folder), None),
-            Open::Node { url, token } => {
+        let known_as = |id: &str| self.known().iter().find(|known| known.id == id).cloned();
+        let (id, target, token, given) = match open {
+            Open::Folder(folder) => {
+                (format!("folder:{folder}"), Target::Folder(folder), None, None)
+            }
+            Open::Node { url, token, authority } => {
                 let url = address(&url)?;
-                (format!("node:{url}"), Target::Node(url), Some(token))
+                (format!("node:{url}"), Target::Node(url), Some(token), authority)
             }
             Open::Known(id) => {
-                let known = self
-                    .known()
-                    .iter()
-                    .find(|known| known.id == id)
-                    .cloned()
-                    .ok_or(OpenError::Unknown)?;
-                (known.id, known.target, None)
+                let known = known_as(&id).ok_or(OpenError::Unknown)?;
+                (known.id, known.target, None, known.authority)
             }
         };
+        let before = known_as(&id);
+        let production = before.as_ref().is_some_and(|known| known.production);
+        let given = given.or_else(|| before.and_then(|known| known.authority));
         let open_already = self
             .known()
             .iter()
@@ -167,21 +202,36 @@ impl Connections {
             self.put(Known {
                 used: now(),
                 way: self.way(&id),
+                token: connection.token,
+                authority: connection.authority.clone(),
+                production,
                 id,
                 name: connection.name.clone(),
                 target,
             });
             return Ok(connection);
         }
-        let (name, way) = match &target {
+        let (name, way, token) = match &target {
             Target::Folder(folder) => {
                 let (name, way, node) = embed(folder).await?;
                 self.nodes.lock().unwrap_or_else(PoisonError::into_inner).extend(node);
-                (name, way)
+                (name, way, None)
             }
-            Target::Node(url) => reach(url, &id, token).await?,
+            Target::Node(url) => {
+                let (name, way, place) = reach(url, &id, token, given.as_deref()).await?;
+                (name, way, Some(place))
+            }
         };
-        let known = Known { id, name, target, used: now(), way: Some(way) };
+        let known = Known {
+            id,
+            name,
+            target,
+            used: now(),
+            production,
+            authority: given,
+            token,
+            way: Some(way),
+        };
         let connection = known.connection();
         self.put(known);
         Ok(connection)
@@ -225,6 +275,9 @@ impl Known {
             name: self.name.clone(),
             target: self.target.clone(),
             open: self.way.is_some(),
+            production: self.production,
+            token: self.token,
+            authority: self.authority.clone(),
         }
     }
 }
@@ -268,7 +321,7 @@ async fn embed(folder: &str) -> Result<(String, Way, Option<Arc<Node>>), OpenErr
         Ok(Ok(opened)) => opened,
         Ok(Err(NodeError::Store(StoreError::Locked { address: Some(base), .. }))) => {
             let tokens = Tokens::open(&store).map_err(|error| failed(error.to_string()))?;
-            let client = client().map_err(|error| failed(error.to_string()))?;
+            let client = client(None)?;
             return Ok((name(folder), Way::Remote { client, base, token: token(&tokens) }, None));
         }
         Ok(Err(error)) => return Err(failed(error.to_string())),
@@ -300,17 +353,38 @@ fn name(folder: &str) -> String {
     name.map_or_else(|| folder.to_owned(), |name| name.to_string_lossy().into_owned())
 }
 
-fn client() -> reqwest::Result<reqwest::Client> {
-    reqwest::Client::builder().connect_timeout(PATIENCE).build()
+/// Calls nodes over HTTP, which it believes by the usual certificates and those
+/// in a file.
+fn client(authority: Option<&str>) -> Result<reqwest::Client, OpenError> {
+    let mut builder = reqwest::Client::builder().connect_timeout(PATIENCE);
+    if let Some(file) = authority {
+        let failed = |cause: String| OpenError::Authority { file: file.to_owned(), cause };
+        let text = std::fs::read(file).map_err(|error| failed(error.to_string()))?;
+        let certificates = reqwest::Certificate::from_pem_bundle(&text)
+            .map_err(|error| failed(error.to_string()))?;
+        if certificates.is_empty() {
+            return Err(failed("there is none in it".into()));
+        }
+        builder = builder.tls_certs_merge(certificates);
+    }
+    builder.build().map_err(|error| OpenError::Unreachable {
+        url: "the node".into(),
+        cause: error.to_string(),
+    })
 }
 
 /// Asks a node elsewhere who it is.
-async fn reach(url: &str, id: &str, token: Option<String>) -> Result<(String, Way), OpenError> {
+async fn reach(
+    url: &str,
+    id: &str,
+    token: Option<String>,
+    authority: Option<&str>,
+) -> Result<(String, Way, TokenPlace), OpenError> {
     let unreachable = |cause: String| OpenError::Unreachable { url: url.to_owned(), cause };
     let given = token.is_some();
     let token =
         token.or_else(|| keychain::kept(id)).ok_or_else(|| OpenError::NoToken(url.to_owned()))?;
-    let client = client().map_err(|error| unreachable(error.to_string()))?;
+    let client = client(authority)?;
     let way = Way::Remote { client, base: url.to_owned(), token: token.clone() };
     let call = Call { method: "GET".into(), path: PROJECT.into(), ..Call::default() };
     let asked = tokio::time::timeout(PATIENCE, async {
@@ -329,10 +403,8 @@ async fn reach(url: &str, id: &str, token: Option<String>) -> Result<(String, Wa
     let project: Project = serde_json::from_slice(&body).map_err(|_| {
         unreachable(format!("it answers {status}, but not as a Pipewright node does"))
     })?;
-    if given && let Err(error) = keychain::keep(id, &token) {
-        tracing::warn!("the access token of {url} is kept only until the program ends: {error}");
-    }
-    Ok((project.name, way))
+    let place = if given { keychain::keep(id, &token) } else { TokenPlace::Keychain };
+    Ok((project.name, way, place))
 }
 
 #[cfg(test)]
@@ -358,8 +430,14 @@ mod tests {
             name: "x".into(),
             target: Target::Node("http://x".into()),
             used: 1,
+            production: false,
+            authority: None,
+            token: None,
             way: None,
         });
+        assert!(!connections.is_production("node:x"));
+        assert!(connections.mark("node:x", true).unwrap().production);
+        assert!(Connections::read(file.clone()).is_production("node:x"), "the mark is kept");
         assert_eq!(Connections::read(file.clone()).list().len(), 1);
         connections.forget("node:x");
         assert!(Connections::read(file).list().is_empty());

@@ -5,8 +5,9 @@ use std::time::Duration;
 
 use pipewright_protocol::{
     shell::{
-        CLOSE, CONNECTIONS, LEAVE, MENU, Menu, Open, PICK_FOLDER, Picked, UPDATES, UPDATES_CHECK,
-        UPDATES_INSTALL, UpdateChoice,
+        CLOSE, CONNECTIONS, DOWNLOADS, Download, Downloaded, LEAVE, MENU, Mark, Menu, NewProject,
+        Open, PICK_FILE, PICK_FOLDER, PROJECTS, Picked, UPDATES, UPDATES_CHECK, UPDATES_INSTALL,
+        UpdateChoice, WINDOWS,
     },
     studio::ApiError,
 };
@@ -17,6 +18,7 @@ use tauri_plugin_dialog::DialogExt;
 use crate::{
     command::decode,
     connections::{Connections, OpenError},
+    files::{self, FileError},
     menu::Menus,
     updates::Updates,
     way::Call,
@@ -50,6 +52,22 @@ impl Reply {
     }
 }
 
+/// What is not let through to a connection that is marked as production.
+pub(crate) fn read_only() -> Reply {
+    Reply::failed(
+        403,
+        "read-only-connection",
+        "This connection is marked as production: nothing can be changed through it. Take the \
+         mark off in Connections first.",
+    )
+}
+
+impl From<FileError> for Reply {
+    fn from(error: FileError) -> Self {
+        Self::failed(422, error.code(), error.to_string())
+    }
+}
+
 impl From<OpenError> for Reply {
     fn from(error: OpenError) -> Self {
         Self::failed(422, error.code(), error.to_string())
@@ -77,7 +95,47 @@ pub(crate) async fn answer(
             connections.forget(&decode(id.trim_start_matches('/')));
             Reply::json(200, &())
         }
-        ("POST", PICK_FOLDER, _) => Reply::json(200, &Picked { folder: pick_folder(app).await }),
+        ("PUT", _, Some(id)) => {
+            let id = decode(id.trim_start_matches('/'));
+            match serde_json::from_slice::<Mark>(&call.body) {
+                Ok(mark) => match connections.mark(&id, mark.production) {
+                    Ok(connection) => Reply::json(200, &connection),
+                    Err(error) => error.into(),
+                },
+                Err(error) => Reply::failed(400, "malformed", error.to_string()),
+            }
+        }
+        ("POST", PICK_FOLDER, _) => Reply::json(200, &Picked { folder: pick(app, true).await }),
+        ("POST", PICK_FILE, _) => Reply::json(200, &Picked { folder: pick(app, false).await }),
+        ("POST", PROJECTS, _) => match serde_json::from_slice::<NewProject>(&call.body) {
+            Ok(new) => match files::create(app, new).await {
+                Ok(folder) => {
+                    Reply::json(200, &Picked { folder: Some(folder.display().to_string()) })
+                }
+                Err(error) => error.into(),
+            },
+            Err(error) => Reply::failed(400, "malformed", error.to_string()),
+        },
+        ("POST", DOWNLOADS, _) => match serde_json::from_slice::<Download>(&call.body) {
+            Ok(download) => match files::download(app, connections, download).await {
+                Ok(file) => {
+                    let file = file.map(|file| file.display().to_string());
+                    Reply::json(200, &Downloaded { file })
+                }
+                Err(error) => error.into(),
+            },
+            Err(error) => Reply::failed(400, "malformed", error.to_string()),
+        },
+        ("POST", WINDOWS, _) => match serde_json::from_slice::<String>(&call.body) {
+            Ok(id) => match connections.open(Open::Known(id)).await {
+                Ok(connection) => match crate::open_window(app, Some(&connection.id)) {
+                    Ok(()) => Reply::json(200, &()),
+                    Err(error) => Reply::failed(500, "desktop", error.to_string()),
+                },
+                Err(error) => error.into(),
+            },
+            Err(error) => Reply::failed(400, "malformed", error.to_string()),
+        },
         ("PUT", MENU, _) => match serde_json::from_slice::<Vec<Menu>>(&call.body) {
             Ok(menus) => done(app.state::<Menus>().show(app, menus)),
             Err(error) => Reply::failed(400, "malformed", error.to_string()),
@@ -125,12 +183,16 @@ async fn leave(app: &AppHandle, webview: &Webview) -> tauri::Result<()> {
     webview.window().destroy()
 }
 
-async fn pick_folder(app: &AppHandle) -> Option<String> {
+/// Lets the user choose a folder or a file.
+async fn pick(app: &AppHandle, folder: bool) -> Option<String> {
     let (send, receive) = tokio::sync::oneshot::channel();
-    app.dialog().file().set_title("Open a project folder").pick_folder(move |folder| {
-        // Nobody waits any more when the window is gone.
-        let _ = send.send(folder);
-    });
-    let folder = receive.await.ok().flatten()?;
-    folder.into_path().ok().map(|path| path.display().to_string())
+    // Nobody waits any more when the window is gone.
+    let chosen = move |chosen| drop(send.send(chosen));
+    let dialog = app.dialog().file();
+    match folder {
+        true => dialog.set_title("Choose a folder").pick_folder(chosen),
+        false => dialog.set_title("Choose a file").pick_file(chosen),
+    }
+    let chosen = receive.await.ok().flatten()?;
+    chosen.into_path().ok().map(|path| path.display().to_string())
 }

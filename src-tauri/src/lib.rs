@@ -7,12 +7,14 @@
 mod command;
 mod connections;
 mod desk;
+mod files;
 mod graphics;
 mod happenings;
 mod keychain;
 mod menu;
 mod opening;
 mod streams;
+mod tls;
 mod updates;
 mod way;
 
@@ -91,19 +93,7 @@ pub fn open(context: Context) -> anyhow::Result<()> {
                 }
             }
             tauri::async_runtime::spawn(look_for_updates(app.handle().clone()));
-            WebviewWindowBuilder::new(app, "main", WebviewUrl::App("index.html".into()))
-                .title("Pipewright")
-                .inner_size(1280.0, 800.0)
-                .min_inner_size(820.0, 520.0)
-                // Files are dropped on the page, as in a browser.
-                .disable_drag_drop_handler()
-                // A page that is loaded anew knows nothing of its old streams.
-                .on_page_load(|window, load| {
-                    if load.event() == PageLoadEvent::Started {
-                        window.state::<Streams>().stop_all(window.label());
-                    }
-                })
-                .build()?;
+            open_window(app.handle(), None)?;
             Ok(())
         })
         .run(context)
@@ -137,4 +127,36 @@ fn must_ask(window: &Window) -> bool {
     !running.is_empty()
         && is_last
         && window.state::<Happenings>().tell(window.label(), &Happening::Leaving(running))
+}
+
+/// Opens a window: the first one shows what is open, another one a connection.
+pub(crate) fn open_window(app: &AppHandle, connection: Option<&str>) -> tauri::Result<()> {
+    let windows = app.webview_windows();
+    let label = (2..).map(|number| format!("window-{number}"));
+    let label = std::iter::once("main".to_owned())
+        .chain(label)
+        .find(|label| !windows.contains_key(label))
+        .unwrap_or_default();
+    let mut window = WebviewWindowBuilder::new(app, label, WebviewUrl::App("index.html".into()))
+        .title("Pipewright")
+        .inner_size(1280.0, 800.0)
+        .min_inner_size(820.0, 520.0)
+        // Files are dropped on the page, as in a browser.
+        .disable_drag_drop_handler()
+        // A page that is loaded anew knows nothing of its old streams.
+        .on_page_load(|window, load| {
+            if load.event() == PageLoadEvent::Started {
+                window.state::<Streams>().stop_all(window.label());
+            }
+        });
+    if let Some(connection) = connection {
+        // What the page showed last comes first, as after loading it anew.
+        let id = serde_json::to_string(connection)?;
+        window = window.initialization_script(format!(
+            "sessionStorage.getItem('pipewright.connection') ?? \
+             sessionStorage.setItem('pipewright.connection', {id});"
+        ));
+    }
+    window.build()?;
+    Ok(())
 }

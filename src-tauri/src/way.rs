@@ -8,6 +8,8 @@ use axum::{
 use futures_util::{Stream, StreamExt, stream::BoxStream};
 use tower::ServiceExt;
 
+use crate::tls;
+
 /// A request as the page wrote it.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Call {
@@ -127,7 +129,10 @@ async fn remote(
 }
 
 /// The error with its causes; the outermost one alone rarely says why.
-fn plain(error: &dyn std::error::Error) -> String {
+fn plain(error: &(dyn std::error::Error + 'static)) -> String {
+    if let Some(words) = tls::explained(error) {
+        return words;
+    }
     let mut text = error.to_string();
     let mut cause = error.source();
     while let Some(error) = cause {

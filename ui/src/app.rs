@@ -1,12 +1,15 @@
 //! The whole window.
 
 use leptos::{ev, prelude::*, task::spawn_local};
+use wasm_bindgen::JsCast;
+
+use pipewright_protocol::shell::Target;
 
 use crate::{
     client::Client,
     commands::{Command, Commands, use_commands},
     components::{Sign, ToastBoard, Toasts, Tooltips, Waiting, use_toasts},
-    connections::{ConnectionsScreen, Desk, Welcome, use_desk},
+    connections::{CompareScreen, ConnectionsScreen, Desk, Welcome, use_desk},
     datasets::{DatasetScreen, DatasetsScreen},
     design::DesignScreen,
     draft::{DataFiles, NewDataFiles},
@@ -17,13 +20,17 @@ use crate::{
     monitor::MonitorScreen,
     palette::Palette,
     pipes::PipesScreen,
-    place::{Area, Nav, Place, use_nav},
-    shell::{AREAS, Leaving, LinkBar, Outside, Rail, StatusBar, TopBar, TrustBar, start_of},
+    place::{Nav, Place, use_nav},
+    settings::{KeyHelp, SettingsScreen},
+    shell::{
+        AREAS, Leaving, LinkBar, Outside, Rail, StatusBar, TopBar, TrustBar, command_of, start_of,
+    },
     state::{
         Files, History, Language, Live, Prefs, Side, Theme, use_files, use_history, use_live,
         use_prefs,
     },
     systems::{SystemScreen, SystemsScreen},
+    tour::{Tour, TourCard, use_tour},
 };
 
 /// The window: what lives as long as it, and the session of the open
@@ -77,7 +84,15 @@ fn Session(client: Client) -> impl IntoView {
     expect_context::<Outside>().follow(commands);
     let palette = RwSignal::new(false);
     let data_files = DataFiles::start();
-    offer_commands(palette);
+    provide_context(Tour::start());
+    let help = RwSignal::new(false);
+    offer_commands(palette, help);
+    let desk = use_desk();
+    let production =
+        Memo::new(move |_| desk.current_id().is_some_and(|id| desk.is_production(&id)));
+    let remote = desk.current.with_untracked(|current| {
+        current.as_ref().is_some_and(|it| matches!(it.target, Target::Node(_)))
+    });
     warn_before_leaving();
     tell_what_is_back();
     let nav = use_nav();
@@ -87,7 +102,7 @@ fn Session(client: Client) -> impl IntoView {
         place => std::mem::discriminant(&place),
     });
     view! {
-        <div class="window">
+        <div class="window" class:remote=remote class:production=move || production.get()>
             <TopBar palette />
             <Rail />
             <main class="main">
@@ -108,6 +123,8 @@ fn Session(client: Client) -> impl IntoView {
                         Place::Monitor | Place::Failed { .. } => view! { <MonitorScreen /> }.into_any(),
                         Place::Connections => view! { <ConnectionsScreen /> }.into_any(),
                         Place::Design => view! { <DesignScreen /> }.into_any(),
+                        Place::Compare { .. } => view! { <CompareScreen /> }.into_any(),
+                        Place::Settings { .. } => view! { <SettingsScreen /> }.into_any(),
                     }
                 }}
             </main>
@@ -115,31 +132,33 @@ fn Session(client: Client) -> impl IntoView {
         </div>
         <Palette open=palette />
         <NewDataFiles files=data_files />
+        <KeyHelp open=help />
+        <TourCard />
     }
 }
 
 /// What can be done on every screen.
-fn offer_commands(palette: RwSignal<bool>) {
+fn offer_commands(palette: RwSignal<bool>, help: RwSignal<bool>) {
     let (nav, prefs, commands, live) = (use_nav(), use_prefs(), use_commands(), use_live());
-    let undo = undoing();
+    let (undo, tour) = (undoing(), use_tour());
     commands.offer(move || {
         let mut all = vec![
-            Command::new("palette", "Search everything", Sign::Search, move || palette.set(true))
-                .keys("Ctrl+K"),
+            Command::new("palette", "Search everything", Sign::Search, move || palette.set(true)),
+            Command::new("keys", "What the keys do", Sign::Help, move || help.set(true)),
+            Command::new("filter", "Go to the filter of the screen", Sign::Search, to_filter),
+            Command::new("tour", "Take the tour", Sign::Flow, move || tour.begin()),
+            Command::new("compare", "Compare with another connection", Sign::Columns, move || {
+                nav.go(Place::Compare { with: None })
+            }),
         ];
         if live.may_change() {
-            all.push(Command::new("undo", "Undo", Sign::Undo, move || undo(true)).keys("Ctrl+Z"));
-            all.push(
-                Command::new("redo", "Redo", Sign::Redo, move || undo(false)).keys("Ctrl+Shift+Z"),
-            );
+            all.push(Command::new("undo", "Undo", Sign::Undo, move || undo(true)));
+            all.push(Command::new("redo", "Redo", Sign::Redo, move || undo(false)));
         }
-        for (area, name, sign, keys) in AREAS {
-            all.push(
-                Command::new(command_id(area), format!("Go to {name}"), sign, move || {
-                    nav.go(start_of(area))
-                })
-                .keys(keys),
-            );
+        for (area, name, sign) in AREAS {
+            all.push(Command::new(command_of(area), format!("Go to {name}"), sign, move || {
+                nav.go(start_of(area))
+            }));
         }
         for (id, name, theme, sign) in [
             ("theme-light", "Light colours", Theme::Light, Sign::Sun),
@@ -152,43 +171,14 @@ fn offer_commands(palette: RwSignal<bool>) {
         }
         all
     });
-    // `/` goes to the filter of the screen.
-    let slash = window_event_listener(ev::keydown, move |event| {
-        let typing = document().active_element().is_some_and(|active| {
-            matches!(active.tag_name().as_str(), "INPUT" | "TEXTAREA")
-                || active.closest(".monaco-editor").ok().flatten().is_some()
-        });
-        if event.key() == "/"
-            && !typing
-            && !event.ctrl_key()
-            && !event.meta_key()
-            && !event.alt_key()
-        {
-            use wasm_bindgen::JsCast;
-            let field = document()
-                .query_selector("[data-search]")
-                .ok()
-                .flatten()
-                .and_then(|field| field.dyn_into::<web_sys::HtmlElement>().ok());
-            if let Some(field) = field {
-                event.prevent_default();
-                // The field is in the page; focusing it cannot fail.
-                let _ = field.focus();
-            }
-        }
-    });
-    on_cleanup(move || slash.remove());
 }
 
-fn command_id(area: Area) -> &'static str {
-    match area {
-        Area::Flow => "go-flow",
-        Area::Pipes => "go-pipes",
-        Area::Systems => "go-systems",
-        Area::Datasets => "go-datasets",
-        Area::Duplicates => "go-duplicates",
-        Area::Monitor => "go-monitor",
-        Area::Connections => "go-connections",
+/// Puts the cursor into the filter of the screen, if it has one.
+fn to_filter() {
+    let field = document().query_selector("[data-search]").ok().flatten();
+    if let Some(field) = field.and_then(|field| field.dyn_into::<web_sys::HtmlElement>().ok()) {
+        // The field is in the page; focusing it cannot fail.
+        let _ = field.focus();
     }
 }
 

@@ -1,11 +1,20 @@
 //! One registry of what can be done here: the palette lists it, keys run it.
 
+mod keys;
+mod known;
+
 use std::collections::BTreeMap;
 
 use leptos::prelude::*;
 use wasm_bindgen::{JsCast, prelude::Closure};
 
-use crate::components::Sign;
+use crate::{
+    components::Sign,
+    state::{Prefs, use_prefs},
+};
+use keys::Pressed;
+pub use keys::named;
+pub use known::{KNOWN, Known, Scope, clashes};
 
 /// Something the user can do.
 #[derive(Clone)]
@@ -17,7 +26,8 @@ pub struct Command {
     pub title: String,
     /// Its icon.
     pub sign: Sign,
-    /// The keys that run it, such as `Ctrl+Shift+Z`.
+    /// The keys that run it unless the user chose others, such as
+    /// `Ctrl+Shift+Z`.
     pub keys: Option<&'static str>,
     /// Does it.
     pub run: Callback<()>,
@@ -47,6 +57,9 @@ pub struct Commands {
     /// By the order in which they were offered.
     offered: RwSignal<BTreeMap<u32, Vec<Command>>>,
     next: StoredValue<u32>,
+    prefs: Prefs,
+    /// The command whose next keys are being chosen.
+    pub choosing: RwSignal<Option<&'static str>>,
 }
 
 /// The session's commands.
@@ -57,13 +70,17 @@ pub fn use_commands() -> Commands {
 impl Commands {
     /// Starts with none and listens to the keys until the owner goes.
     pub fn start() -> Self {
-        let commands = Commands { offered: RwSignal::default(), next: StoredValue::new(0) };
+        let commands = Commands {
+            offered: RwSignal::default(),
+            next: StoredValue::new(0),
+            prefs: use_prefs(),
+            choosing: RwSignal::new(None),
+        };
         let listen =
             Closure::<dyn Fn(web_sys::KeyboardEvent)>::new(move |event: web_sys::KeyboardEvent| {
-                if let Some(command) = commands.for_key(&event) {
+                if commands.take(&event) {
                     event.prevent_default();
                     event.stop_propagation();
-                    command.run.run(());
                 }
             });
         // In the capture phase, in front of the text editor's own keys.
@@ -108,36 +125,69 @@ impl Commands {
         })
     }
 
-    fn for_key(self, event: &web_sys::KeyboardEvent) -> Option<Command> {
-        let pressed = pressed(event)?;
-        let command = untrack(|| self.all())
-            .into_iter()
-            .find(|command| command.keys == Some(pressed.as_str()))?;
-        // Fields have an undo of their own.
-        let own = matches!(command.id, "undo" | "redo") && in_plain_field();
-        (!own).then_some(command)
+    /// Does what a command of this name does now, if there is one.
+    pub fn run(self, id: &str) {
+        let found = untrack(|| self.all()).into_iter().find(|command| command.id == id);
+        if let Some(command) = found {
+            command.run.run(());
+        }
     }
-}
 
-/// The combination as commands name it; `None` without Ctrl unless it is a
-/// function key, so that typing is never taken for a command.
-fn pressed(event: &web_sys::KeyboardEvent) -> Option<String> {
-    let held = event.ctrl_key() || event.meta_key();
-    let key = event.key();
-    let function = key.strip_prefix('F').is_some_and(|rest| rest.parse::<u8>().is_ok());
-    if !(held || function) || event.alt_key() {
-        return None;
+    /// The keys of a command: those the user chose, or the usual ones. Tracked.
+    pub fn keys_of(self, id: &str) -> Option<String> {
+        let usual = || known::of(id).and_then(|known| known.keys).map(str::to_owned);
+        self.prefs.keys.with(|keys| match keys.get(id) {
+            Some(chosen) => (!chosen.is_empty()).then(|| chosen.clone()),
+            None => usual(),
+        })
     }
-    let control = if held { "Ctrl+" } else { "" };
-    let key = match key.chars().collect::<Vec<_>>().as_slice() {
-        [one] => one.to_uppercase().to_string(),
-        _ => key,
-    };
-    Some(format!("{control}{}{key}", if event.shift_key() { "Shift+" } else { "" }))
+
+    /// As [`Commands::keys_of`], of a command that is offered.
+    pub fn keys_now(self, command: &Command) -> Option<String> {
+        let chosen = self.prefs.keys.with(|keys| keys.contains_key(command.id));
+        match (chosen, command.keys) {
+            (false, Some(usual)) => Some(usual.to_owned()),
+            _ => self.keys_of(command.id),
+        }
+    }
+
+    /// Whether the keys were meant for a command.
+    fn take(self, event: &web_sys::KeyboardEvent) -> bool {
+        let Some(pressed) = Pressed::of(event) else { return false };
+        if let Some(id) = self.choosing.get_untracked() {
+            self.choosing.set(None);
+            // Escape gives it up.
+            if pressed.name() != "Escape" {
+                self.prefs.set_keys(id, Some(pressed.name().to_owned()));
+            }
+            return true;
+        }
+        if pressed.may_be_typing() && is_typing() {
+            return false;
+        }
+        let found = untrack(|| {
+            let mut all = self.all().into_iter();
+            all.find(|command| self.keys_now(command).as_deref() == Some(pressed.name()))
+        });
+        let Some(command) = found else { return false };
+        // Fields have an undo of their own.
+        if matches!(command.id, "undo" | "redo") && in_plain_field() {
+            return false;
+        }
+        command.run.run(());
+        true
+    }
 }
 
 fn in_plain_field() -> bool {
     let Some(active) = document().active_element() else { return false };
     let field = matches!(active.tag_name().as_str(), "INPUT" | "TEXTAREA");
     field && active.closest(".monaco-editor").ok().flatten().is_none()
+}
+
+/// Whether keys go into a text or choose from a list.
+fn is_typing() -> bool {
+    let Some(active) = document().active_element() else { return false };
+    matches!(active.tag_name().as_str(), "INPUT" | "TEXTAREA" | "SELECT")
+        || active.closest(".monaco-editor").ok().flatten().is_some()
 }

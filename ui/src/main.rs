@@ -31,9 +31,11 @@ mod palette;
 mod pipes;
 mod place;
 mod problems;
+mod settings;
 mod shell;
 mod state;
 mod systems;
+mod tour;
 
 fn main() {
     console_error_panic_hook::set_once();

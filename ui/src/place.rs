@@ -68,6 +68,70 @@ pub enum Place {
     Connections,
     /// Every control on one page; in no menu.
     Design,
+    /// The open connection beside another one.
+    Compare {
+        /// The other one; asked for when missing.
+        with: Option<String>,
+    },
+    /// What the user prefers, and what the node keeps.
+    Settings {
+        /// Which of it.
+        section: Section,
+    },
+}
+
+/// Parts of the settings.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Section {
+    /// Colours, density, text editor.
+    #[default]
+    Appearance,
+    /// What the keys do.
+    Keys,
+    /// Metadata of the node.
+    Metadata,
+    /// Variables of the environment.
+    Variables,
+    /// Secrets.
+    Secrets,
+    /// Who may do what.
+    Permissions,
+    /// Tokens and users.
+    Access,
+    /// Backup and restore.
+    Backup,
+    /// Newer versions of the desktop program.
+    Updates,
+}
+
+impl Section {
+    /// All of them, in order.
+    pub const ALL: [Section; 9] = [
+        Section::Appearance,
+        Section::Keys,
+        Section::Metadata,
+        Section::Variables,
+        Section::Secrets,
+        Section::Permissions,
+        Section::Access,
+        Section::Backup,
+        Section::Updates,
+    ];
+
+    /// As the address has it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Section::Appearance => "appearance",
+            Section::Keys => "keys",
+            Section::Metadata => "metadata",
+            Section::Variables => "variables",
+            Section::Secrets => "secrets",
+            Section::Permissions => "permissions",
+            Section::Access => "access",
+            Section::Backup => "backup",
+            Section::Updates => "updates",
+        }
+    }
 }
 
 /// Sides of a pipe.
@@ -149,6 +213,8 @@ pub enum Area {
     Monitor,
     /// Project and nodes.
     Connections,
+    /// Settings.
+    Settings,
 }
 
 impl Place {
@@ -175,6 +241,19 @@ impl Place {
         Place::Dataset { id: id.into(), entity: None }
     }
 
+    /// Whether both show the same thing, whichever side of it.
+    pub fn same_thing(&self, other: &Place) -> bool {
+        match (self, other) {
+            (Place::Pipe { id, .. }, Place::Pipe { id: other, .. })
+            | (Place::System { id, .. }, Place::System { id: other, .. })
+            | (Place::Dataset { id, .. }, Place::Dataset { id: other, .. }) => id == other,
+            (Place::Duplicates { pipe, .. }, Place::Duplicates { pipe: other, .. }) => {
+                pipe == other
+            }
+            _ => self == other,
+        }
+    }
+
     /// The entry of the rail it belongs to.
     pub fn area(&self) -> Area {
         match self {
@@ -184,7 +263,8 @@ impl Place {
             Place::Datasets | Place::Dataset { .. } => Area::Datasets,
             Place::Duplicates { .. } => Area::Duplicates,
             Place::Monitor | Place::Failed { .. } => Area::Monitor,
-            Place::Connections | Place::Design => Area::Connections,
+            Place::Connections | Place::Compare { .. } | Place::Design => Area::Connections,
+            Place::Settings { .. } => Area::Settings,
         }
     }
 
@@ -225,6 +305,12 @@ impl Place {
             ["monitor", "failed"] => Place::Failed { entity: field("pipe").zip(field("entity")) },
             ["connections"] => Place::Connections,
             ["design"] => Place::Design,
+            ["connections", "compare"] => Place::Compare { with: field("with") },
+            ["settings"] => Place::Settings { section: Section::default() },
+            ["settings", name] => {
+                let found = Section::ALL.into_iter().find(|section| section.name() == *name);
+                Place::Settings { section: found.unwrap_or_default() }
+            }
             _ => Place::START,
         }
     }
@@ -278,6 +364,12 @@ impl fmt::Display for Place {
             }
             Place::Connections => f.write_str("/connections"),
             Place::Design => f.write_str("/design"),
+            Place::Compare { with } => {
+                f.write_str("/connections/compare")?;
+                query(f, "with", with)
+            }
+            Place::Settings { section: Section::Appearance } => f.write_str("/settings"),
+            Place::Settings { section } => write!(f, "/settings/{}", section.name()),
         }
     }
 }
@@ -307,7 +399,12 @@ fn decode(text: &str) -> String {
 #[derive(Clone, Copy)]
 pub struct Nav {
     place: RwSignal<Place>,
+    /// Where one was, the latest last.
+    visited: StoredValue<Vec<Place>>,
 }
+
+/// So many places are remembered.
+const VISITED: usize = 12;
 
 /// The window's navigation.
 pub fn use_nav() -> Nav {
@@ -317,8 +414,11 @@ pub fn use_nav() -> Nav {
 impl Nav {
     /// Starts at the window's address and follows back and forward.
     pub fn start() -> Self {
-        let nav = Nav { place: RwSignal::new(current()) };
-        let follow = Closure::<dyn Fn()>::new(move || nav.place.set(current()));
+        let nav = Nav { place: RwSignal::new(current()), visited: StoredValue::default() };
+        let follow = Closure::<dyn Fn()>::new(move || {
+            nav.visit();
+            nav.place.set(current());
+        });
         if let Some(window) = web_sys::window() {
             // Cannot fail: `window` is an event target like any other.
             let _ = window
@@ -350,9 +450,26 @@ impl Nav {
         self.place.get_untracked()
     }
 
+    /// Where one was in this window, the latest last.
+    pub fn visited(self) -> Vec<Place> {
+        self.visited.get_value()
+    }
+
+    /// Remembers where one is now, before one leaves.
+    fn visit(self) {
+        let now = self.now();
+        self.visited.update_value(|visited| {
+            visited.retain(|known| !known.same_thing(&now));
+            visited.push(now);
+            let surplus = visited.len().saturating_sub(VISITED);
+            visited.drain(..surplus);
+        });
+    }
+
     /// Goes there; back leads to where one is now.
     pub fn go(self, place: Place) {
         if self.now() != place {
+            self.visit();
             write_address(&place, true);
             self.place.set(place);
         }
@@ -417,8 +534,11 @@ mod tests {
             Place::Failed { entity: Some((odd.into(), odd.into())) },
             Place::Connections,
             Place::Design,
+            Place::Compare { with: None },
+            Place::Compare { with: Some(odd.into()) },
         ];
-        for place in places {
+        let sections = Section::ALL.map(|section| Place::Settings { section });
+        for place in places.into_iter().chain(sections) {
             assert_eq!(Place::parse(&place.to_string()), place, "{place}");
         }
     }

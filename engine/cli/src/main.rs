@@ -98,6 +98,8 @@ enum Command {
     /// `sample` alone is sent through the pipe, and has to become what
     /// `NAME.json` beside it holds. Exit code 1 if a test failed.
     Test(commands::test::Test),
+    /// Make a new project from a template.
+    New(commands::new::New),
     /// Serve a project: the node API, and the studio in a browser.
     Serve(commands::serve::Serve),
     /// Keep the secrets that a project's config names.
@@ -175,6 +177,7 @@ fn main() -> ExitCode {
         Command::Transform(command) => command.execute(),
         Command::Entities(command) => command.execute(),
         Command::Test(command) => command.execute(),
+        Command::New(command) => command.execute(),
         Command::Serve(command) => command.execute(),
         Command::Backup(command) => command.execute(),
         Command::Restore(command) => command.execute(),

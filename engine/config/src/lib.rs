@@ -22,6 +22,7 @@
 //! - [`Project`]: files, components, variables, tests, and what is wrong.
 //! - [`pipe`]: pipes as types with their defaults filled in.
 //! - [`flow`]: who feeds whom.
+//! - [`difference`]: where the configs of two nodes differ.
 //!
 //! Architecture invariant: this crate is pure and builds to WebAssembly;
 //! only [`Project::open`] touches the disk, and it is not there in the browser.
@@ -30,6 +31,7 @@ mod cascade;
 pub mod catalogue;
 mod check;
 pub mod cron;
+pub mod difference;
 pub mod flow;
 mod metadata;
 pub mod notifications;

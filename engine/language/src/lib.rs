@@ -55,6 +55,7 @@ pub use form::{Control, Form, FormField, FormKind, FormPart, blank};
 pub use lineage::{Lineage, MadeBy, Property, PropertyLineage, ReadFor, UsedBy};
 pub use name::{Location, Symbol, SymbolKind};
 pub use pipewright_config::catalogue::Part;
+pub use pipewright_config::difference;
 pub use pipewright_dtl::Severity;
 pub use pipewright_dtl::syntax::{Path, Position, TextEdit};
 pub use range::{Change, Range};

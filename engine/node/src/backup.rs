@@ -23,6 +23,11 @@ pub fn back_up(
     pipewright_store::back_up(options.store_folder(), file, &[secrets::FILE], report)
 }
 
+/// As [`back_up`], of the store in a folder.
+pub(crate) fn back_up_store(store: &Path, file: &Path) -> Result<(), StoreError> {
+    pipewright_store::back_up(store, file, &[secrets::FILE], |_, _| ())
+}
+
 /// Makes the store of a project anew out of such a file. The secrets in it can
 /// only be used with the key they were sealed with. A store that is there
 /// already must be allowed to be `replaced`; its files are kept.

@@ -31,22 +31,35 @@ impl Node {
 
     /// Makes the variables of the profile be these.
     pub(crate) fn replace_env(&self, text: &str, by: &Claims) -> Result<(), Failed> {
+        match self.env_edit(text)? {
+            Some(edit) => {
+                self.edit(&Edits { label: "Set variables".into(), files: vec![edit] }, by)?;
+                Ok(())
+            }
+            None => Ok(()),
+        }
+    }
+
+    /// What it takes to make the variables of the profile be these.
+    pub(crate) fn env_edit(&self, text: &str) -> Result<Option<FileEdit>, Failed> {
         let (project, path) = self.env_file()?;
         let new = variables(text)?;
-        let Some(root) = new.root.as_ref() else { return Ok(()) };
+        let Some(root) = new.root.as_ref() else { return Ok(None) };
         let known = project.file(&path).map(|file| file.document.clone());
         let flat = |document: &Document| {
             document.root.as_ref().map(|root| root.to_json_text(document, false))
         };
-        if known.as_deref().is_some_and(|known| flat(known) == flat(&new)) {
-            return Ok(());
+        let same = match &known {
+            Some(known) => flat(known) == flat(&new),
+            // Without a file there are none.
+            None => root.members().is_empty(),
+        };
+        if same {
+            return Ok(None);
         }
         let text = Some(format!("{}\n", root.to_json_text(&new, true)));
         let known = known.map(|known| known.text.clone());
-        let Some(change) = change(known.as_deref(), text) else { return Ok(()) };
-        let files = vec![FileEdit { path, change }];
-        self.edit(&Edits { label: "Set variables".into(), files }, by)?;
-        Ok(())
+        Ok(change(known.as_deref(), text).map(|change| FileEdit { path, change }))
     }
 
     /// Sets the variables that are sent; the others stay as they are written.

@@ -259,6 +259,11 @@ impl Node {
         &self.options.folder
     }
 
+    /// Where the store lies, and what belongs to it.
+    pub(crate) fn store_folder(&self) -> PathBuf {
+        self.options.store_folder()
+    }
+
     pub(crate) fn hub(&self) -> &Arc<Hub> {
         &self.hub
     }

@@ -12,13 +12,14 @@ use std::sync::Arc;
 use pipewright_config::{self as config, FileKind, Origin, Project, SourceFile};
 use pipewright_dtl::syntax::{Document, Node as Tree, NodeKind, Path, apply};
 use pipewright_entity::Text;
-use pipewright_protocol::service::{ComponentErrors, ConfigError};
-use pipewright_protocol::studio::{Change, Edits, FileEdit, TextEdit};
+use pipewright_protocol::service::{ComponentErrors, ConfigError, ValidationReport};
+use pipewright_protocol::studio::{Change, ConfigDraft, ConfigUpload, Edits, FileEdit, TextEdit};
 use pipewright_store::names;
 use serde_json::{Value, json};
 
 use crate::api::Failed;
 use crate::folder::text_hash;
+use crate::loaded::Loaded;
 use crate::{Claims, Node};
 
 /// The group of components that do not name one.
@@ -390,7 +391,67 @@ fn plan(project: &Project, scope: &Scope, posted: &[Posted]) -> Texts {
     texts
 }
 
+/// What an upload comes to, before it is made.
+struct Draft {
+    files: Vec<FileEdit>,
+    /// What is to be said of the components, warnings included.
+    reports: Vec<ComponentErrors>,
+    /// Whether anything of that is an error.
+    errors: bool,
+    /// What it was worked out from.
+    before: Arc<Loaded>,
+}
+
 impl Node {
+    /// Works out what it takes to make the posted components be those of a
+    /// scope, from what is in the folder now.
+    fn draft(&self, scope: &Scope, posted: Vec<Posted>) -> Result<Draft, Failed> {
+        self.reload("changed on disk").map_err(|error| Failed::internal(error.to_string()))?;
+        let posted: Vec<Posted> = match scope {
+            Scope::Group(group) => {
+                posted.into_iter().map(|new| new.into_group(group)).collect::<Result<_, _>>()?
+            }
+            _ => posted,
+        };
+        let before = self.loaded();
+        let (posted, mut reports) = without_taken(&before.project, scope, posted);
+        let taken = !reports.is_empty();
+        let texts = plan(&before.project, scope, &posted);
+        let changes = texts.iter().map(|(path, text)| match text {
+            Some(text) => config::Change::Put(SourceFile::new(path.clone(), text.as_str())),
+            None => config::Change::Remove(path.clone()),
+        });
+        let candidate = before.project.with(changes);
+        let (found, errors) = findings(&candidate, &posted);
+        reports.extend(found);
+        let files = texts.into_iter().filter_map(|(path, text)| {
+            let known = before.project.file(&path).map(|file| file.document.text.clone());
+            Some(FileEdit { path, change: change(known.as_deref(), text)? })
+        });
+        Ok(Draft { files: files.collect(), reports, errors: errors || taken, before })
+    }
+
+    /// What an upload would do to the files, and what would be said of it. It
+    /// is not done.
+    pub(crate) fn draft_upload(
+        &self,
+        upload: &ConfigUpload,
+        by: &Claims,
+    ) -> Result<ConfigDraft, Failed> {
+        let scope = Scope::Group(DEFAULT_GROUP.into());
+        let draft = self.draft(&scope, from_json(&upload.components)?)?;
+        let mut files = draft.files;
+        files.extend(self.env_edit(&upload.variables)?);
+        for file in &files {
+            self.require_file(by, &file.path)?;
+        }
+        Ok(ConfigDraft {
+            files,
+            report: ValidationReport { validation_errors: draft.reports },
+            errors: draft.errors,
+        })
+    }
+
     /// Makes the posted components be those of a scope, all of them or, unless
     /// it is forced, none. Gives the report on them: what is wrong with each,
     /// warnings included.
@@ -402,37 +463,14 @@ impl Node {
         label: &str,
         by: &Claims,
     ) -> Result<Vec<ComponentErrors>, Failed> {
-        self.reload("changed on disk").map_err(|error| Failed::internal(error.to_string()))?;
-        let posted: Vec<Posted> = match scope {
-            Scope::Group(group) => {
-                posted.into_iter().map(|new| new.into_group(group)).collect::<Result<_, _>>()?
-            }
-            _ => posted,
-        };
-        let before = self.loaded();
-        let (posted, mut reports) = without_taken(&before.project, scope, posted);
-        if !reports.is_empty() && !force {
-            return Err(Failed::invalid_config(reports));
-        }
-        let texts = plan(&before.project, scope, &posted);
-        let changes = texts.iter().map(|(path, text)| match text {
-            Some(text) => config::Change::Put(SourceFile::new(path.clone(), text.as_str())),
-            None => config::Change::Remove(path.clone()),
-        });
-        let candidate = before.project.with(changes);
-        let (found, errors) = findings(&candidate, &posted);
-        reports.extend(found);
+        let Draft { files, reports, errors, before } = self.draft(scope, posted)?;
         if errors && !force {
             return Err(Failed::invalid_config(reports));
         }
-        if texts.is_empty() {
+        if files.is_empty() {
             return Ok(reports);
         }
-        let edits = texts.into_iter().filter_map(|(path, text)| {
-            let known = before.project.file(&path).map(|file| file.document.text.clone());
-            Some(FileEdit { path, change: change(known.as_deref(), text)? })
-        });
-        self.edit(&Edits { label: label.to_owned(), files: edits.collect() }, by)?;
+        self.edit(&Edits { label: label.to_owned(), files }, by)?;
         self.forget_pipes(&before.project)?;
         let now = self.config();
         for system in before.project.systems().filter(|known| now.system(&known.id).is_none()) {

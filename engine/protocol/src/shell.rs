@@ -28,7 +28,8 @@ pub const STOP: &str = "STOP";
 /// The connection that is the shell itself.
 pub const SHELL: &str = "shell";
 /// At the shell: `GET` → `Vec<Connection>`, most recently used first; `POST`
-/// [`Open`] → [`Connection`]; `DELETE` below it forgets one.
+/// [`Open`] → [`Connection`]; below it `PUT` [`Mark`] → [`Connection`], and
+/// `DELETE` forgets one.
 pub const CONNECTIONS: &str = "/connections";
 /// At the shell: `POST` shows the dialog to choose a folder → [`Picked`].
 pub const PICK_FOLDER: &str = "/pick-folder";
@@ -47,6 +48,15 @@ pub const UPDATES_CHECK: &str = "/updates/check";
 /// At the shell: `POST` downloads the newer version, checks who signed it and
 /// installs it → [`Updates`].
 pub const UPDATES_INSTALL: &str = "/updates/install";
+/// At the shell: `POST` shows the dialog to choose a file → [`Picked`].
+pub const PICK_FILE: &str = "/pick-file";
+/// At the shell: `POST` [`NewProject`] makes it → [`Picked`], its folder.
+pub const PROJECTS: &str = "/projects";
+/// At the shell: `POST` the id of a connection opens a window that shows it.
+pub const WINDOWS: &str = "/windows";
+/// At the shell: `POST` [`Download`] → [`Downloaded`]: asks for the file, and
+/// writes what arrives as it arrives.
+pub const DOWNLOADS: &str = "/downloads";
 
 /// How new the versions are that a user gets.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -176,6 +186,34 @@ pub struct Connection {
     pub target: Target,
     /// Whether it is open in this process.
     pub open: bool,
+    /// Whether it is marked as production: it is shown as such, and nothing can
+    /// be changed through it.
+    #[serde(default)]
+    pub production: bool,
+    /// Where the access token of a node elsewhere is kept.
+    #[serde(default)]
+    pub token: Option<TokenPlace>,
+    /// The file with the certificates that a node elsewhere is believed by,
+    /// where the usual ones do not do.
+    #[serde(default)]
+    pub authority: Option<String>,
+}
+
+/// Where an access token is kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum TokenPlace {
+    /// In the keychain of the desktop.
+    Keychain,
+    /// Nowhere: it is known until the program or the tab is closed.
+    Session,
+}
+
+/// Changes what is kept of a connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Mark {
+    /// Whether it is production.
+    pub production: bool,
 }
 
 /// Where a connection leads.
@@ -201,15 +239,59 @@ pub enum Open {
         url: String,
         /// What it asks for.
         token: String,
+        /// A file with certificates to believe it by, besides the usual ones.
+        #[serde(default)]
+        authority: Option<String>,
     },
     /// Opens one of the known connections again.
     Known(String),
 }
 
-/// What the folder dialog came to.
+/// A project to be made.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NewProject {
+    /// The folder that it is made in.
+    pub parent: String,
+    /// What its own folder is called.
+    pub name: String,
+    /// What it begins with.
+    pub template: Template,
+}
+
+/// What a new project begins with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Template {
+    /// Nothing.
+    Empty,
+    /// A CSV file that becomes a dataset.
+    Csv,
+    /// The example: a CRM, an ERP and a web shop.
+    CrmErp,
+}
+
+/// An answer of a connection to be written into a file.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Download {
+    /// The connection.
+    pub connection: String,
+    /// What is asked for, by `GET`.
+    pub path: String,
+    /// What the file is called unless the user says otherwise.
+    pub name: String,
+}
+
+/// What became of a [`Download`].
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Downloaded {
+    /// The file; `None` when the dialog was cancelled.
+    pub file: Option<String>,
+}
+
+/// What a dialog came to.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Picked {
-    /// The chosen folder; `None` when the dialog was cancelled.
+    /// The chosen folder or file; `None` when the dialog was cancelled.
     pub folder: Option<String>,
 }
 

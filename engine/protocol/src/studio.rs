@@ -9,10 +9,10 @@
 //! - A failed call answers with the status and an [`ApiError`] body, except
 //!   `409` of the file endpoints, whose body is a [`Conflict`].
 //! - Roles: reading needs a role that may read; everything that is `PUT` or
-//!   `POST` here needs one that may change, except [`CHECK`], [`PREVIEW`],
-//!   [`IMPACT`] and [`PINS`], which change nothing.
+//!   `POST` here needs one that may change, except what [`only_asks`].
 
 mod clusters;
+mod compare;
 mod data;
 mod events;
 mod failed;
@@ -27,10 +27,12 @@ mod preview;
 mod project;
 mod specs;
 mod systems;
+mod tokens;
 mod trace;
 mod users;
 
 pub use clusters::*;
+pub use compare::*;
 pub use data::*;
 pub use events::*;
 pub use failed::*;
@@ -45,6 +47,7 @@ pub use preview::*;
 pub use project::*;
 pub use specs::*;
 pub use systems::*;
+pub use tokens::*;
 pub use trace::*;
 pub use users::*;
 
@@ -68,6 +71,9 @@ pub const FILES: &str = "/api/studio/files";
 pub const TEXTS: &str = "/api/studio/texts";
 /// `POST` [`Edits`] → [`Edited`], or `409` [`Conflict`].
 pub const EDITS: &str = "/api/studio/edits";
+/// `POST` [`ConfigUpload`] → [`ConfigDraft`]: what it takes to make the config
+/// be another. Nothing is changed.
+pub const DRAFT: &str = "/api/studio/draft";
 /// `POST` [`Check`] → `Vec<Diagnostic>`.
 pub const CHECK: &str = "/api/studio/check";
 /// `GET` → [`Graph`].
@@ -98,6 +104,12 @@ pub const NOTIFICATIONS: &str = "/api/studio/notifications";
 pub const EVENTS: &str = "/api/studio/events";
 /// `GET` → `Vec<`[`User`]`>`; `POST` [`NewUser`] → [`Invited`]. Of admins.
 pub const USERS: &str = "/api/studio/users";
+/// `GET` → `Vec<`[`IssuedToken`]`>`; `POST` [`NewToken`] → [`MadeToken`]. Of
+/// admins.
+pub const TOKENS: &str = "/api/studio/tokens";
+/// `GET` → a copy of the data as one file, as `pipewright backup` makes it. Of
+/// admins.
+pub const BACKUP: &str = "/api/studio/backup";
 /// `POST` [`Invitation`] → [`Login`]: of whoever has one.
 pub const INVITATIONS: &str = "/api/studio/invitations";
 
@@ -241,9 +253,30 @@ pub fn user_path(name: &str) -> String {
     format!("{USERS}/{}", encode(name))
 }
 
+/// `DELETE`: makes a token count no more, at once. Of admins.
+pub fn token_path(id: &str) -> String {
+    format!("{TOKENS}/{}", encode(id))
+}
+
 /// `POST` [`Renewal`] → [`Invited`]: another invitation for a user. Of admins.
 pub fn user_invitation_path(name: &str) -> String {
     format!("{}/invitation", user_path(name))
+}
+
+/// `GET` → the `Base` that the config has in common with that of another node,
+/// by the address or folder it is known by here; empty when they were never
+/// copied. `PUT` keeps it.
+pub fn base_path(other: &str) -> String {
+    format!("{PREFIX}/base?with={}", encode(other))
+}
+
+/// Whether a call only asks, and changes nothing. The path may have a query.
+pub fn only_asks(method: &str, path: &str) -> bool {
+    let path = path.split_once('?').map_or(path, |(path, _)| path);
+    matches!(method, "GET" | "HEAD" | "OPTIONS")
+        || [CHECK, DRAFT, IMPACT, PINS, PREVIEW].contains(&path)
+        || path.starts_with("/api/studio/tasks/")
+        || (path.starts_with("/api/pipes/") && path.ends_with("/preview"))
 }
 
 /// Percent-encodes one path segment or query value (RFC 3986: everything but

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod client;
+mod compare;
 mod config;
 mod datasets;
 mod document;

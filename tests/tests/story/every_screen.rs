@@ -12,7 +12,7 @@ use super::PIPE;
 
 /// The screens by the name of their picture, with their address and something
 /// that is there once they are drawn.
-const SCREENS: [(&str, &str, &str); 24] = [
+const SCREENS: [(&str, &str, &str); 32] = [
     ("flow", "/flow?select=pipe:global-company", "[data-testid=panel] h2"),
     ("pipes", "/pipes", "[data-testid=pipes] .table-row"),
     ("pipe", "/pipes/crm-company-enrich", ".monaco-editor .view-line"),
@@ -41,6 +41,15 @@ const SCREENS: [(&str, &str, &str); 24] = [
     ("failed", "/monitor/failed", "[data-testid=monitor]"),
     ("design", "/design", "[data-testid=design] .form-row"),
     ("connections", "/connections", "[data-testid=connections] h1"),
+    ("compare", "/connections/compare", "[data-testid=compare-with] h2"),
+    ("settings", "/settings", "[data-testid=density]"),
+    ("settings-keys", "/settings/keys", ".keys-line"),
+    ("settings-metadata", "/settings/metadata", ".form-row"),
+    ("settings-variables", "/settings/variables", "[data-testid=variables] input"),
+    ("settings-secrets", "/settings/secrets", "[data-testid=secret-name]"),
+    ("settings-permissions", "/settings/permissions", ".plain-table"),
+    ("settings-access", "/settings/access", "[data-testid=token-name]"),
+    ("settings-backup", "/settings/backup", "[data-testid=backup]"),
 ];
 
 /// Goes to an address without loading the page again.
@@ -140,7 +149,20 @@ impl Round<'_> {
         window.control('k').await?;
         window.find("[data-testid=palette] input").await?;
         self.look("palette").await?;
-        window.press(Key::Escape, 1).await
+        window.press(Key::Escape, 1).await?;
+        window.gone("[data-testid=palette][open]").await?;
+
+        window.script(GO, vec!["/pipes".into()]).await?;
+        window.find("[data-testid=pipes] .table-row").await?;
+        window.type_text("?").await?;
+        window.find("[data-testid=key-help] kbd").await?;
+        self.look("key-help").await?;
+        window.press(Key::Escape, 1).await?;
+        window.gone("[data-testid=key-help][open]").await?;
+        window.click("[data-testid=tour-begin]").await?;
+        window.find("[data-testid=tour]").await?;
+        self.look("tour").await?;
+        window.click("[data-testid=tour-leave]").await
     }
 }
 
@@ -163,7 +185,7 @@ pub(super) async fn told(scene: &mut Scene) -> Result<()> {
     window.script(&format!("{axe}; window.axe = axe;"), vec![]).await?;
     let mut found = Vec::new();
     for theme in ["Light", "Dark"] {
-        window.script(GO, vec!["/connections".into()]).await?;
+        window.script(GO, vec!["/settings".into()]).await?;
         window.click_text(".segments button", theme).await?;
         let theme = if theme == "Light" { "light" } else { "dark" };
         window.find(&format!("html[data-theme={theme}]")).await?;

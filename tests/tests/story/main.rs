@@ -18,6 +18,8 @@ mod palette;
 mod pin_a_sample;
 mod quiet;
 mod rename_a_pipe;
+mod settings;
+mod tour;
 mod trace_a_value;
 mod two_nodes;
 mod updates;
@@ -62,6 +64,8 @@ stories! {
     pin_a_sample: story_pin_a_sample_in_a_browser;
     quiet: story_quiet_in_a_browser, story_quiet_in_the_window;
     rename_a_pipe: story_rename_a_pipe_in_a_browser, story_rename_a_pipe_in_the_window;
+    settings: story_settings_in_a_browser;
+    tour: story_tour_in_a_browser;
     trace_a_value: story_trace_a_value_in_a_browser;
     two_nodes: story_two_nodes_in_a_browser, story_two_nodes_in_the_window;
     write_with_help: story_write_with_help_in_a_browser;

@@ -59,7 +59,8 @@ pub(crate) async fn in_the_window() -> Result<(), Untold> {
 
 async fn told(scene: &mut Scene) -> Result<()> {
     let window = &scene.window;
-    window.click("[data-testid=project]").await?;
+    window.click("[data-testid=rail-settings]").await?;
+    window.click("[data-testid=settings-updates]").await?;
     const STATE: &str = "[data-testid=updates-state]";
     const FAILURE: &str = "[data-testid=updates-failure]";
     let choose = async |channel: &str| {

@@ -14,8 +14,10 @@ use super::{Failure, Local, Part, Request, Response, Stream, Transport, check, l
 
 const TOKEN: &str = "pipewright.token";
 
-/// Talks to the node the page came from.
+/// Talks to the node the page came from, or to another one.
 pub struct Browser {
+    /// The address of another node; empty for the own one.
+    base: String,
     token: Option<String>,
 }
 
@@ -28,10 +30,15 @@ impl Browser {
         {
             // A tab without storage still works until it is reloaded.
             let _ = storage.set_item(TOKEN, &token);
-            return Self { token: Some(token) };
+            return Self { base: String::new(), token: Some(token) };
         }
         let token = storage.and_then(|storage| storage.get_item(TOKEN).ok().flatten());
-        Self { token }
+        Self { base: String::new(), token }
+    }
+
+    /// Talks to the node at an address, without a slash at its end.
+    pub fn to(base: &str, token: &str) -> Self {
+        Self { base: base.to_owned(), token: Some(token.to_owned()) }
     }
 
     fn init(&self, request: &Request) -> Result<RequestInit, JsValue> {
@@ -87,7 +94,8 @@ impl Transport for Browser {
         Box::pin(async move {
             let answer = async {
                 let init = self.init(&request)?;
-                let response = fetch(&request.path, &init).await?;
+                let address = format!("{}{}", self.base, request.path);
+                let response = fetch(&address, &init).await?;
                 Ok(Response { status: response.status(), body: body(&response).await? })
             };
             answer.await.map_err(|error: JsValue| unreachable(&error))
@@ -102,8 +110,9 @@ impl Transport for Browser {
         };
         init.set_signal(Some(&abort.signal()));
         let signal = abort.signal();
+        let address = format!("{}{}", self.base, request.path);
         spawn_local(async move {
-            let end = follow(&request.path, &init, &read).await;
+            let end = follow(&address, &init, &read).await;
             // Who stopped the stream does not want to hear that it ended.
             if !signal.aborted() {
                 read(Part::Closed(end.err()));

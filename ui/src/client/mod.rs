@@ -12,7 +12,10 @@ mod lines;
 use std::{future::Future, pin::Pin, rc::Rc};
 
 use leptos::prelude::*;
-use pipewright_protocol::studio::{ApiError, Conflict};
+use pipewright_protocol::{
+    service::ValidationReport,
+    studio::{ApiError, Conflict, only_asks},
+};
 use send_wrapper::SendWrapper;
 use serde::{Serialize, de::DeserializeOwned};
 
@@ -52,6 +55,8 @@ pub enum Failure {
     Unauthorized,
     /// A file was changed by someone else; nothing was written.
     Conflict(Box<Conflict>),
+    /// Config has errors; nothing of it was taken.
+    Invalid(Box<ValidationReport>),
     /// The node answered that it cannot.
     Refused {
         /// The HTTP status.
@@ -72,6 +77,10 @@ impl std::fmt::Display for Failure {
             Failure::Unauthorized => f.write_str("The node does not accept this access token."),
             Failure::Conflict(conflict) => {
                 write!(f, "{} was changed by someone else.", conflict.path)
+            }
+            Failure::Invalid(report) => {
+                let count = report.validation_errors.len();
+                write!(f, "The config has errors, in {count} components. Nothing was changed.")
             }
             Failure::Refused { message, .. } => f.write_str(message),
             Failure::Unreadable(why) => write!(f, "The node's answer cannot be read: {why}"),
@@ -117,9 +126,18 @@ pub trait Transport {
     fn stream(&self, path: &str, read: Rc<dyn Fn(Part)>) -> Stream;
 }
 
-/// The API of the node the screens look at. Cheap to copy around.
+/// The API of a node. Cheap to copy around.
+///
+/// The one place where a connection that is marked as production is kept from
+/// changing anything: what does more than ask is not sent.
 #[derive(Clone)]
-pub struct Client(SendWrapper<Rc<dyn Transport>>);
+pub struct Client {
+    way: SendWrapper<Rc<dyn Transport>>,
+    read_only: Signal<bool>,
+}
+
+/// Code of what a connection that is marked as production does not let through.
+pub const READ_ONLY: &str = "read-only-connection";
 
 /// The client of the session this component belongs to.
 pub fn use_client() -> Client {
@@ -129,7 +147,33 @@ pub fn use_client() -> Client {
 impl Client {
     /// A client that goes this way.
     pub fn new(transport: impl Transport + 'static) -> Self {
-        Self(SendWrapper::new(Rc::new(transport)))
+        Self { way: SendWrapper::new(Rc::new(transport)), read_only: Signal::stored(false) }
+    }
+
+    /// The same, which only asks while the signal says so.
+    pub fn read_only_while(self, read_only: Signal<bool>) -> Self {
+        Self { read_only, ..self }
+    }
+
+    /// Whether it only asks now. Tracked.
+    pub fn is_read_only(&self) -> bool {
+        self.read_only.try_get().unwrap_or(false)
+    }
+
+    /// Reads an answer as it is written.
+    pub async fn text(&self, path: &str) -> Result<String, Failure> {
+        let body = self.send("GET", path, None).await?;
+        String::from_utf8(body).map_err(|error| Failure::Unreadable(error.to_string()))
+    }
+
+    /// Puts JSON that is a text already, reads a JSON answer.
+    pub async fn put_text<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        text: String,
+    ) -> Result<T, Failure> {
+        let body = self.send("PUT", path, Some(("application/json", text.into_bytes()))).await?;
+        read(&body)
     }
 
     /// Reads a JSON answer.
@@ -191,7 +235,7 @@ impl Client {
 
     /// See [`Transport::stream`].
     pub fn stream(&self, path: &str, read: impl Fn(Part) + 'static) -> Stream {
-        self.0.stream(path, Rc::new(read))
+        self.way.stream(path, Rc::new(read))
     }
 
     async fn send(
@@ -200,7 +244,16 @@ impl Client {
         path: &str,
         body: Option<(&'static str, Vec<u8>)>,
     ) -> Result<Vec<u8>, Failure> {
-        let response = self.0.call(Request { method, path: path.to_owned(), body }).await?;
+        if self.read_only.try_get_untracked().unwrap_or(false) && !only_asks(method, path) {
+            return Err(Failure::Refused {
+                status: 0,
+                code: READ_ONLY.into(),
+                message: "This connection is marked as production: nothing can be changed \
+                          through it. Take the mark off in Connections first."
+                    .into(),
+            });
+        }
+        let response = self.way.call(Request { method, path: path.to_owned(), body }).await?;
         check(response)
     }
 }
@@ -225,6 +278,11 @@ fn check(response: Response) -> Result<Vec<u8>, Failure> {
                 && let Ok(conflict) = serde_json::from_slice(&body)
             {
                 return Err(Failure::Conflict(Box::new(conflict)));
+            }
+            if status == 400
+                && let Ok(report) = serde_json::from_slice(&body)
+            {
+                return Err(Failure::Invalid(Box::new(report)));
             }
             let (code, message) = match serde_json::from_slice::<ApiError>(&body) {
                 Ok(error) => (error.code, error.message),

@@ -40,7 +40,7 @@ pub fn Problem(
         Failure::Unreachable(_) => "It is tried again by itself.",
         Failure::Unauthorized => "Open the studio with a fresh access link.",
         Failure::Unreadable(_) => "The node may be of another version than this studio.",
-        Failure::Conflict(_) | Failure::Refused { .. } => "",
+        Failure::Conflict(_) | Failure::Invalid(_) | Failure::Refused { .. } => "",
     };
     view! {
         <div class="empty failed" role="alert" data-testid="problem">

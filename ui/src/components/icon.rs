@@ -43,6 +43,12 @@ pub enum Sign {
     More,
     /// Opens downwards.
     Down,
+    /// Goes up.
+    Up,
+    /// What the user prefers.
+    Settings,
+    /// What can be asked.
+    Help,
     /// Needs attention.
     Warning,
     /// Has failed.
@@ -123,6 +129,13 @@ impl Sign {
             }
             Sign::More => "M3.500 8h.01M8 8h.01M12.500 8h.01",
             Sign::Down => "M4 6.500 8 10.500l4-4",
+            Sign::Up => "M8 13V3.500M4 7.500l4-4 4 4",
+            Sign::Settings => {
+                "M2 4.500h6.500M12 4.500h2M2 11.500h2M7.500 11.500H14M8.500 4.500a1.750 1.750 0 1 0 3.500 0 1.750 1.750 0 1 0-3.500 0M4 11.500a1.750 1.750 0 1 0 3.500 0 1.750 1.750 0 1 0-3.500 0"
+            }
+            Sign::Help => {
+                "M8 14A6 6 0 1 0 8 2a6 6 0 0 0 0 12zM6.250 6.250a1.800 1.800 0 1 1 2.600 1.600c-.6.300-.85.650-.85 1.300M8 11.300h.01"
+            }
             Sign::Warning => "M8 2.250 14.500 13.500h-13zM8 6.500v3.250M8 11.750h.01",
             Sign::Error => "M8 14A6 6 0 1 0 8 2a6 6 0 0 0 0 12zM8 5v3.500M8 10.900h.01",
             Sign::Sun => {

@@ -6,16 +6,15 @@ use leptos::{ev, html, prelude::*};
 use wasm_bindgen::{JsCast, prelude::Closure};
 
 use super::{Icon, Sign};
+use crate::state::use_prefs;
 
-/// Height of a row, as in `style/parts.css`.
-pub const ROW: f64 = 28.0;
 /// Rows mounted above and below the view, so that scrolling shows no gap.
 const MARGIN: usize = 8;
 
-/// The part of a list that is in view.
-fn visible(top: f64, height: f64, count: usize) -> Range<usize> {
-    let first = ((top / ROW).floor().max(0.0) as usize).saturating_sub(MARGIN).min(count);
-    let last = (((top + height) / ROW).ceil().max(0.0) as usize + MARGIN).min(count);
+/// The part of a list that is in view, with rows of a height.
+fn visible(row: f64, top: f64, height: f64, count: usize) -> Range<usize> {
+    let first = ((top / row).floor().max(0.0) as usize).saturating_sub(MARGIN).min(count);
+    let last = (((top + height) / row).ceil().max(0.0) as usize + MARGIN).min(count);
     first..last.max(first)
 }
 
@@ -46,6 +45,8 @@ pub fn VirtualList(
     #[prop(optional)]
     id: &'static str,
 ) -> impl IntoView {
+    let prefs = use_prefs();
+    let tall = Signal::derive(move || prefs.row());
     let root = NodeRef::<html::Div>::new();
     let (top, height) = (RwSignal::new(0.0), RwSignal::new(0.0));
     let measure = move || {
@@ -64,18 +65,19 @@ pub fn VirtualList(
         }
         measure();
     });
-    let view_range = Memo::new(move |_| visible(top.get(), height.get(), count.get()));
+    let view_range = Memo::new(move |_| visible(tall.get(), top.get(), height.get(), count.get()));
     if let Some(on_view) = on_view {
         Effect::new(move || on_view.run(view_range.get()));
     }
     Effect::new(move || {
         let (Some(at), Some(root)) = (follow.get(), root.get()) else { return };
-        let (at, seen) = (at as f64 * ROW, f64::from(root.client_height()) - ROW);
+        let tall = tall.get_untracked();
+        let (at, seen) = (at as f64 * tall, f64::from(root.client_height()) - tall);
         let top = f64::from(root.scroll_top());
         if at < top {
             root.set_scroll_top(at as i32);
-        } else if at + ROW > top + seen {
-            root.set_scroll_top((at + ROW - seen) as i32);
+        } else if at + tall > top + seen {
+            root.set_scroll_top((at + tall - seen) as i32);
         }
     });
     let row = Arc::new(row);
@@ -84,11 +86,11 @@ pub fn VirtualList(
             {head}
             <div
                 class="list-space"
-                style:height=move || format!("{}px", count.get() as f64 * ROW)
+                style:height=move || format!("{}px", count.get() as f64 * tall.get())
                 style:width=move || width.get().map(|width| format!("{width}px")).unwrap_or_default()
             >
                 <For each=move || view_range.get() key=|index| *index children=move |index| {
-                    let style = format!("transform:translateY({}px)", index as f64 * ROW);
+                    let style = move || format!("transform:translateY({}px)", index as f64 * tall.get());
                     let row = row.clone();
                     view! { <div class="list-row" style=style>{row(index)}</div> }
                 } />
@@ -294,10 +296,11 @@ mod tests {
 
     #[test]
     fn only_rows_in_view_are_mounted() {
-        assert_eq!(visible(0.0, 280.0, 5), 0..5);
-        assert_eq!(visible(0.0, 280.0, 100_000), 0..18);
-        assert_eq!(visible(ROW * 1000.0, 280.0, 100_000), 992..1018);
-        assert_eq!(visible(ROW * 1000.0, 280.0, 10), 10..10);
-        assert_eq!(visible(0.0, 0.0, 0), 0..0);
+        const ROW: f64 = 28.0;
+        assert_eq!(visible(ROW, 0.0, 280.0, 5), 0..5);
+        assert_eq!(visible(ROW, 0.0, 280.0, 100_000), 0..18);
+        assert_eq!(visible(ROW, ROW * 1000.0, 280.0, 100_000), 992..1018);
+        assert_eq!(visible(ROW, ROW * 1000.0, 280.0, 10), 10..10);
+        assert_eq!(visible(ROW, 0.0, 0.0, 0), 0..0);
     }
 }

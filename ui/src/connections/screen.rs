@@ -4,25 +4,39 @@ use leptos::{prelude::*, task::spawn_local};
 use pipewright_protocol::studio::{self, Live as LiveWrites, Project, Role, Trust};
 
 use super::{
-    Updates,
     desk::use_desk,
-    open::{OpenTools, Recent},
+    known::KnownList,
+    open::{ConnectForm, OpenTools},
 };
 use crate::{
     client::{Failure, use_client},
-    components::{Button, Empty, Field, Sign, Switch, use_toasts},
+    components::{Empty, Icon, Link, Sign, Switch, use_toasts},
+    place::Place,
     problems::ProblemList,
-    state::{Theme, use_live, use_prefs},
+    state::use_live,
 };
 
 /// The Connections screen.
 #[component]
 pub fn ConnectionsScreen() -> impl IntoView {
-    let (live, desk, prefs) = (use_live(), use_desk(), use_prefs());
+    let (live, desk, toasts) = (use_live(), use_desk(), use_toasts());
+    let go = move |id: String| {
+        spawn_local(async move {
+            if let Err(failure) = desk.show(&id).await {
+                toasts.failed(failure.to_string());
+            }
+        });
+    };
     view! {
         <div class="page scroll" data-testid="connections">
             <header class="page-head">
                 <h1>"Connections"</h1>
+                <div class="page-actions">
+                    <Link to=Place::Compare { with: None } class="button" id="compare">
+                        <Icon sign=Sign::Columns />
+                        <span>"Compare, upload, download"</span>
+                    </Link>
+                </div>
             </header>
             <div class="settings">
                 <section aria-label="Open project">
@@ -36,33 +50,21 @@ pub fn ConnectionsScreen() -> impl IntoView {
                     <h2>"Problems in the project"</h2>
                     <ProblemList />
                 </section>
+                <section aria-label="Known connections">
+                    <h2>{if desk.is_desktop() { "Known connections" } else { "Reached from this tab" }}</h2>
+                    <KnownList />
+                </section>
                 <section aria-label="Open another">
                     <h2>"Open another"</h2>
                     {if desk.is_desktop() {
-                        view! {
-                            <OpenTools />
-                            <h3>"Recent"</h3>
-                            <Recent />
-                        }
-                            .into_any()
+                        view! { <OpenTools /> }.into_any()
                     } else {
-                        view! { <Elsewhere /> }.into_any()
+                        view! {
+                            <p>"Another node serves its own studio; with its address and an access token this tab goes there. To make a new project, run " <code>"pipewright new DIR"</code> " and serve it."</p>
+                            <ConnectForm label="Go there" on_connected=go />
+                        }.into_any()
                     }}
                 </section>
-                <section aria-label="Appearance">
-                    <h2>"Colours"</h2>
-                    <div class="segments" role="group" aria-label="Theme">
-                        {[(Theme::System, "As the desktop"), (Theme::Light, "Light"), (Theme::Dark, "Dark")]
-                            .map(|(theme, name)| {
-                                view! {
-                                    <button type="button" aria-pressed=move || (prefs.theme() == theme).to_string() on:click=move |_| prefs.set_theme(theme)>
-                                        {name}
-                                    </button>
-                                }
-                            })}
-                    </div>
-                </section>
-                <Updates />
             </div>
         </div>
     }
@@ -70,8 +72,17 @@ pub fn ConnectionsScreen() -> impl IntoView {
 
 #[component]
 fn Current(project: Project) -> impl IntoView {
-    let (live, client) = (use_live(), StoredValue::new(use_client()));
+    let (live, client, desk) = (use_live(), StoredValue::new(use_client()), use_desk());
     let toasts = use_toasts();
+    let id = StoredValue::new(desk.current_id().unwrap_or_default());
+    let production = Memo::new(move |_| desk.is_production(&id.get_value()));
+    let mark = move |production: bool| {
+        spawn_local(async move {
+            if let Err(failure) = desk.mark(&id.get_value(), production).await {
+                toasts.failed(failure.to_string());
+            }
+        });
+    };
     let send = move |sent: Result<Project, Failure>| match sent {
         Ok(project) => live.project.set(Some(project)),
         Err(failure) => toasts.failed(failure.to_string()),
@@ -92,7 +103,7 @@ fn Current(project: Project) -> impl IntoView {
         Role::Reader => "Reader",
         Role::Anonymous => "Anonymous",
     };
-    let may_change = project.role.may_change();
+    let may_change = Signal::derive(move || live.may_change());
     let trusted = project.trusted;
     let variables: Vec<String> =
         project.env.iter().map(|(name, value)| format!("{name} = {value}")).collect();
@@ -118,66 +129,11 @@ fn Current(project: Project) -> impl IntoView {
                     </details>
                 }
             })}
-        <Switch label="Pipes of this folder may run" on=project.trusted disabled=!may_change id="trust-switch" on_change=trust />
+        <Switch label="Pipes of this folder may run" on=project.trusted disabled=Signal::derive(move || !may_change.get()) id="trust-switch" on_change=trust />
         <p class="hint">"While this is off nothing runs and nothing outside is called."</p>
-        <Switch label="Write to outside systems" on=project.live disabled=!may_change || !trusted id="live-switch" on_change=let_through />
+        <Switch label="Write to outside systems" on=project.live disabled=Signal::derive(move || !may_change.get() || !trusted) id="live-switch" on_change=let_through />
         <p class="hint">"While this is off, writes to systems outside are held back."</p>
-    }
-}
-
-/// In a browser every node serves its own studio: the way there is a link.
-#[component]
-fn Elsewhere() -> impl IntoView {
-    let (url, token) = (RwSignal::new(String::new()), RwSignal::new(String::new()));
-    let wrong = Memo::new(move |_| {
-        url.with(|url| {
-            (!url.trim().is_empty() && address(url).is_none())
-                .then(|| "An address starts with http:// or https://.".to_owned())
-        })
-    });
-    let go = move || {
-        let Some(address) = address(&url.get_untracked()) else { return };
-        let token = token.get_untracked();
-        let link = if token.trim().is_empty() {
-            address
-        } else {
-            format!("{address}/#token={}", token.trim())
-        };
-        // Fails only for addresses that were just refused.
-        let _ = window().location().assign(&link);
-    };
-    view! {
-        <p>"Another node serves its own studio; with its address and an access token this tab goes there."</p>
-        <form
-            class="form connect"
-            on:submit=move |event| {
-                event.prevent_default();
-                go();
-            }
-        >
-            <Field label="Address of a node" value=url placeholder="http://127.0.0.1:9042" problem=wrong id="node-url" />
-            <Field label="Access token" value=token secret=true id="node-token" />
-            <Button label="Go there" sign=Sign::External id="node-connect" disabled=Signal::derive(move || url.with(|url| address(url).is_none())) on_click=go />
-        </form>
-    }
-}
-
-/// The base address as typed, if it is one.
-fn address(text: &str) -> Option<String> {
-    let text = text.trim().trim_end_matches('/');
-    let rest = text.strip_prefix("http://").or_else(|| text.strip_prefix("https://"))?;
-    (!rest.is_empty() && !rest.contains(char::is_whitespace)).then(|| text.to_owned())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn only_web_addresses_are_gone_to() {
-        assert_eq!(address(" http://127.0.0.1:9042/ ").as_deref(), Some("http://127.0.0.1:9042"));
-        for bad in ["", "http://", "javascript:alert(1)", "localhost:9042", "http://a b"] {
-            assert_eq!(address(bad), None, "{bad}");
-        }
+        <Switch label="This is production" on=production id="production-switch" on_change=mark />
+        <p class="hint">"It is shown in red, and nothing can be changed through it from here, until this is off again."</p>
     }
 }

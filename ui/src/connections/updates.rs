@@ -111,7 +111,6 @@ pub fn Updates() -> impl IntoView {
     view! {
         <Show when=move || desk.is_desktop()>
             <section aria-label="Updates" data-testid="updates">
-                <h2>"Updates"</h2>
                 {move || told.get().map(shown)}
                 {move || failure.get().map(|failure| view! { <p class="bad-text" role="alert" data-testid="updates-failure">{failure.to_string()}</p> })}
             </section>

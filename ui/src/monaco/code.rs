@@ -233,7 +233,7 @@ pub fn Code(
     let element = NodeRef::<html::Div>::new();
     let failed = RwSignal::new(None::<String>);
     let editor = RwSignal::new(None::<SendWrapper<(Monaco, Editor)>>);
-    let (nav, live) = (use_nav(), use_live());
+    let (nav, live, prefs) = (use_nav(), use_live(), use_prefs());
     let opened = StoredValue::new(None::<SendWrapper<Registration>>);
     let owner = Owner::current();
     element.on_load(move |element| {
@@ -280,7 +280,13 @@ pub fn Code(
     });
     Effect::new(move || {
         let Some(editor) = editor.get() else { return };
-        editor.1.update_options(&object(&[("readOnly", JsValue::from_bool(read_only.get()))]));
+        let (size, wrap) = (prefs.text_size(), if prefs.wrap() { "on" } else { "off" });
+        editor.1.update_options(&object(&[
+            ("readOnly", JsValue::from_bool(read_only.get())),
+            ("fontSize", JsValue::from_f64(size)),
+            ("lineHeight", JsValue::from_f64((size * 1.6).round())),
+            ("wordWrap", JsValue::from_str(wrap)),
+        ]));
     });
     Effect::new(move || {
         let (Some(editor), Some(file), diagnostics) = (editor.get(), file.get(), diagnostics.get())

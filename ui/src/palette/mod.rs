@@ -6,9 +6,11 @@ use leptos::{ev, html, prelude::*};
 use pipewright_protocol::studio::{FileKind, NodeKind};
 
 use crate::{
-    commands::use_commands,
+    commands::{named, use_commands},
     components::{Icon, Sign},
+    connections::use_desk,
     place::{Place, use_nav},
+    settings::{section_title, sections},
     state::use_live,
 };
 
@@ -21,7 +23,9 @@ struct Entry {
     /// What it is, on the right.
     kind: &'static str,
     sign: Sign,
-    keys: Option<&'static str>,
+    keys: Option<String>,
+    /// How lately one was there; the highest is the latest.
+    recent: Option<usize>,
     act: Act,
 }
 
@@ -69,21 +73,29 @@ pub fn Palette(
 }
 
 fn entries() -> Vec<Entry> {
-    let (live, commands) = (use_live(), use_commands());
+    let (live, commands, nav) = (use_live(), use_commands(), use_nav());
+    let visited = nav.visited();
     let mut entries: Vec<Entry> = commands
         .all()
         .into_iter()
         .map(|command| Entry {
+            keys: commands.keys_now(&command).map(|keys| named(&keys)),
             title: command.title,
             kind: "command",
             sign: command.sign,
-            keys: command.keys,
+            recent: None,
             act: Act::Run(command.run),
         })
         .collect();
     let mut go = |title: String, kind: &'static str, sign: Sign, place: Place| {
-        entries.push(Entry { title, kind, sign, keys: None, act: Act::Go(place) })
+        // A place counts as one whatever was looked at in it.
+        let recent = visited.iter().position(|visited| visited.same_thing(&place));
+        entries.push(Entry { title, kind, sign, keys: None, recent, act: Act::Go(place) })
     };
+    for section in sections(use_desk()) {
+        let title = format!("Settings: {}", section_title(section));
+        go(title, "settings", Sign::Settings, Place::Settings { section });
+    }
     live.graph.with(|graph| {
         for node in graph.iter().flat_map(|graph| &graph.nodes) {
             match (node.kind, &node.file) {
@@ -135,18 +147,22 @@ fn Box(open: RwSignal<bool>) -> impl IntoView {
         move |_| {
             let wanted = text.get();
             all.with_value(|all| {
-                let mut ranked: Vec<(i32, usize)> = all
+                // Where one was lately comes first while nothing is typed, and
+                // among what fits as well afterwards.
+                let mut ranked: Vec<(i32, Option<usize>, usize)> = all
                     .iter()
                     .enumerate()
                     .filter_map(|(index, entry)| {
-                        Some((rank::score(wanted.trim(), &entry.title)?, index))
+                        Some((rank::score(wanted.trim(), &entry.title)?, entry.recent, index))
                     })
                     .collect();
-                ranked.sort_by_key(|(score, index)| (std::cmp::Reverse(*score), *index));
+                ranked.sort_by_key(|(score, recent, index)| {
+                    (std::cmp::Reverse(*score), std::cmp::Reverse(*recent), *index)
+                });
                 ranked
                     .into_iter()
                     .take(SHOWN)
-                    .map(|(_, index)| all[index].clone())
+                    .map(|(_, _, index)| all[index].clone())
                     .collect::<Vec<Entry>>()
             })
         },
@@ -224,6 +240,7 @@ fn Box(open: RwSignal<bool>) -> impl IntoView {
                                     <Icon sign=entry.sign />
                                     <span>{entry.title}</span>
                                     {entry.keys.map(|keys| view! { <kbd>{keys}</kbd> })}
+                                    {entry.recent.map(|_| view! { <span class="palette-recent">"recent"</span> })}
                                     <em>{entry.kind}</em>
                                 </li>
                             }

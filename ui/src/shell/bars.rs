@@ -53,6 +53,9 @@ pub fn LinkBar() -> impl IntoView {
             <div class="bar bad" role="alert" data-testid="link-bar">
                 <Icon sign=Sign::Error />
                 <span>{move || text.get()}</span>
+                <Show when=move || matches!(live.link.get(), Link::Down(_))>
+                    <Button label="Try now" sign=Sign::Refresh id="reconnect" on_click=move || live.reconnect() />
+                </Show>
             </div>
         </Show>
     }

@@ -8,6 +8,6 @@ mod top;
 
 pub use bars::{LinkBar, TrustBar};
 pub use outside::{Leaving, Outside};
-pub use rail::{AREAS, Rail, start_of};
+pub use rail::{AREAS, Rail, command_of, start_of};
 pub use status::StatusBar;
 pub use top::TopBar;

@@ -121,9 +121,9 @@ impl Outside {
                 self.tell(shell::CLOSE);
             })]
         });
-        let wanted = Memo::new(move |_| menus(&commands.all()));
+        let wanted = Memo::new(move |_| menus(&commands.all(), |one| commands.keys_now(one)));
         Effect::new(move || self.show(wanted.get()));
-        on_cleanup(move || self.show(menus(&[])));
+        on_cleanup(move || self.show(menus(&[], |_| None)));
     }
 
     fn tell(self, what: &'static str) {
@@ -147,14 +147,14 @@ impl Outside {
     }
 }
 
-/// The menus that these commands make.
-fn menus(commands: &[Command]) -> Vec<Menu> {
+/// The menus that these commands make, with the keys that run them now.
+fn menus(commands: &[Command], keys: impl Fn(&Command) -> Option<String>) -> Vec<Menu> {
     let line = |id: &&str| {
         let command = commands.iter().find(|command| command.id == *id)?;
         Some(Some(MenuLine {
             id: command.id.into(),
             title: command.title.clone(),
-            keys: command.keys.filter(|_| !PAGE_KEYS.contains(id)).map(str::to_owned),
+            keys: keys(command).filter(|_| !PAGE_KEYS.contains(id)),
             enabled: true,
         }))
     };

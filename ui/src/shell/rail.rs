@@ -3,20 +3,36 @@
 use leptos::prelude::*;
 
 use crate::{
+    commands::{named, use_commands},
     components::{Icon, Link, Sign},
-    place::{Area, Place, use_nav},
+    place::{Area, Place, Section, use_nav},
 };
 
-/// The screens of the rail, with the key that leads to each.
-pub const AREAS: [(Area, &str, Sign, &str); 7] = [
-    (Area::Flow, "Flow", Sign::Flow, "Ctrl+1"),
-    (Area::Pipes, "Pipes", Sign::Pipe, "Ctrl+2"),
-    (Area::Datasets, "Datasets", Sign::Dataset, "Ctrl+3"),
-    (Area::Systems, "Systems", Sign::System, "Ctrl+4"),
-    (Area::Duplicates, "Duplicates", Sign::Merge, "Ctrl+5"),
-    (Area::Monitor, "Monitor", Sign::Monitor, "Ctrl+6"),
-    (Area::Connections, "Connections", Sign::Connection, "Ctrl+7"),
+/// The screens of the rail.
+pub const AREAS: [(Area, &str, Sign); 8] = [
+    (Area::Flow, "Flow", Sign::Flow),
+    (Area::Pipes, "Pipes", Sign::Pipe),
+    (Area::Datasets, "Datasets", Sign::Dataset),
+    (Area::Systems, "Systems", Sign::System),
+    (Area::Duplicates, "Duplicates", Sign::Merge),
+    (Area::Monitor, "Monitor", Sign::Monitor),
+    (Area::Connections, "Connections", Sign::Connection),
+    (Area::Settings, "Settings", Sign::Settings),
 ];
+
+/// The command that leads to an area.
+pub fn command_of(area: Area) -> &'static str {
+    match area {
+        Area::Flow => "go-flow",
+        Area::Pipes => "go-pipes",
+        Area::Systems => "go-systems",
+        Area::Datasets => "go-datasets",
+        Area::Duplicates => "go-duplicates",
+        Area::Monitor => "go-monitor",
+        Area::Connections => "go-connections",
+        Area::Settings => "go-settings",
+    }
+}
 
 /// Where an area begins.
 pub fn start_of(area: Area) -> Place {
@@ -28,13 +44,14 @@ pub fn start_of(area: Area) -> Place {
         Area::Duplicates => Place::Duplicates { pipe: None, cluster: None },
         Area::Monitor => Place::Monitor,
         Area::Connections => Place::Connections,
+        Area::Settings => Place::Settings { section: Section::default() },
     }
 }
 
 /// The rail.
 #[component]
 pub fn Rail() -> impl IntoView {
-    let nav = use_nav();
+    let (nav, commands) = (use_nav(), use_commands());
     let area = Memo::new(move |_| nav.place().area());
     // Coming back to an area leads to where one was in it.
     let last = StoredValue::new(Vec::<(Area, Place)>::new());
@@ -59,13 +76,17 @@ pub fn Rail() -> impl IntoView {
     view! {
         <nav class="rail" aria-label="Screens">
             {AREAS
-                .map(|(wanted, name, sign, keys)| {
+                .map(|(wanted, name, sign)| {
+                    let tip = move || match commands.keys_of(command_of(wanted)) {
+                        Some(keys) => format!("{name} ({})", named(&keys)),
+                        None => name.to_owned(),
+                    };
                     view! {
                         <Link
                             to=Signal::derive(move || to(wanted))
                             class="rail-entry"
                             current=Signal::derive(move || area.get() == wanted)
-                            tip=format!("{name} ({keys})")
+                            tip=Signal::derive(tip)
                             id=format!("rail-{}", name.to_lowercase())
                         >
                             <Icon sign />

@@ -8,6 +8,7 @@ use crate::{
     place::Place,
     problems::ProblemList,
     state::{Link as State, use_live},
+    tour::TourOffer,
 };
 
 /// The status bar.
@@ -73,6 +74,7 @@ pub fn StatusBar() -> impl IntoView {
                     {move || problems.get().1}
                 </button>
             </Show>
+            <TourOffer />
             <span class="status-space"></span>
             {move || {
                 live.notice

@@ -5,8 +5,9 @@ use pipewright_protocol::studio::{self, Run};
 
 use crate::{
     client::use_client,
-    commands::use_commands,
+    commands::{Command, named, use_commands},
     components::{Button, Icon, IconButton, Link, Menu, MenuItem, Sign, use_toasts},
+    connections::use_desk,
     place::{Place, use_nav},
     state::{Link as State, Theme, use_files, use_history, use_live, use_prefs},
 };
@@ -39,12 +40,11 @@ pub fn TopBar(
             project.as_ref().is_some_and(|project| project.trusted && !project.live)
         })
     };
-    let run = move |id: &'static str| {
-        let command = untrack(|| commands.all()).into_iter().find(|command| command.id == id);
-        if let Some(command) = command {
-            command.run.run(());
-        }
-    };
+    let run = move |id: &'static str| commands.run(id);
+    let desk = use_desk();
+    let production =
+        Memo::new(move |_| desk.current_id().is_some_and(|id| desk.is_production(&id)));
+    let keys = move || commands.keys_of("palette").map(|keys| view! { <kbd>{named(&keys)}</kbd> });
     view! {
         <header class="top">
             <Link to=Place::Connections class="top-project" id="project" tip="Project and connections">
@@ -58,10 +58,16 @@ pub fn TopBar(
                     "writes held"
                 </Link>
             </Show>
+            <Show when=move || production.get()>
+                <Link to=Place::Connections class="chip production" id="production" tip="Nothing can be changed through this connection. Take the mark off in Connections.">
+                    <Icon sign=Sign::Lock />
+                    "production, read-only"
+                </Link>
+            </Show>
             <button type="button" class="top-search" data-testid="open-palette" on:click=move |_| palette.set(true)>
                 <Icon sign=Sign::Search />
                 <span>"Search or run a command"</span>
-                <kbd>"Ctrl+K"</kbd>
+                {keys}
             </button>
             <Unsaved />
             <IconButton
@@ -141,6 +147,15 @@ fn RunAll() -> impl IntoView {
         });
     };
     let held = Signal::derive(move || !live.trusted() || !live.may_change());
+    use_commands().offer(move || match (held.get(), running.get()) {
+        (true, _) => Vec::new(),
+        (false, false) => {
+            vec![Command::new("run-all", "Run all pipes", Sign::Play, move || send(studio::RUN))]
+        }
+        (false, true) => {
+            vec![Command::new("stop-all", "Stop all pipes", Sign::Stop, move || send(studio::STOP))]
+        }
+    });
     view! {
         <Show
             when=move || running.get()

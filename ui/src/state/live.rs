@@ -74,6 +74,8 @@ pub struct Live {
     pub notice: RwSignal<Option<Notice>>,
     /// The config files that changed last; open texts follow it.
     pub changed: RwSignal<Vec<FileChange>>,
+    client: StoredValue<Client>,
+    way: StoredValue<Option<Rc<Way>>, LocalStorage>,
     one: StoredValue<Single, LocalStorage>,
 }
 
@@ -105,13 +107,22 @@ impl Live {
             totals: Memo::new(move |_| pipes.with(|pipes| totals(pipes.values()))),
             notice: RwSignal::new(None),
             changed: RwSignal::default(),
+            client: StoredValue::new(client.clone()),
+            way: StoredValue::new_local(None),
             one: StoredValue::new_local(Single::default()),
         };
         let way = Rc::new(Way { live, client, state: RefCell::default() });
         way.clone().connect();
+        live.way.set_value(Some(way.clone()));
         let way = send_wrapper::SendWrapper::new(way);
         on_cleanup(move || way.stop());
         live
+    }
+
+    /// Tries again now what would be tried again by itself.
+    pub fn reconnect(self) {
+        let way = self.way.get_value();
+        way.into_iter().for_each(Way::retry);
     }
 
     /// One pipe, as a signal of its own.
@@ -191,8 +202,11 @@ impl Live {
 
     /// Whether the user may change things here. Tracked.
     pub fn may_change(self) -> bool {
-        self.project
-            .with(|project| project.as_ref().is_some_and(|project| project.role.may_change()))
+        let only_asks = self.client.with_value(Client::is_read_only);
+        !only_asks
+            && self
+                .project
+                .with(|project| project.as_ref().is_some_and(|project| project.role.may_change()))
     }
 
     /// Whether pipes may run here. Tracked.
@@ -361,6 +375,16 @@ impl Way {
                 );
                 self.state.borrow_mut().retry = retry.ok();
             }
+        }
+    }
+
+    fn retry(self: Rc<Self>) {
+        let waiting = self.state.borrow_mut().retry.take();
+        if let Some(waiting) = waiting {
+            waiting.clear();
+        }
+        if matches!(self.live.link.get_untracked(), Link::Down(_)) {
+            self.connect();
         }
     }
 

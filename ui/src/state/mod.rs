@@ -12,4 +12,4 @@ pub use files::{Files, OpenFile, use_files};
 pub use history::{History, Side, use_history};
 pub use language::{Language, current_language, use_language};
 pub use live::{Link, Live, use_live};
-pub use prefs::{Prefs, Theme, remember, remembered, use_prefs};
+pub use prefs::{Density, Prefs, TEXT_SIZES, Theme, remember, remembered, use_prefs};

@@ -6,6 +6,7 @@ pub(crate) mod datasets;
 pub(crate) mod entities;
 pub(crate) mod env;
 mod listing;
+pub(crate) mod new;
 pub(crate) mod notebook;
 pub(crate) mod preview;
 pub(crate) mod pump;

@@ -1,13 +1,13 @@
 //! `pipewright upload`, `download` and `status`: the config of a folder and of
 //! a node.
 
-use std::collections::BTreeMap;
 use std::process::ExitCode;
 
 use anyhow::{Context, Result};
 use clap::Args;
-use pipewright_dtl::Document;
+use pipewright_config::difference::{Base, Changed, Config, Difference, PartKind};
 use pipewright_protocol::service::ValidationReport;
+use pipewright_protocol::studio::base_path;
 use serde_json::json;
 
 use crate::ProjectArguments;
@@ -35,10 +35,6 @@ pub(crate) struct Copied {
     force: bool,
 }
 
-/// The texts of components, by id, and the variables, all without layout.
-#[derive(PartialEq)]
-struct Config(BTreeMap<String, String>);
-
 /// What the variables are called among the components.
 const VARIABLES: &str = "variables";
 
@@ -48,61 +44,106 @@ fn text(bytes: Vec<u8>) -> Result<String> {
     String::from_utf8(bytes).context("the config is not UTF-8")
 }
 
-impl Config {
-    fn of(api: &Api) -> Result<Config> {
-        let document = Document::parse(text(api.call("GET", "/api/config", None)?)?);
-        let components = document.root.iter().flat_map(|root| root.items()).map(|component| {
-            let id = component.get("_id").and_then(|id| id.as_str());
-            let kind = component.get("type").and_then(|kind| kind.as_str());
-            let name = match (id, kind) {
-                (_, Some("metadata")) => "node metadata".to_owned(),
-                (id, _) => id.unwrap_or_default().to_owned(),
-            };
-            (name, component.to_json_text(&document, false))
-        });
-        let mut all: BTreeMap<String, String> = components.collect();
-        let variables = Document::parse(text(api.call("GET", "/api/env", None)?)?);
-        let variables = variables.root.as_ref().map(|root| root.to_json_text(&variables, false));
-        all.insert(VARIABLES.to_owned(), variables.unwrap_or_default());
-        Ok(Config(all))
+/// The config of a node, without its secrets: they are never copied.
+fn config_of(api: &Api) -> Result<Config> {
+    let components = text(api.call("GET", "/api/config", None)?)?;
+    let variables = text(api.call("GET", "/api/env", None)?)?;
+    Ok(Config::read(&components, &variables, &[])?)
+}
+
+/// Two places and how their configs stand to each other.
+struct Pair {
+    here: Api,
+    there: Api,
+    /// Where the folder keeps what the two have in common.
+    base: String,
+}
+
+/// One line of what differs; the variables are one together.
+struct Line {
+    name: String,
+    is: &'static str,
+    changed: Option<&'static str>,
+}
+
+impl Pair {
+    fn base(&self) -> Result<Base> {
+        self.here.get(&self.base)
     }
 
-    /// What is another there: the name, and what is to be said of it.
-    fn differences<'c>(&'c self, there: &'c Config) -> Vec<(&'c str, &'static str)> {
-        let names: std::collections::BTreeSet<&String> =
-            self.0.keys().chain(there.0.keys()).collect();
-        let differs = |name: &'c String| {
-            Some(match (self.0.get(name), there.0.get(name)) {
-                (Some(here), Some(there)) if here == there => return None,
-                (Some(_), Some(_)) => (name.as_str(), "differs"),
-                (Some(_), None) => (name.as_str(), "only in the folder"),
-                _ => (name.as_str(), "only in the node"),
-            })
-        };
-        names.into_iter().filter_map(differs).collect()
+    fn lines(&self, here: &Config, there: &Config) -> Result<Vec<Line>> {
+        let found = here.differences(there, &self.base()?);
+        let mut lines: Vec<Line> = Vec::new();
+        for each in found {
+            let (is, changed) = (is(&each), by(each.changed));
+            let name = match each.id.kind {
+                PartKind::Variable => VARIABLES.to_owned(),
+                PartKind::Metadata => "node metadata".to_owned(),
+                _ => each.id.name,
+            };
+            match lines.iter_mut().find(|line| line.name == name && name == VARIABLES) {
+                Some(line) if line.changed != changed => line.changed = by(Changed::Both),
+                Some(_) => {}
+                None if name == VARIABLES => lines.push(Line { name, is: "differs", changed }),
+                None => lines.push(Line { name, is, changed }),
+            }
+        }
+        lines.sort_by(|a, b| a.name.cmp(&b.name));
+        Ok(lines)
+    }
+
+    /// Keeps what both have in common now.
+    fn remember(&self) -> Result<()> {
+        let base = self.base()?.after(&config_of(&self.here)?, &config_of(&self.there)?);
+        let body = serde_json::to_vec(&base)?;
+        self.here.call("PUT", &self.base, Some((JSON, body)))?;
+        Ok(())
+    }
+}
+
+fn is(difference: &Difference) -> &'static str {
+    match (&difference.here, &difference.there) {
+        (Some(_), None) => "only in the folder",
+        (None, _) => "only in the node",
+        _ => "differs",
+    }
+}
+
+/// Who changed it, where that is known.
+fn by(changed: Changed) -> Option<&'static str> {
+    match changed {
+        Changed::Here => Some("folder"),
+        Changed::There => Some("node"),
+        Changed::Both => Some("both"),
+        Changed::Unknown => None,
     }
 }
 
 impl Between {
-    fn open(&self) -> Result<(Api, Api)> {
+    fn open(&self) -> Result<Pair> {
         let here = Place::folder(&self.project).open()?;
-        Ok((here, Place::node(&self.node).open()?))
+        let there = Place::node(&self.node).open()?;
+        let other = self.node.trim_end_matches('/').trim_end_matches("/api");
+        Ok(Pair { here, there, base: base_path(other) })
     }
 
     /// Shows whether the two are the same. Exit code 1 if not.
     pub(crate) fn status(self) -> Result<ExitCode> {
-        let (here, there) = self.open()?;
-        let (here, there) = (Config::of(&here)?, Config::of(&there)?);
-        let found = here.differences(&there);
+        let pair = self.open()?;
+        let found = pair.lines(&config_of(&pair.here)?, &config_of(&pair.there)?)?;
         if self.json {
-            let list: Vec<_> =
-                found.iter().map(|(name, what)| json!({"component": name, "is": what})).collect();
+            let line = |line: &Line| json!({ "component": line.name, "is": line.is, "changed": line.changed });
+            let list: Vec<_> = found.iter().map(line).collect();
             println!("{:#}", json!({ "same": list.is_empty(), "differences": list }));
         } else if found.is_empty() {
             println!("the folder and the node have the same config");
         } else {
-            for (name, what) in &found {
-                println!("{name}: {what}");
+            for Line { name, is, changed } in &found {
+                match changed {
+                    Some("both") => println!("{name}: {is}, changed in both"),
+                    Some(side) => println!("{name}: {is}, changed in the {side}"),
+                    None => println!("{name}: {is}"),
+                }
             }
         }
         Ok(if found.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
@@ -112,19 +153,19 @@ impl Between {
 impl Copied {
     /// Makes the config of the node be that of the folder.
     pub(crate) fn upload(self) -> Result<ExitCode> {
-        let (here, there) = self.between.open()?;
-        self.copy(&here, &there)
+        let pair = self.between.open()?;
+        self.copy(&pair, &pair.here, &pair.there)
     }
 
     /// Makes the config of the folder be that of the node.
     pub(crate) fn download(self) -> Result<ExitCode> {
-        let (here, there) = self.between.open()?;
-        self.copy(&there, &here)
+        let pair = self.between.open()?;
+        self.copy(&pair, &pair.there, &pair.here)
     }
 
-    fn copy(&self, from: &Api, to: &Api) -> Result<ExitCode> {
-        let (new, old) = (Config::of(from)?, Config::of(to)?);
-        let changed: Vec<&str> = new.differences(&old).into_iter().map(|(name, _)| name).collect();
+    fn copy(&self, pair: &Pair, from: &Api, to: &Api) -> Result<ExitCode> {
+        let found = pair.lines(&config_of(&pair.here)?, &config_of(&pair.there)?)?;
+        let changed: Vec<&str> = found.iter().map(|line| line.name.as_str()).collect();
         let mut report = ValidationReport::default();
         // First the variables: they decide conditions in config.
         if changed.contains(&VARIABLES) {
@@ -136,6 +177,7 @@ impl Copied {
             let path = format!("/api/config?force={}", self.force);
             report = serde_json::from_slice(&to.call("PUT", &path, Some((JSON, config)))?)?;
         }
+        pair.remember()?;
         if self.between.json {
             println!("{:#}", json!({ "changed": changed, "report": report }));
             return Ok(ExitCode::SUCCESS);

@@ -14,7 +14,7 @@ use axum::middleware::Next;
 use axum::response::Response;
 use percent_encoding::percent_decode_str;
 use pipewright_entity::Entity;
-use pipewright_protocol::studio::{CHECK, IMPACT, PINS, PREVIEW, Role};
+use pipewright_protocol::studio::{Role, only_asks};
 use pipewright_store::{Durability, names};
 
 use super::Failed;
@@ -22,9 +22,6 @@ use super::address::LINK;
 use super::requests::RequestId;
 use crate::permissions::{Act, Resource};
 use crate::{Claims, Node, Refused};
-
-/// What is posted and changes nothing.
-const LOOKS: [&str; 4] = [CHECK, IMPACT, PINS, PREVIEW];
 
 /// Lets a call through to its handler, or not.
 pub(super) async fn authorize(
@@ -109,17 +106,14 @@ fn decide(node: &Node, claims: &Claims, method: &Method, path: &str) -> Result<(
         None => match parts.as_slice() {
             // They end what others do, or take all there is.
             ["admin"] | [] if !asks => claims.role == Role::Admin,
-            ["studio", "users", ..] => claims.role == Role::Admin,
+            ["studio", "users" | "tokens" | "backup", ..] => claims.role == Role::Admin,
             // Whoever has an invitation has no token yet.
             ["studio", "invitations"] => true,
             // Its body says who calls.
             ["pipes", _, "webhook"] => true,
             _ => match claims.role {
                 Role::Admin | Role::Developer => true,
-                Role::Reader => {
-                    asks || LOOKS.contains(&path)
-                        || matches!(parts.as_slice(), ["studio", "tasks", _])
-                }
+                Role::Reader => only_asks(method.as_str(), path),
                 Role::Anonymous => false,
             },
         },
@@ -183,10 +177,7 @@ pub(super) struct Caller(pub(super) String);
 impl Audited {
     /// Calls that only ask, or that bring data in, are not written down.
     fn of(claims: &Claims, method: &Method, path: &str, request: &str) -> Option<Audited> {
-        let asks = matches!(*method, Method::GET | Method::HEAD | Method::OPTIONS)
-            || LOOKS.contains(&path)
-            || path.starts_with("/api/studio/tasks/")
-            || path.ends_with("/preview");
+        let asks = only_asks(method.as_str(), path);
         let data = ["/entities", "/sdshare-push-receiver", "/webhook"];
         let data = data.iter().any(|end| path.ends_with(end));
         (!asks && !data).then(|| Audited {

@@ -9,9 +9,12 @@
 mod absent;
 mod address;
 mod authorize;
+mod backup;
+mod compare;
 mod config;
 mod data_files;
 mod datasets;
+mod elsewhere;
 mod entities;
 mod error;
 mod forms;
@@ -33,6 +36,7 @@ mod sdshare;
 mod secrets;
 mod services;
 mod studio;
+mod tokens;
 mod trials;
 mod uncommitted;
 mod users;
@@ -73,6 +77,7 @@ pub fn router(node: Arc<Node>) -> Router {
         .nest("/api", protected)
         .layer(DefaultBodyLimit::max(limits::LARGEST_BODY))
         .layer(middleware::from_fn_with_state(limits::Limits::usual(), limits::bound))
+        .layer(middleware::from_fn(elsewhere::answer))
         .layer(middleware::from_fn(requests::name))
         .with_state(node)
 }
@@ -94,16 +99,21 @@ fn described() -> (Router<Arc<Node>>, utoipa::openapi::OpenApi) {
         .merge(secrets::routes())
         .merge(services::routes())
         .merge(webhooks::routes())
-        .nest(
-            "/studio",
-            studio::routes()
-                .merge(data_files::routes())
-                .merge(entities::routes())
-                .merge(monitor::routes())
-                .merge(trials::routes())
-                .merge(users::routes()),
-        )
+        .nest("/studio", of_the_studio())
         .split_for_parts()
+}
+
+/// What the studio asks beyond the service API.
+fn of_the_studio() -> OpenApiRouter<Arc<Node>> {
+    studio::routes()
+        .merge(backup::routes())
+        .merge(compare::routes())
+        .merge(data_files::routes())
+        .merge(entities::routes())
+        .merge(monitor::routes())
+        .merge(tokens::routes())
+        .merge(trials::routes())
+        .merge(users::routes())
 }
 
 /// What everybody may ask: whether the node is there, and what can be asked.

@@ -38,7 +38,7 @@ impl From<UserError> for Failed {
 }
 
 /// Seconds since 1970, by the clock that tokens end by.
-fn now() -> u64 {
+pub(super) fn now() -> u64 {
     let since = std::time::SystemTime::UNIX_EPOCH.elapsed();
     since.unwrap_or_default().as_secs()
 }
