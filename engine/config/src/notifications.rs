@@ -109,14 +109,17 @@ impl Rule {
             ENTITIES_FAILED => Condition::EntitiesFailed,
             OVERDUE => Condition::Overdue(config.get("seconds")?.as_f64()?),
             OFFSET_SET => Condition::OffsetSet,
-            PATTERN => Condition::Pattern(
-                config
-                    .get("pattern")?
-                    .as_object()?
-                    .iter()
+            PATTERN => {
+                let patterns = config.get("pattern")?.as_object()?.iter();
+                let patterns: Vec<_> = patterns
                     .filter_map(|(path, pattern)| Some((path.clone(), pattern.as_str()?.into())))
-                    .collect(),
-            ),
+                    .collect();
+                // Nothing would match everything.
+                if patterns.is_empty() {
+                    return None;
+                }
+                Condition::Pattern(patterns)
+            }
             _ => return None,
         };
         Some(

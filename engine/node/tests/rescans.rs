@@ -59,6 +59,8 @@ fn a_time_for_a_rescan_leaves_the_place_of_the_pipe_alone() {
     assert_eq!(kinds(&node), ["full", "full"]);
     // What changes is followed as before.
     write(&node, "in", place.clock.now(), [json!({"_id": "new"})]);
+    drop(node);
+    let node = place.open();
     place.pass(&node, 60.0);
     assert!(live(&node, "out").contains_key("new"));
     assert_eq!(kinds(&node), ["full", "full", "incremental"]);

@@ -164,6 +164,8 @@ impl Run<'_> {
             self.notes.extend(note);
         }
         let is_full = self.kind == RunKind::Full;
+        // A full run is as good as a rescan.
+        self.rescan_due &= !is_full;
         let mut since = since.filter(|_| !is_full);
         if let Some((_, delta)) = back.filter(|_| !is_full) {
             self.kind = RunKind::Partial;
