@@ -41,15 +41,16 @@ pub(crate) fn concerned(
     entities: &[Entity],
 ) -> Result<Concerned, StoreError> {
     let mut ids: FxHashSet<Text> = FxHashSet::default();
+    let mut held = Held::within(plan.limits);
     for tracking in plan.tracking.iter().filter(|it| it.dataset().as_str() == dataset) {
         let routes = match tracking {
             Tracking::Joins { routes, .. } => routes,
             Tracking::Untracked { why, .. } => return Ok(Concerned::All(why.clone())),
         };
+        held.clear();
         for route in routes {
-            let limit = plan.tracking_limit;
-            if !walk(reader, route, entities, limit, &mut ids)? {
-                return Ok(Concerned::All(format!("more than {limit} entities are concerned")));
+            if !walk(reader, route, entities, &mut held, &mut ids)? {
+                return Ok(Concerned::All(held.too_many()));
             }
         }
     }
