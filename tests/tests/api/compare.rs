@@ -96,8 +96,8 @@ async fn pages_of_others_are_answered_when_they_have_a_token() {
     assert_eq!(asks("content-type").await.status, StatusCode::FORBIDDEN);
 
     let bearer = format!("Bearer {}", place.token);
-    let told = ask(&place, Method::GET, studio::PROJECT, &[origin, ("authorization", &bearer)]);
-    let told = told.await;
+    let with_token = [origin, ("authorization", bearer.as_str())];
+    let told = ask(&place, Method::GET, studio::PROJECT, &with_token).await;
     assert_eq!(told.status, StatusCode::OK);
     assert_eq!(told.header("access-control-allow-origin"), origin.1);
     assert_eq!(told.header("access-control-allow-credentials"), "");

@@ -77,7 +77,7 @@ pub(super) fn KnownList() -> impl IntoView {
         let production = connection.production;
         let items = Signal::derive(move || {
             let item = |label: &str, sign, run: Box<dyn Fn() + Send + Sync>| {
-                MenuItem::new(label, move || run()).sign(sign)
+                MenuItem::new(label, run).sign(sign)
             };
             let mut items =
                 vec![item("Open", Sign::External, Box::new(move || show(id.get_value(), is_open)))];
