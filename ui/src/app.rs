@@ -3,7 +3,7 @@
 use leptos::{ev, prelude::*, task::spawn_local};
 use wasm_bindgen::JsCast;
 
-use pipewright_protocol::shell::Target;
+use pipewright_protocol::shell::{Open, Target};
 
 use crate::{
     client::Client,
@@ -141,6 +141,19 @@ fn Session(client: Client) -> impl IntoView {
 fn offer_commands(palette: RwSignal<bool>, help: RwSignal<bool>) {
     let (nav, prefs, commands, live) = (use_nav(), use_prefs(), use_commands(), use_live());
     let (undo, tour) = (undoing(), use_tour());
+    let (desk, toasts) = (use_desk(), use_toasts());
+    let open_folder = move || {
+        spawn_local(async move {
+            let opened = match desk.pick_folder().await {
+                Ok(Some(folder)) => desk.open(Open::Folder(folder)).await,
+                Ok(None) => Ok(()),
+                Err(failure) => Err(failure),
+            };
+            if let Err(failure) = opened {
+                toasts.failed(failure.to_string());
+            }
+        });
+    };
     commands.offer(move || {
         let mut all = vec![
             Command::new("palette", "Search everything", Sign::Search, move || palette.set(true)),
@@ -151,6 +164,9 @@ fn offer_commands(palette: RwSignal<bool>, help: RwSignal<bool>) {
                 nav.go(Place::Compare { with: None })
             }),
         ];
+        if desk.is_desktop() {
+            all.push(Command::new("open-folder", "Open a folder", Sign::Folder, open_folder));
+        }
         if live.may_change() {
             all.push(Command::new("undo", "Undo", Sign::Undo, move || undo(true)));
             all.push(Command::new("redo", "Redo", Sign::Redo, move || undo(false)));

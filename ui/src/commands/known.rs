@@ -14,12 +14,14 @@ pub enum Scope {
     Pipe,
     /// On the screens of systems.
     Systems,
+    /// In the desktop window, and in no browser.
+    Window,
 }
 
 impl Scope {
     /// All, in order.
-    pub const ALL: [Scope; 5] =
-        [Scope::Everywhere, Scope::Flow, Scope::Text, Scope::Pipe, Scope::Systems];
+    pub const ALL: [Scope; 6] =
+        [Scope::Everywhere, Scope::Flow, Scope::Text, Scope::Pipe, Scope::Systems, Scope::Window];
 
     /// What it is called.
     pub fn name(self) -> &'static str {
@@ -29,17 +31,15 @@ impl Scope {
             Scope::Text => "Texts",
             Scope::Pipe => "A pipe",
             Scope::Systems => "Systems",
+            Scope::Window => "Desktop window",
         }
     }
 
     /// Whether both can be meant at the same time.
     fn meets(self, other: Scope) -> bool {
         let text = |one, two| one == Scope::Text && matches!(two, Scope::Pipe | Scope::Systems);
-        self == other
-            || self == Scope::Everywhere
-            || other == Scope::Everywhere
-            || text(self, other)
-            || text(other, self)
+        let always = |scope| matches!(scope, Scope::Everywhere | Scope::Window);
+        self == other || always(self) || always(other) || text(self, other) || text(other, self)
     }
 }
 
@@ -83,9 +83,7 @@ pub const KNOWN: &[Known] = &[
     known("go-connections", "Go to Connections", Some("Ctrl+7"), Scope::Everywhere),
     known("go-settings", "Go to Settings", Some("Ctrl+,"), Scope::Everywhere),
     known("compare", "Compare with another connection", None, Scope::Everywhere),
-    known("open-folder", "Open a folder", None, Scope::Everywhere),
     known("add-files", "Add data files", None, Scope::Everywhere),
-    known("close-window", "Close the window", None, Scope::Everywhere),
     known("tour", "Take the tour", None, Scope::Everywhere),
     known("theme-light", "Light colours", None, Scope::Everywhere),
     known("theme-dark", "Dark colours", None, Scope::Everywhere),
@@ -94,10 +92,23 @@ pub const KNOWN: &[Known] = &[
     known("flow-open", "Open what is selected", None, Scope::Flow),
     known("new-pipe", "New pipe from what is selected", None, Scope::Flow),
     known("merge", "Merge datasets", None, Scope::Flow),
+    known("flow-new-system", "New system in the flow", None, Scope::Flow),
+    known("flow-all", "Select everything in the flow", None, Scope::Flow),
+    known("flow-copy", "Duplicate what is selected", None, Scope::Flow),
+    known("flow-remove", "Remove what is selected", None, Scope::Flow),
+    known("flow-lay-out", "Lay out the whole flow", None, Scope::Flow),
+    known("flow-lay-out-chosen", "Lay out what is selected", None, Scope::Flow),
     known("save", "Save", Some("Ctrl+S"), Scope::Text),
     known("pipe-run", "Run the pipe", Some("Ctrl+Enter"), Scope::Pipe),
+    known("trace-step", "Step to the next rule", Some("F10"), Scope::Pipe),
+    known("trace-back", "Step back", Some("Shift+F10"), Scope::Pipe),
+    known("trace-stop", "Stop at this line, or not", Some("F9"), Scope::Pipe),
+    known("trace-skip", "On to the next stop", Some("F8"), Scope::Pipe),
+    known("trace-skip-back", "Back to the last stop", Some("Shift+F8"), Scope::Pipe),
     known("system-test", "Test the connection", Some("Ctrl+Enter"), Scope::Systems),
     known("new-system", "New system", None, Scope::Systems),
+    known("open-folder", "Open a folder", None, Scope::Window),
+    known("close-window", "Close the window", None, Scope::Window),
 ];
 
 /// What is known of a command.

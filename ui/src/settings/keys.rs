@@ -5,6 +5,7 @@ use leptos::prelude::*;
 use crate::{
     commands::{KNOWN, Known, Scope, clashes, named, use_commands},
     components::{Button, Dialog, Icon, IconButton, Sign},
+    connections::use_desk,
     state::use_prefs,
 };
 
@@ -18,6 +19,12 @@ const FIXED: [(&str, &str); 7] = [
     ("Ctrl+Space", "What may stand here, in a text"),
     ("F12", "To the definition of a name, in a text"),
 ];
+
+/// The scopes that there are here.
+fn scopes() -> impl Iterator<Item = Scope> {
+    let desktop = use_desk().is_desktop();
+    Scope::ALL.into_iter().filter(move |scope| desktop || *scope != Scope::Window)
+}
 
 /// All commands with their keys, which can be chosen anew.
 #[component]
@@ -33,7 +40,7 @@ pub(super) fn Keys() -> impl IntoView {
             </div>
         </header>
         <div class="settings-form wide">
-            {Scope::ALL.map(|scope| view! { <Group scope /> })}
+            {scopes().map(|scope| view! { <Group scope /> }).collect_view()}
         </div>
     }
 }
@@ -117,7 +124,7 @@ pub fn KeyHelp(
 #[component]
 fn Help() -> impl IntoView {
     let commands = use_commands();
-    let groups = Scope::ALL.map(|scope| {
+    let groups = scopes().map(|scope| {
         let lines = KNOWN.iter().filter(move |known| known.scope == scope);
         let lines: Vec<_> = lines
             .filter_map(|known| Some((known.title, untrack(|| commands.keys_of(known.id))?)))
@@ -128,7 +135,7 @@ fn Help() -> impl IntoView {
     });
     let fixed = FIXED.map(|(keys, title)| view! { <dt><kbd>{keys}</kbd></dt> <dd>{title}</dd> });
     view! {
-        {groups}
+        {groups.collect_view()}
         <h3>"Always"</h3>
         <dl class="key-help">{fixed}</dl>
         <p class="hint">"All commands are in the palette. Keys can be chosen anew in Settings."</p>
