@@ -12,7 +12,7 @@ use super::PIPE;
 
 /// The screens by the name of their picture, with their address and something
 /// that is there once they are drawn.
-const SCREENS: [(&str, &str, &str); 32] = [
+const SCREENS: [(&str, &str, &str); 33] = [
     ("flow", "/flow?select=pipe:global-company", "[data-testid=panel] h2"),
     ("pipes", "/pipes", "[data-testid=pipes] .table-row"),
     ("pipe", "/pipes/crm-company-enrich", ".monaco-editor .view-line"),
