@@ -180,9 +180,14 @@ fn menus(commands: &[Command], keys: impl Fn(&Command) -> Option<String>) -> Vec
 #[component]
 pub fn Leaving(outside: Outside) -> impl IntoView {
     let open = RwSignal::new(false);
-    Effect::new(move || open.set(!outside.running.with(Vec::is_empty)));
     Effect::new(move || {
-        if !open.get() {
+        if !outside.running.with(Vec::is_empty) {
+            open.set(true);
+        }
+    });
+    Effect::new(move || {
+        // Only what is there is taken away: each of the two wakes the other.
+        if !open.get() && !outside.running.with_untracked(Vec::is_empty) {
             outside.running.set(Vec::new());
         }
     });
