@@ -98,7 +98,9 @@ fn Session(client: Client) -> impl IntoView {
     let nav = use_nav();
     // Which screen, whatever it shows: going on inside a screen keeps it.
     let screen = Memo::new(move |_| match nav.place() {
-        Place::Failed { .. } => std::mem::discriminant(&Place::Monitor),
+        Place::MonitorRuns | Place::Failed { .. } | Place::Node => {
+            std::mem::discriminant(&Place::Monitor)
+        }
         place => std::mem::discriminant(&place),
     });
     view! {
@@ -120,7 +122,10 @@ fn Session(client: Client) -> impl IntoView {
                         Place::Datasets => view! { <DatasetsScreen /> }.into_any(),
                         Place::Dataset { .. } => view! { <DatasetScreen /> }.into_any(),
                         Place::Duplicates { .. } => view! { <DuplicatesScreen /> }.into_any(),
-                        Place::Monitor | Place::Failed { .. } => view! { <MonitorScreen /> }.into_any(),
+                        Place::Monitor
+                        | Place::MonitorRuns
+                        | Place::Failed { .. }
+                        | Place::Node => view! { <MonitorScreen /> }.into_any(),
                         Place::Connections => view! { <ConnectionsScreen /> }.into_any(),
                         Place::Design => view! { <DesignScreen /> }.into_any(),
                         Place::Compare { .. } => view! { <CompareScreen /> }.into_any(),

@@ -59,6 +59,10 @@ pub enum Place {
     },
     /// How all pipes fare.
     Monitor,
+    /// The runs of all pipes.
+    MonitorRuns,
+    /// How the node itself fares.
+    Node,
     /// The entities that failed, with one selected.
     Failed {
         /// Pipe and `_id` of the selected entity.
@@ -262,7 +266,9 @@ impl Place {
             Place::Systems | Place::System { .. } | Place::File { .. } => Area::Systems,
             Place::Datasets | Place::Dataset { .. } => Area::Datasets,
             Place::Duplicates { .. } => Area::Duplicates,
-            Place::Monitor | Place::Failed { .. } => Area::Monitor,
+            Place::Monitor | Place::MonitorRuns | Place::Node | Place::Failed { .. } => {
+                Area::Monitor
+            }
             Place::Connections | Place::Compare { .. } | Place::Design => Area::Connections,
             Place::Settings { .. } => Area::Settings,
         }
@@ -302,6 +308,8 @@ impl Place {
                 Place::Duplicates { pipe: Some((*pipe).to_owned()), cluster: field("cluster") }
             }
             ["monitor"] => Place::Monitor,
+            ["monitor", "runs"] => Place::MonitorRuns,
+            ["monitor", "node"] => Place::Node,
             ["monitor", "failed"] => Place::Failed { entity: field("pipe").zip(field("entity")) },
             ["connections"] => Place::Connections,
             ["design"] => Place::Design,
@@ -358,6 +366,8 @@ impl fmt::Display for Place {
                 query(f, "cluster", cluster)
             }
             Place::Monitor => f.write_str("/monitor"),
+            Place::MonitorRuns => f.write_str("/monitor/runs"),
+            Place::Node => f.write_str("/monitor/node"),
             Place::Failed { entity: None } => f.write_str("/monitor/failed"),
             Place::Failed { entity: Some((pipe, id)) } => {
                 write!(f, "/monitor/failed?pipe={}&entity={}", encode(pipe), encode(id))
@@ -530,6 +540,8 @@ mod tests {
             Place::Duplicates { pipe: None, cluster: None },
             Place::Duplicates { pipe: Some(odd.into()), cluster: Some(odd.into()) },
             Place::Monitor,
+            Place::MonitorRuns,
+            Place::Node,
             Place::Failed { entity: None },
             Place::Failed { entity: Some((odd.into(), odd.into())) },
             Place::Connections,

@@ -1,6 +1,9 @@
 //! How everything fares: the pipes, and the entities that failed.
 
+mod groups;
+mod history;
 mod inbox;
+mod node;
 mod pipes;
 mod screen;
 mod settle;
