@@ -396,6 +396,10 @@ mod tests {
                 None
             }
             fn ended(&self, _: &Text, _: Option<&Report>) {}
+            fn rescan(&self, _: &Text, _: Cancel) -> Option<Report> {
+                None
+            }
+            fn rescanned(&self, _: &Text, _: Option<&Report>) {}
         }
         let conductor = Conductor::new(Arc::new(FixedClock::at(0)));
         let folder = tempfile::tempdir().unwrap();

@@ -90,6 +90,8 @@ mod tests {
             layer: 0,
             errors: 0,
             warnings: 0,
+            namespaces: Vec::new(),
+            placed: None,
         };
         let edge = |from: &str, to: &str, kind| GraphEdge {
             from: from.into(),
