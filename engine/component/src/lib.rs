@@ -20,6 +20,7 @@ mod sink;
 mod source;
 mod surroundings;
 mod system;
+mod trace;
 mod transform;
 
 pub use batch::Batch;
@@ -32,4 +33,5 @@ pub use surroundings::{
     Access, Clock, FixedClock, NoVariables, Permission, Surroundings, SystemClock, Variables,
 };
 pub use system::{Offer, OfferKind, OfferedColumn, System};
+pub use trace::{Exchanges, TraceSettings};
 pub use transform::Transform;

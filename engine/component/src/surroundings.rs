@@ -8,7 +8,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use pipewright_entity::Value;
 
-use crate::{Cancel, Failure};
+use crate::{Cancel, Exchanges, Failure};
 
 /// Whether something outside may be touched.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -147,6 +147,8 @@ pub struct Surroundings {
     pub variables: Arc<dyn Variables>,
     /// The project folder, for paths that are relative to it.
     pub folder: Option<PathBuf>,
+    /// What REST components note of their calls, for the execution log.
+    pub exchanges: Exchanges,
 }
 
 impl Surroundings {
@@ -158,6 +160,7 @@ impl Surroundings {
             clock: Arc::new(SystemClock),
             variables: Arc::new(NoVariables),
             folder: None,
+            exchanges: Exchanges::default(),
         }
     }
 

@@ -70,6 +70,9 @@ pub struct Description {
     pub doc: String,
     /// Whether it runs here.
     pub support: Support,
+    /// What one should know before relying on it.
+    #[serde(default)]
+    pub remark: Option<String>,
     /// Whether the documentation advises against it.
     #[serde(default)]
     pub deprecated: bool,
@@ -124,6 +127,12 @@ pub struct Property {
     /// Whether the documentation advises against it.
     #[serde(default)]
     pub deprecated: bool,
+    /// Why it does nothing here, where it is documented and does not.
+    #[serde(default)]
+    pub idle: Option<String>,
+    /// Values that are documented and do not work here.
+    #[serde(default)]
+    pub idle_values: Vec<Value>,
     /// Whether the documentation says that it may change or go.
     #[serde(default)]
     pub experimental: bool,

@@ -139,6 +139,10 @@ pub(crate) fn properties(
             None,
         );
     }
+    if let (Some(remark), Some(kind)) = (&description.remark, item.get("type")) {
+        let message = format!("`{}`: {remark}", description.name);
+        findings.report(code::UNTESTED, Severity::Info, kind.span.clone(), message, None);
+    }
     members(item, &owner, &mut findings);
 }
 
@@ -247,6 +251,16 @@ fn value(entry: &Entry, property: &Property, findings: &mut Findings<'_>) {
             suggestion,
         );
         return;
+    }
+    if let Some(why) = &property.idle {
+        let message = format!("`{}` does nothing here: {why}", property.name);
+        let span = entry.key_span.clone();
+        findings.report(code::NOT_SUPPORTED, Severity::Info, span, message, None);
+    }
+    let found = item.to_json();
+    if property.idle_values.contains(&found) {
+        let message = format!("`{}`: {found} does not work here", property.name);
+        findings.warning(code::NOT_SUPPORTED, item.span.clone(), message, None);
     }
     if property.role == Some(Role::Cron)
         && let Form::String(text) = &item.form

@@ -141,6 +141,8 @@ pub mod code {
     pub const TYPE_MISSING: &str = "config-type-missing";
     /// Documented, but it does not run here yet.
     pub const NOT_SUPPORTED: &str = "config-not-supported";
+    /// It runs, and nobody has tried it where it was made.
+    pub const UNTESTED: &str = "config-untested";
     /// A property that the component does not have.
     pub const PROPERTY_UNKNOWN: &str = "config-property-unknown";
     /// A property that must be there is not.

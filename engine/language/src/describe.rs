@@ -113,6 +113,9 @@ pub(crate) fn component(description: &Description) -> String {
     if !description.is_supported() {
         text.push_str("\n\nIt does not run here yet.");
     }
+    if let Some(remark) = &description.remark {
+        text.push_str(&format!("\n\nA remark: {remark}."));
+    }
     if description.deprecated {
         text.push_str("\n\nThe documentation advises against it.");
     }
@@ -131,6 +134,9 @@ pub(crate) fn property(property: &Property) -> String {
     }
     if let Some(about) = &property.about {
         text.push_str(&format!("\n\n{about}"));
+    }
+    if let Some(why) = &property.idle {
+        text.push_str(&format!("\n\nIt does nothing here: {why}."));
     }
     if !property.values.is_empty() {
         let values: Vec<String> =

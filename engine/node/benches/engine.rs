@@ -431,7 +431,7 @@ impl Driven {
                 cancel: Cancel::new(),
                 clock: Arc::new(SystemClock),
                 variables: Arc::new(NoVariables),
-                folder: None,
+                ..Surroundings::held()
             },
             _dir: dir,
         }

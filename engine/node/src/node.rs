@@ -523,6 +523,7 @@ impl Node {
 
     /// Tells the conductor which pipes there are and when they run.
     pub(crate) fn plan_runs(&self) -> Result<(), StoreError> {
+        self.ready_receivers()?;
         let loaded = self.loaded();
         let reader = self.store.reader()?;
         let disabled = crate::pump::disabled(&reader)?;

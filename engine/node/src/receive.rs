@@ -3,10 +3,12 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use pipewright_component::Cancel;
+use pipewright_component::{Cancel, Exchanges, TraceSettings};
 use pipewright_config::Pipe;
 use pipewright_entity::{Dict, Entity, Text, Value};
 use pipewright_pump::{Plan, Post, PostError, Posted, Receiver};
+use pipewright_store::StoreError;
+use pipewright_systems::requests::{self, Request};
 use serde_json::Value as Json;
 
 use crate::Node;
@@ -80,6 +82,78 @@ impl Node {
             self.dataset_changed(dataset)?;
         }
         Ok(posted)
+    }
+
+    /// Why a request to a pipe is refused by its `validation_expression`.
+    pub(crate) fn check_request(&self, pipe: &str, request: &Request) -> Result<(), Failed> {
+        let loaded = self.loaded();
+        let Some(source) = loaded.project.pipe(pipe).map(|pipe| &pipe.source) else {
+            return Ok(());
+        };
+        let template = source.config.get("validation_expression").and_then(Json::as_str);
+        let Some(template) = template else { return Ok(()) };
+        // It sees secrets.
+        if !self.is_trusted() {
+            return Err(Failed::not_trusted());
+        }
+        let variables = self.surroundings(&loaded, Cancel::new()).variables;
+        let system = source.config.get("system").and_then(Json::as_str).map(str::to_owned);
+        let secret = move |name: &str| {
+            let secret = variables.secret(system.as_deref(), name)?;
+            secret.as_str().map(str::to_owned)
+        };
+        match requests::refusal(template, request, secret) {
+            Ok(None) => Ok(()),
+            Ok(Some(reason)) => Err(Failed::bad_request(reason)),
+            Err(error) => {
+                Err(Failed::bad_request(format!("validation_expression of {pipe:?}: {error}")))
+            }
+        }
+    }
+
+    /// What is to be noted of the requests to a pipe.
+    pub(crate) fn trace_settings(&self, pipe: &str) -> Option<TraceSettings> {
+        let loaded = self.loaded();
+        TraceSettings::of(loaded.project.pipe(pipe)?.source.config.get("trace"))
+    }
+
+    /// Puts a request and its answer into the execution log of the pipe.
+    pub(crate) fn note_request(
+        &self,
+        pipe: &str,
+        started: i64,
+        outcome: Result<&Posted, &str>,
+        (request, response): (Value, Value),
+    ) -> Result<(), Failed> {
+        let loaded = self.loaded();
+        let Ok(plan) = loaded.plan(pipe) else { return Ok(()) };
+        let exchanges = Exchanges::default();
+        exchanges.note(request, response);
+        let trace = exchanges.take().unwrap_or(Value::Null);
+        let surroundings = self.surroundings(&loaded, Cancel::new());
+        self.with_resources(&loaded, &surroundings, |resources| {
+            pipewright_pump::note_request(&plan, resources, started, outcome, trace)
+        })?;
+        Ok(())
+    }
+
+    /// Makes the datasets that entities are posted into, and that count as
+    /// populated before the first post.
+    pub(crate) fn ready_receivers(&self) -> Result<(), StoreError> {
+        let loaded = self.loaded();
+        let reader = self.store().reader()?;
+        let mut batch = self.store().batch(self.now());
+        for plan in loaded.project.pipes().filter_map(|pipe| loaded.plan(&pipe.id).ok()) {
+            let Some(dataset) = plan.populated_from_start() else { continue };
+            if !reader.dataset(dataset)?.is_some_and(|dataset| dataset.is_populated()) {
+                batch.create(dataset);
+                batch.set_populated(dataset);
+            }
+        }
+        if !batch.is_empty() {
+            self.store().commit(batch)?;
+        }
+        Ok(())
     }
 
     /// A dataset has versions that no run has written: tells those who read it

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
-use pipewright_component::{Cancel, Permission, Surroundings, Variables};
+use pipewright_component::{Cancel, Exchanges, Permission, Surroundings, Variables};
 use pipewright_entity::{Text, Value};
 use pipewright_protocol::studio::PipeState;
 use pipewright_pump::{
@@ -92,6 +92,7 @@ impl Node {
                 self.secrets().clone(),
             )),
             folder: Some(self.root().to_path_buf()),
+            exchanges: Exchanges::default(),
         }
     }
 

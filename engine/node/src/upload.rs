@@ -420,6 +420,7 @@ impl Node {
             None => config::Change::Remove(path.clone()),
         });
         let candidate = before.project.with(changes);
+        check_losses(&before.project, &candidate)?;
         let (found, errors) = findings(&candidate, &posted);
         reports.extend(found);
         if errors && !force {
@@ -530,6 +531,25 @@ fn findings(candidate: &Project, posted: &[Posted]) -> (Vec<ComponentErrors>, bo
         }
     }
     (reports, errors)
+}
+
+/// Refuses config that would take away more than ten components and more than
+/// a tenth of them, where the node asks for that
+/// (`global_defaults.use_config_circuit_breaker`).
+fn check_losses(before: &Project, after: &Project) -> Result<(), Failed> {
+    if !before.metadata().use_config_circuit_breaker() {
+        return Ok(());
+    }
+    let pipes = before.pipes().filter(|pipe| after.pipe(&pipe.id).is_none()).count();
+    let systems = before.systems().filter(|system| after.system(&system.id).is_none()).count();
+    let (lost, all) = (pipes + systems, before.pipes().count() + before.systems().count());
+    if lost <= 10 || lost * 10 <= all {
+        return Ok(());
+    }
+    Err(Failed::bad_request(format!(
+        "this would delete {lost} of {all} components; if that is meant, set \
+         global_defaults.use_config_circuit_breaker to false in the node's metadata first"
+    )))
 }
 
 /// The change that leads from one text of a file to another.

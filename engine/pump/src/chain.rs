@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use pipewright_component::{Batch, Cancel, EntityFailure, Failure, Transform};
+use pipewright_component::{Batch, Cancel, EntityFailure, Failure};
 use pipewright_dtl::namespaces::remove_namespaces;
 use pipewright_dtl::{EvalError, FaultKind, Flow, Program, Target};
 use pipewright_entity::{Dict, Entity, Text, Value};
@@ -10,8 +10,10 @@ use rustc_hash::FxHashMap;
 
 use crate::Resources;
 use crate::children;
+use crate::luck::Luck;
 use crate::plan::{Plan, TransformPlan, Trigger};
 use crate::run::unknown;
+use crate::service::Service;
 use crate::world::World;
 
 /// A source entity on its way in.
@@ -73,9 +75,9 @@ pub(crate) struct Passed {
 }
 
 /// An entity between two steps.
-struct Flowing {
-    dict: Arc<Dict>,
-    origin: usize,
+pub(crate) struct Flowing {
+    pub(crate) dict: Arc<Dict>,
+    pub(crate) origin: usize,
 }
 
 /// Sends a batch through all transforms of a pipe. `Err` is about more than
@@ -84,6 +86,7 @@ pub(crate) fn pass(
     plan: &Plan,
     batch: &[Incoming],
     world: &World<'_>,
+    luck: &mut Luck,
     cancel: &Cancel,
 ) -> Result<Passed, Failure> {
     let mut failed: FxHashMap<usize, EntityFailure> = FxHashMap::default();
@@ -98,7 +101,7 @@ pub(crate) fn pass(
         let flow = Flowing { dict, origin };
         if incoming.filtered { straight.push(flow) } else { flowing.push(flow) }
     }
-    for step in &plan.transforms {
+    for (place, step) in plan.transforms.iter().enumerate() {
         flowing = match step {
             TransformPlan::Dtl { program, trigger } => {
                 let mut next = Vec::with_capacity(flowing.len());
@@ -151,10 +154,18 @@ pub(crate) fn pass(
                     if passes { next.push(flow) } else { sent.push(flow) }
                 }
                 let before = next.len();
-                for some in sent.chunks(transform.batch_size().max(1)) {
-                    cancel.check()?;
-                    next.extend(send(transform.as_mut(), some, batch, &mut failed)?);
+                let mut service = Service {
+                    singly: luck.singly,
+                    transform: transform.as_mut(),
+                    unlucky: luck.of(place),
+                    batch,
+                    cancel,
+                    failed: &mut failed,
+                };
+                for some in sent.chunks(service.transform.batch_size().max(1)) {
+                    next.extend(service.send(some)?);
                 }
+                service.settle()?;
                 if *fails_when_empty {
                     answers.0 += sent.len();
                     answers.1 += next.len() - before;
@@ -205,57 +216,6 @@ pub(crate) fn pass(
     let mut failed: Vec<_> = failed.into_iter().collect();
     failed.sort_unstable_by_key(|(origin, _)| *origin);
     Ok(Passed { out, failed, answers })
-}
-
-/// Some entities through a service; one by one when they are refused together.
-fn send(
-    transform: &mut dyn Transform,
-    some: &[Flowing],
-    batch: &[Incoming],
-    failed: &mut FxHashMap<usize, EntityFailure>,
-) -> Result<Vec<Flowing>, Failure> {
-    let mut entities = Vec::with_capacity(some.len());
-    let mut origins: FxHashMap<Text, usize> = FxHashMap::default();
-    for flow in some {
-        match Entity::from_dict(flow.dict.clone()) {
-            Ok(entity) => {
-                origins.insert(entity.id().clone(), flow.origin);
-                entities.push(entity);
-            }
-            Err(error) => {
-                let id = batch[flow.origin].id.clone();
-                failed.insert(flow.origin, EntityFailure::new(id, error.to_string()));
-            }
-        }
-    }
-    let Some(first) = entities.first().and_then(|first| origins.get(first.id())).copied() else {
-        return Ok(Vec::new());
-    };
-    match transform.apply(entities) {
-        Ok(made) => {
-            let flow = |entity: Entity| Flowing {
-                // What the service made anew belongs to the call as a whole.
-                origin: origins.get(entity.id()).copied().unwrap_or(first),
-                dict: entity.dict().clone(),
-            };
-            Ok(made.into_iter().map(flow).collect())
-        }
-        Err(Failure::Entity(failure)) if some.len() == 1 => {
-            let id = batch[first].id.clone();
-            failed.insert(first, EntityFailure { id, ..failure });
-            Ok(Vec::new())
-        }
-        Err(Failure::Entity(_)) => {
-            let mut next = Vec::new();
-            for one in some.chunks(1) {
-                if !failed.contains_key(&one[0].origin) {
-                    next.extend(send(transform, one, batch, failed)?);
-                }
-            }
-            Ok(next)
-        }
-        Err(other) => Err(other),
-    }
 }
 
 /// One entity through one DTL transform.

@@ -9,6 +9,7 @@ use pipewright_store::StoreError;
 
 use crate::chain::{self, Incoming};
 use crate::feed::Feed;
+use crate::luck::Luck;
 use crate::plan::Plan;
 use crate::world::{Missing, World};
 use crate::{Resources, RunError};
@@ -173,11 +174,12 @@ fn send_through(
     let world = World::new(&reader, resources, bound, Missing::Scan);
     let cancel = &resources.surroundings.cancel;
     let mut left = most;
+    let mut luck = Luck::new(true, false);
     let mut add = |mut entities: Vec<Incoming>| -> Result<bool, RunError> {
         cancel.check()?;
         entities.truncate(left);
         left -= entities.len();
-        let passed = chain::pass(plan, &entities, &world, cancel)?;
+        let passed = chain::pass(plan, &entities, &world, &mut luck, cancel)?;
         Ok(take(&entities, passed)? && left > 0)
     };
     let until = crate::run::complete_until(plan, &reader, resources)?;
@@ -237,7 +239,8 @@ pub fn preview(
     let world = World::new(&reader, resources, None, Missing::Scan);
     let incoming = [Incoming::entity(entity)];
     let cancel = &resources.surroundings.cancel;
-    let passed = chain::pass(plan, &incoming, &world, cancel).map_err(RunError::from)?;
+    let passed = chain::pass(plan, &incoming, &world, &mut Luck::new(true, false), cancel)
+        .map_err(RunError::from)?;
     let failure = passed.failed.into_iter().next().map(|(_, failure)| {
         let path = failure.detail.as_ref().and_then(Value::as_str).map(str::to_owned);
         (failure.message, path)

@@ -3,12 +3,16 @@
 
 use std::sync::{Mutex, PoisonError};
 
-use pipewright_entity::{Entity, Text};
+use pipewright_entity::{Entity, Text, Value};
+use pipewright_store::names::execution_log;
 use pipewright_store::{FullRun, StoreError};
 
 use crate::Resources;
 use crate::chain::{self, Incoming};
+use crate::log;
+use crate::luck::Luck;
 use crate::plan::{Plan, SinkPlan};
+use crate::report::{Counts, Ending, Report, RunKind};
 use crate::world::{Missing, World};
 
 /// The parameters of a post.
@@ -119,7 +123,8 @@ impl Receiver {
         let world = World::new(&reader, resources, None, Missing::Fail);
         let incoming: Vec<Incoming> = entities.into_iter().map(Incoming::entity).collect();
         let cancel = &resources.surroundings.cancel;
-        let passed = chain::pass(plan, &incoming, &world, cancel).map_err(failed)?;
+        let passed = chain::pass(plan, &incoming, &world, &mut Luck::new(true, false), cancel)
+            .map_err(failed)?;
         if !passed.failed.is_empty() {
             let reasons = passed.failed.into_iter().map(|(_, f)| (f.id, f.message)).collect();
             return Err(PostError::Refused(reasons));
@@ -140,12 +145,16 @@ impl Receiver {
             }
             batch.append(&sink.dataset, write);
         }
+        let is_whole = full.is_some() && post.is_last;
         if let Some(full) = full.filter(|_| post.is_last && sink.deletion_tracking) {
             full.mark_deletions(sink.mark_deletion_tracked);
             batch.delete_unseen(full);
         }
         batch.create(&sink.dataset);
-        batch.set_populated(&sink.dataset);
+        // Otherwise it is when everything there is has been received once.
+        if is_whole || plan.populated_from_start().is_some() {
+            batch.set_populated(&sink.dataset);
+        }
         batch.set_completeness(&sink.dataset, Some(post.completeness.unwrap_or(now)));
         let committed = store.commit(batch).map_err(|error| match error {
             StoreError::Conflict { id, .. } => PostError::Locked { id },
@@ -160,6 +169,55 @@ impl Receiver {
             unchanged: written.map_or(0, |written| written.unchanged),
         })
     }
+}
+
+/// Puts a request into the execution log of its pipe, with what was said
+/// (`trace`). `outcome` is what became of it, or why it was refused.
+pub fn note_request(
+    plan: &Plan,
+    resources: &Resources<'_>,
+    started: i64,
+    outcome: Result<&Posted, &str>,
+    trace: Value,
+) -> Result<(), StoreError> {
+    let (pipe, store) = (plan.id(), resources.store);
+    let ended = resources.surroundings.clock.now();
+    let run = pipewright_entity::format_text!("{}", (resources.random)());
+    let mut batch = store.batch(ended);
+    batch.set_run(run.clone());
+    let name = execution_log(pipe);
+    batch.append(&name, log::started(pipe, RunKind::Incremental, started));
+    let counts = outcome.map_or_else(
+        |_| Counts::default(),
+        |posted| Counts {
+            read: posted.written + posted.unchanged,
+            written: posted.written,
+            unchanged: posted.unchanged,
+            ..Counts::default()
+        },
+    );
+    let report = Report {
+        pipe: pipe.clone(),
+        run,
+        kind: RunKind::Incremental,
+        ending: match outcome {
+            Ok(_) => Ending::Completed,
+            Err(reason) => Ending::Failed { reason: reason.to_owned(), entity: None },
+        },
+        counts,
+        changed: Vec::new(),
+        completed: Vec::new(),
+        retries: 0,
+        retry_at: None,
+        notes: Vec::new(),
+        failures: Vec::new(),
+        started,
+        ended,
+    };
+    let line = log::ended(&report, None, false, &log::Times::default());
+    batch.append(&name, line.with("trace", trace));
+    store.commit(batch)?;
+    Ok(())
 }
 
 fn failed(error: impl std::fmt::Display) -> PostError {

@@ -19,6 +19,7 @@ mod mail;
 mod plain;
 mod processes;
 mod properties;
+pub mod requests;
 mod rest;
 mod secrets;
 mod service;
@@ -96,8 +97,8 @@ impl Systems {
         SqlSystem::new(&self.databases, id, config, surroundings, setting.path).ok_or_else(|| {
             let kind = config.get("type").and_then(Json::as_str).unwrap_or_default();
             let message = format!(
-                "system \"{id}\" is a \"{kind}\"; a \"system:postgresql\", \"system:mysql\" or \
-                 \"system:sqlite\" is needed here"
+                "system \"{id}\" is a \"{kind}\"; a \"system:postgresql\", \"system:mysql\", \
+                 \"system:sqlserver\" or \"system:sqlite\" is needed here"
             );
             Failure::config(path, message)
         })

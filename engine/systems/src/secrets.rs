@@ -3,7 +3,7 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use pipewright_component::{Failure, Variables};
+use pipewright_component::{Failure, TraceSettings, Variables};
 use pipewright_entity::Value;
 
 /// Remembers which secrets were handed out, so that no message shows them: the
@@ -34,6 +34,22 @@ impl Told {
         told.iter().fold(text, |text, secret| match text.contains(secret.as_str()) {
             true => text.replace(secret.as_str(), "***"),
             false => text,
+        })
+    }
+
+    /// A text in which as much of each is hidden as the settings say, also
+    /// where it is written as in an address.
+    pub(crate) fn redact(&self, text: String, settings: &TraceSettings) -> String {
+        let told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
+        told.iter().fold(text, |text, secret| {
+            let coded = crate::http::form(&[("", secret)]);
+            let coded = coded.trim_start_matches('=');
+            [secret.as_str(), coded].into_iter().fold(text, |text, secret| {
+                match text.contains(secret) {
+                    true => text.replace(secret, &settings.redacted(secret)),
+                    false => text,
+                }
+            })
         })
     }
 

@@ -198,3 +198,26 @@ async fn variables_keep_their_spelling() {
     let list = place.send_as(Method::PATCH, "/api/env", kind, b"[1]".to_vec()).await;
     list.refused(StatusCode::BAD_REQUEST, "bad-request");
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn config_that_takes_away_much_is_refused_where_that_is_asked_for() {
+    let all: Vec<Value> = (0..20).map(|n| pipe(&format!("p{n}"), None)).collect();
+    let metadata = |on: bool| {
+        json!({"_id": "node", "type": "metadata",
+               "global_defaults": {"use_config_circuit_breaker": on}})
+    };
+    let with = |count: usize, on: bool| {
+        let mut posted = all[..count].to_vec();
+        posted.push(metadata(on));
+        Value::from(posted)
+    };
+    let place = Place::with_files(&[]);
+    assert_eq!(place.put("/api/config", &with(20, true)).await.status, StatusCode::OK);
+    let answer = place.put("/api/config", &with(9, true)).await;
+    assert_eq!(answer.status, StatusCode::BAD_REQUEST);
+    let said = String::from_utf8(answer.body).unwrap();
+    assert!(said.contains("delete 11 of 20 components"), "{said}");
+    // Ten may go, and all of them where nobody minds.
+    assert_eq!(place.put("/api/config", &with(10, false)).await.status, StatusCode::OK);
+    assert_eq!(place.put("/api/config", &json!([])).await.status, StatusCode::OK);
+}

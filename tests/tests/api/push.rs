@@ -1,9 +1,10 @@
 //! The JSON push protocol.
 
-use axum::http::StatusCode;
+use axum::body::Body;
+use axum::http::{Request, StatusCode};
 use serde_json::{Value, json};
 
-use crate::place::Place;
+use crate::place::{Answer, Place};
 
 async fn place(sink: Value) -> Place {
     let mut pipe = json!({"_id": "in", "type": "pipe", "source": {"type": "http_endpoint"}});
@@ -93,4 +94,95 @@ async fn what_cannot_be_taken_is_refused_as_a_whole() {
     assert_eq!(other.status, StatusCode::BAD_REQUEST);
     let none = place.post("/api/receivers/none/entities", &json!([])).await;
     assert_eq!(none.status, StatusCode::NOT_FOUND);
+}
+
+/// A pipe that is posted to, with more properties of its source.
+async fn receiver(more: Value) -> Place {
+    let mut source = json!({"type": "http_endpoint"});
+    source.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+    let place = Place::with_files(&[(
+        "pipes/in.conf.json",
+        json!({"_id": "in", "type": "pipe", "source": source}),
+    )]);
+    place.trust().await;
+    place
+}
+
+async fn post_with(place: &Place, header: Option<(&str, &str)>, path: &str) -> Answer {
+    let mut request = Request::post(path)
+        .header("authorization", format!("Bearer {}", place.token))
+        .header("content-type", "application/json");
+    if let Some((name, value)) = header {
+        request = request.header(name, value);
+    }
+    place.call(request.body(Body::from(r#"[{"_id": "a"}]"#)).unwrap()).await
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_request_must_pass_the_check_of_its_pipe() {
+    let check = "{{ '' if request_headers['X-Check'] == secret('hook') \
+                 and request_params.from == 'crm' and url.startswith('/api/receivers/in') \
+                 else 'you are not the CRM' }}";
+    let place = receiver(json!({"validation_expression": check})).await;
+    let path = format!("{PATH}?from=crm");
+    // The secret is not there yet: nobody is let in.
+    let unset = post_with(&place, None, &path).await;
+    unset.refused(StatusCode::BAD_REQUEST, "bad-request");
+    assert!(String::from_utf8_lossy(&unset.body).contains("hook"));
+    let set = place.put("/api/secrets", &json!({"hook": "s3cret"})).await;
+    assert!(set.status.is_success(), "{:?}", set.status);
+    for (header, path) in [
+        (None, path.as_str()),
+        (Some(("x-check", "wrong")), path.as_str()),
+        (Some(("x-check", "s3cret")), PATH),
+    ] {
+        let refused = post_with(&place, header, path).await;
+        refused.refused(StatusCode::BAD_REQUEST, "bad-request");
+        let said = String::from_utf8_lossy(&refused.body).into_owned();
+        assert!(said.contains("you are not the CRM") && !said.contains("s3cret"), "{said}");
+    }
+    assert!(live(&place).await.is_empty());
+    let taken = post_with(&place, Some(("x-check", "s3cret")), &path).await;
+    assert_eq!(taken.status, StatusCode::OK);
+    assert_eq!(live(&place).await, ["a"]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn requests_are_noted_in_the_log_of_their_pipe() {
+    let place = receiver(json!({"trace": {"log_request_body_maxsize": 9}})).await;
+    post_with(&place, Some(("x-from", "crm")), PATH).await;
+    let bad = place.post(PATH, &json!([{"no": "id"}])).await;
+    assert_eq!(bad.status, StatusCode::BAD_REQUEST);
+    let log: Vec<Value> = place.ask("/api/datasets/system:pump:in/entities?history=true").await;
+    let kinds: Vec<_> = log.iter().map(|line| line["event_type"].as_str().unwrap()).collect();
+    assert_eq!(kinds, ["pump-started", "pump-completed", "pump-started", "pump-failed"]);
+    let exchange = &log[1]["trace"][0];
+    assert_eq!(exchange["request"]["url"], PATH);
+    assert_eq!(exchange["request"]["headers"]["x-from"], "crm");
+    assert_eq!(exchange["request"]["headers"]["authorization"], "***");
+    assert_eq!(exchange["request"]["body"], r#"[{"_id": "#);
+    assert_eq!(
+        exchange["response"],
+        json!({
+            "status": 200, "headers": {"content-type": "application/json"}, "body": "{}",
+        })
+    );
+    assert_eq!(log[1]["entities_succeeded"], 1);
+    assert_eq!(log[3]["trace"][0]["response"]["status"], 400);
+    assert!(log[3]["original_error_message"].as_str().unwrap().contains("_id"));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_posted_to_counts_as_populated_from_the_start_or_once_it_is_whole() {
+    let populated = async |place: &Place| -> Value {
+        let dataset: Value = place.ask("/api/datasets/in").await;
+        dataset["runtime"]["populated"].clone()
+    };
+    assert_eq!(populated(&receiver(json!({})).await).await, true);
+    let place = receiver(json!({"auto_populate_dataset": false})).await;
+    post_with(&place, None, PATH).await;
+    assert_eq!(populated(&place).await, false);
+    let whole = "is_full=true&sequence_id=1&request_id=1&is_first=true&is_last=true";
+    post_with(&place, None, &format!("{PATH}?{whole}")).await;
+    assert_eq!(populated(&place).await, true);
 }

@@ -272,6 +272,8 @@ pub struct UnionSource {
     /// The datasets that must have been filled for the source to count as
     /// filled; all when `None`.
     pub initial_datasets: Option<Vec<Text>>,
+    /// Datasets in `initial_datasets` that do not exist do not count.
+    pub ignore_non_existent_datasets: bool,
     /// Do not run before all datasets have been filled once.
     pub require_populated_input: bool,
     /// Also give the versions before the latest.
@@ -289,6 +291,8 @@ pub struct SameIdSource {
     /// The datasets that must have been filled for the source to count as
     /// filled; all when `None`.
     pub initial_datasets: Option<Vec<Text>>,
+    /// Datasets in `initial_datasets` that do not exist do not count.
+    pub ignore_non_existent_datasets: bool,
     /// Do not run before all datasets have been filled once.
     pub require_populated_input: bool,
     /// Which of the entities are kept.

@@ -56,12 +56,16 @@ impl Failed {
     }
 
     /// What it says.
-    pub(crate) fn message(self) -> String {
-        match self.body {
-            Body::Error(error) => error.message,
+    pub(crate) fn message(&self) -> String {
+        match &self.body {
+            Body::Error(error) => error.message.clone(),
             Body::Conflict(conflict) => format!("{}: the file has changed", conflict.path),
             Body::Documented(body) => body.to_string(),
         }
+    }
+
+    pub(crate) fn status(&self) -> StatusCode {
+        self.status
     }
 
     /// The pipe must not run for this.

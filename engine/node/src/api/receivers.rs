@@ -2,10 +2,11 @@
 
 use std::sync::Arc;
 
-use axum::extract::State;
+use axum::extract::{OriginalUri, State};
 use axum::http::{HeaderMap, StatusCode};
 use pipewright_entity::{Entity, Value as Data};
-use pipewright_pump::{Post, PostError};
+use pipewright_pump::{Post, PostError, Posted};
+use pipewright_systems::requests::Request;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use utoipa::IntoParams;
@@ -44,9 +45,15 @@ async fn receive(
     State(node): State<Arc<Node>>,
     Path(id): Path<String>,
     Asked(push): Asked<Push>,
+    OriginalUri(uri): OriginalUri,
     headers: HeaderMap,
     Bytes(body): Bytes,
 ) -> Result<Json<Value>, Failed> {
+    let request = Request {
+        url: uri.to_string(),
+        params: uri.query().map(pairs).unwrap_or_default(),
+        headers: shown(&headers),
+    };
     let form = Form::of(&headers);
     let completeness = headers
         .get("x-dataset-completeness")
@@ -62,23 +69,79 @@ async fn receive(
         completeness: completeness.or(push.completeness),
     };
     blocking(node, move |node| {
-        let entities = form.entities(&body)?;
-        let single = match entities.as_slice() {
-            [only] if form == Form::Json && body.trim_ascii_start().first() == Some(&b'{') => {
-                Some(only.clone())
-            }
-            _ => None,
+        let Some(settings) = node.trace_settings(&id) else {
+            return take(node, &id, &request, form, &body, &post).map(|(answer, _)| Json(answer));
         };
-        let sent = entities.clone();
-        match node.receive(&id, entities, &post)? {
-            Ok(_) => Ok(Json(match single {
-                Some(entity) => updated(node, &id, &entity)?,
-                None => json!({}),
-            })),
-            Err(error) => Err(refusal(node, &id, error, &sent)),
+        let started = node.now();
+        let taken = take(node, &id, &request, form, &body, &post);
+        let headers = request.headers.into_iter().map(|(name, value)| match name.as_str() {
+            "authorization" | "cookie" => (name, settings.redacted(&value)),
+            _ => (name, value),
+        });
+        let asked = settings.request(("POST", &request.url), headers, &body);
+        let kind = || [("content-type".to_owned(), "application/json".to_owned())];
+        match taken {
+            Ok((answer, posted)) => {
+                let said = settings.response(200, kind(), answer.to_string().as_bytes());
+                node.note_request(&id, started, Ok(&posted), (asked, said))?;
+                Ok(Json(answer))
+            }
+            Err(failed) => {
+                let (status, why) = (failed.status().as_u16(), failed.message());
+                let said = settings.response(status, kind(), why.as_bytes());
+                node.note_request(&id, started, Err(&why), (asked, said))?;
+                Err(failed)
+            }
         }
     })
     .await
+}
+
+/// Takes what was posted.
+fn take(
+    node: &Node,
+    id: &str,
+    request: &Request,
+    form: Form,
+    body: &[u8],
+    post: &Post,
+) -> Result<(Value, Posted), Failed> {
+    node.check_request(id, request)?;
+    let entities = form.entities(body)?;
+    let single = match entities.as_slice() {
+        [only] if form == Form::Json && body.trim_ascii_start().first() == Some(&b'{') => {
+            Some(only.clone())
+        }
+        _ => None,
+    };
+    let sent = entities.clone();
+    match node.receive(id, entities, post)? {
+        Ok(posted) => Ok(match single {
+            Some(entity) => (updated(node, id, &entity)?, posted),
+            None => (json!({}), posted),
+        }),
+        Err(error) => Err(refusal(node, id, error, &sent)),
+    }
+}
+
+/// The parameters of a query.
+fn pairs(query: &str) -> Vec<(String, String)> {
+    let text = |part: &str| {
+        let spaced = part.replace('+', " ");
+        percent_encoding::percent_decode_str(&spaced).decode_utf8_lossy().into_owned()
+    };
+    let parts = query.split('&').filter(|part| !part.is_empty());
+    parts
+        .map(|part| {
+            let (name, value) = part.split_once('=').unwrap_or((part, ""));
+            (text(name), text(value))
+        })
+        .collect()
+}
+
+fn shown(headers: &HeaderMap) -> Vec<(String, String)> {
+    let text = |value: &[u8]| String::from_utf8_lossy(value).into_owned();
+    headers.iter().map(|(name, value)| (name.to_string(), text(value.as_bytes()))).collect()
 }
 
 /// What a single entity has become, where its pipe locks.

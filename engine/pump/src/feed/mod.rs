@@ -55,7 +55,9 @@ impl<'p> Feed<'p> {
         until: Option<i64>,
     ) -> Option<Feed<'p>> {
         Some(match &plan.source {
-            SourcePlan::Empty | SourcePlan::Receiver => Feed::Fixed { entities: &[], next: 0 },
+            SourcePlan::Empty | SourcePlan::Receiver { .. } => {
+                Feed::Fixed { entities: &[], next: 0 }
+            }
             SourcePlan::Embedded(entities) => Feed::Fixed { entities, next: 0 },
             SourcePlan::Dataset(source) => Feed::Dataset(DatasetFeed::new(source, since, until)),
             SourcePlan::Union(source) => Feed::Union(UnionFeed::new(source, since)),

@@ -85,19 +85,26 @@ impl Compiler<'_> {
             caveats.extend(program.analysis().not_deterministic.iter().cloned());
         }
         let (read_strategy, write_strategy) = self.retry_strategies()?;
-        let (waits_for_input, populated_by) = match &pipe.source.kind {
-            SourceKind::Dataset(source) => (source.require_populated_input, None),
-            SourceKind::Merge(source) => {
-                (source.require_populated_input, source.initial_datasets.clone())
-            }
-            SourceKind::Union(source) => {
-                (source.require_populated_input, source.initial_datasets.clone())
-            }
-            SourceKind::SameId(source) => {
-                (source.require_populated_input, source.initial_datasets.clone())
-            }
-            _ => (false, None),
+        let (waits_for_input, populated_by, ignores_missing) = match &pipe.source.kind {
+            SourceKind::Dataset(source) => (source.require_populated_input, None, false),
+            SourceKind::Merge(source) => (
+                source.require_populated_input,
+                source.initial_datasets.clone(),
+                source.ignore_non_existent_datasets,
+            ),
+            SourceKind::Union(source) => (
+                source.require_populated_input,
+                source.initial_datasets.clone(),
+                source.ignore_non_existent_datasets,
+            ),
+            SourceKind::SameId(source) => (
+                source.require_populated_input,
+                source.initial_datasets.clone(),
+                source.ignore_non_existent_datasets,
+            ),
+            _ => (false, None, false),
         };
+        let limit = |entities: u64| usize::try_from(entities).unwrap_or(usize::MAX);
         Some(Plan {
             fingerprint: fingerprint(&pipe.effective()),
             id: pipe.id.clone(),
@@ -112,17 +119,15 @@ impl Compiler<'_> {
             batch_size: pipe.batch_size.max(1),
             commit_size: pipe.batch_size.saturating_mul(pipe.checkpoint_interval).max(1),
             tracking: tracked,
-            tracking_limit: pipe
-                .dependency_tracking
-                .error_entities
-                .try_into()
-                .unwrap_or(usize::MAX),
+            tracking_limit: limit(pipe.dependency_tracking.error_entities),
+            tracking_warning: limit(pipe.dependency_tracking.warning_entities),
             indexes,
             caveats,
             warnings: Vec::new(),
             fails_when_empty: pipe.source.if_empty == IfEmpty::Fail,
             waits_for_input,
             populated_by,
+            ignores_missing,
             exclude_completeness: pipe.exclude_completeness.clone(),
             include_completeness: pipe.include_completeness.clone(),
             resends: pipe.rescan_when_config_changes
@@ -136,7 +141,9 @@ impl Compiler<'_> {
         let source = &self.pipe.source;
         Some(match &source.kind {
             SourceKind::Empty => SourcePlan::Empty,
-            SourceKind::Receiver => SourcePlan::Receiver,
+            SourceKind::Receiver => SourcePlan::Receiver {
+                populates: source.config.get("auto_populate_dataset") != Some(&Json::Bool(false)),
+            },
             SourceKind::Union(read) => SourcePlan::Union(UnionSource {
                 datasets: read.datasets.clone(),
                 prefix_ids: read.prefix_ids,

@@ -43,6 +43,8 @@ pub struct Plan {
     pub(crate) tracking: Vec<Tracking>,
     /// How many entities tracking may hold before the source runs in full.
     pub(crate) tracking_limit: usize,
+    /// From how many on a run says so.
+    pub(crate) tracking_warning: usize,
     /// Indexes that lookups of the transforms need.
     pub(crate) indexes: Vec<Index>,
     /// Names everything that decides what comes out: another fingerprint
@@ -58,6 +60,9 @@ pub struct Plan {
     /// The datasets that must be populated for the source to be, when these
     /// are not all (`initial_datasets`).
     pub(crate) populated_by: Option<Vec<Text>>,
+    /// Whether those of them that do not exist do not count
+    /// (`ignore_non_existent_datasets`).
+    pub(crate) ignores_missing: bool,
     /// Datasets that do not count for the completeness of the sink.
     pub(crate) exclude_completeness: Vec<Text>,
     /// The only datasets that do.
@@ -91,7 +96,10 @@ pub(crate) enum SourcePlan {
     SameId(SameIdSource),
     Merge(MergeSource),
     /// Entities are posted to the pipe; there is nothing to read.
-    Receiver,
+    Receiver {
+        /// The dataset counts as populated from the start.
+        populates: bool,
+    },
     Outside(OutsidePart),
 }
 
@@ -243,7 +251,7 @@ impl Plan {
         let writes = self.sink_dataset().cloned().into_iter().collect();
         let mode = match (&self.source, &self.sink) {
             // They have no pump: entities come and go by request.
-            (SourcePlan::Receiver, _) | (_, SinkPlan::Published) => Mode::Off,
+            (SourcePlan::Receiver { .. }, _) | (_, SinkPlan::Published) => Mode::Off,
             _ => self.mode(),
         };
         let mut awaits = Vec::new();
@@ -285,7 +293,7 @@ impl Plan {
             SourcePlan::Merge(source) => source.spec.datasets.clone(),
             SourcePlan::Empty
             | SourcePlan::Embedded(_)
-            | SourcePlan::Receiver
+            | SourcePlan::Receiver { .. }
             | SourcePlan::Outside(_) => Vec::new(),
         }
     }
@@ -300,7 +308,14 @@ impl Plan {
 
     /// Whether entities are posted to the pipe rather than read.
     pub fn is_receiver(&self) -> bool {
-        matches!(self.source, SourcePlan::Receiver)
+        matches!(self.source, SourcePlan::Receiver { .. })
+    }
+
+    /// The dataset that posts go into and that counts as populated before the
+    /// first of them, if there is one.
+    pub fn populated_from_start(&self) -> Option<&Text> {
+        self.sink_dataset()
+            .filter(|_| matches!(self.source, SourcePlan::Receiver { populates: true }))
     }
 
     /// Whether entities are fetched from the pipe rather than written.

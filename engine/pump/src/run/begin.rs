@@ -139,6 +139,15 @@ impl Run<'_> {
             Some(reason) => Some(reason),
             None => match dependencies::affected(self.plan, &reader, &memo.positions)? {
                 Affected::Ids(ids) => {
+                    if ids.len() > self.plan.tracking_warning {
+                        let message = format!(
+                            "What changed concerns {} entities, more than {} \
+                             (dependency_warning_threshold).",
+                            ids.len(),
+                            self.plan.tracking_warning
+                        );
+                        self.note("dependencies.many", message);
+                    }
                     affected = ids;
                     None
                 }
@@ -317,9 +326,12 @@ impl Run<'_> {
             Some(datasets) => datasets.clone(),
             None => self.plan.source_datasets(),
         };
+        let ignores_missing = self.plan.populated_by.is_some() && self.plan.ignores_missing;
         for id in datasets {
-            if !reader.dataset(&id)?.is_some_and(|dataset| dataset.is_populated()) {
-                return Ok(false);
+            match reader.dataset(&id)? {
+                Some(dataset) if dataset.is_populated() => {}
+                None if ignores_missing => {}
+                _ => return Ok(false),
             }
         }
         Ok(true)

@@ -158,6 +158,10 @@ impl Run<'_> {
         self.log_start(&mut batch);
         let retries = !self.waiting.is_empty();
         let line = log::ended(report, self.log.location, retries, &self.times);
+        let line = match self.resources.surroundings.exchanges.take() {
+            Some(trace) => line.with("trace", trace),
+            None => line,
+        };
         batch.append(&execution_log(&pipe), line);
         self.resources.store.commit(batch)?;
         Ok(())

@@ -33,7 +33,7 @@ mod replica;
 mod retry;
 mod sink;
 
-use pipewright_component::{Components, Failure, Surroundings};
+use pipewright_component::{Components, Exchanges, Failure, Surroundings};
 use pipewright_entity::{Text, Value};
 use pipewright_store::{Batch, Durability, Position, Reader, Retry, Store, StoreError};
 use pipewright_sync::merge::MergeError;
@@ -41,6 +41,7 @@ use rustc_hash::FxHashSet;
 use uuid::Uuid;
 
 use crate::log::Times;
+use crate::luck::Luck;
 use crate::plan::{Plan, SinkPlan};
 use crate::report::{Counts, Ending, Note, Observer, Phase, Progress, Report, RunKind};
 pub(crate) use begin::{
@@ -107,6 +108,10 @@ pub fn run(
     observer: &dyn Observer,
 ) -> Report {
     let started = resources.surroundings.clock.now();
+    // What is noted belongs to this run.
+    let surroundings =
+        Surroundings { exchanges: Exchanges::default(), ..resources.surroundings.clone() };
+    let resources = &Resources { surroundings: &surroundings, ..*resources };
     let mut run = Run {
         plan,
         resources,
@@ -127,10 +132,8 @@ pub fn run(
         failed_now: FxHashSet::default(),
         answers: (0, 0),
         postponed: Vec::new(),
-        got_through: false,
-        unlucky: 0,
+        luck: Luck::new(plan.pump.fallback_to_single_entities, takes_answers(plan)),
         is_retrying: false,
-        insists: false,
         status: None,
         consecutive: 0,
         ids_differ: false,
@@ -149,6 +152,11 @@ pub fn run(
         Err(other) => Ending::Failed { reason: other.to_string(), entity: None },
     };
     run.end(ending)
+}
+
+/// Whether the pipe says how many entities may wait to be tried again.
+fn takes_answers(plan: &Plan) -> bool {
+    plan.pump.max_write_errors_in_retry_dataset > 0
 }
 
 /// A run on its way.
@@ -177,14 +185,10 @@ struct Run<'r> {
     /// What was to be tried again and could not be, perhaps because the other
     /// side is down.
     postponed: Vec<Retry>,
-    /// Whether the other side has taken something in this run.
-    got_through: bool,
-    /// How many in a row failed in a way that may pass.
-    unlucky: usize,
+    /// How the other sides have answered.
+    luck: Luck,
     /// Whether what is tried now has failed before.
     is_retrying: bool,
-    /// Whether what fails now fails by itself.
-    insists: bool,
     /// The HTTP status that the last failure of an entity came with.
     status: Option<u16>,
     /// Failures since the last success.

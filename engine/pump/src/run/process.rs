@@ -212,8 +212,8 @@ impl Run<'_> {
         self.counts.read += (entities.len() + unreadable.len()) as u64;
         let begun = self.now();
         let world = World::new(reader, self.resources, None, Missing::Fail);
-        let passed =
-            chain::pass(self.plan, &entities, &world, &self.resources.surroundings.cancel)?;
+        let cancel = &self.resources.surroundings.cancel;
+        let passed = chain::pass(self.plan, &entities, &world, &mut self.luck, cancel)?;
         self.answers.0 += passed.answers.0;
         self.answers.1 += passed.answers.1;
         let transformed = self.now();

@@ -23,7 +23,7 @@ use rustc_hash::FxHashSet;
 
 use super::begin::Start;
 use super::sink::Target;
-use super::{LISTED, Run, RunError};
+use super::{LISTED, Run, RunError, takes_answers};
 use crate::chain::Incoming;
 use crate::feed::{Portion, dataset_incoming, place};
 use crate::log;
@@ -90,13 +90,13 @@ impl Run<'_> {
     /// try counts.
     pub(super) fn insist(&mut self, start: &Start, target: &mut Target) -> Result<(), RunError> {
         let postponed = std::mem::take(&mut self.postponed);
-        if postponed.is_empty() || !self.got_through {
+        if postponed.is_empty() || !self.luck.got_through() {
             return Ok(());
         }
         self.enter(Phase::Retrying);
-        self.insists = true;
+        self.luck.insists = true;
         let tried = self.try_again(&postponed, start, target);
-        self.insists = false;
+        self.luck.insists = false;
         match tried {
             // Not well after all.
             Err(RunError::Component(Failure::Retryable { .. })) => Ok(()),
@@ -132,7 +132,9 @@ impl Run<'_> {
         }
         let portion = Portion { entities, ..Portion::default() };
         self.is_retrying = true;
+        self.luck.takes_answers = true;
         let processed = self.process(&reader, portion, Vec::new(), target);
+        self.luck.takes_answers = takes_answers(self.plan);
         self.is_retrying = false;
         processed
     }

@@ -9,6 +9,7 @@ use super::begin::unknown;
 use super::{Run, RunError};
 use crate::chain::{Incoming, Outgoing};
 use crate::children;
+use crate::luck::Unlucky;
 use crate::plan::{DatasetSink, Existing, SinkPlan};
 use crate::report::RunKind;
 
@@ -106,52 +107,16 @@ impl Run<'_> {
             }
             (Target::Outside { sink, size }, _) => {
                 let out: Vec<_> = out.into_iter().filter(|out| !is_filtered(&out.entity)).collect();
-                let mut refused = Vec::new();
                 // What is out there cannot be taken back: what it was made of must
                 // not be, either.
                 if !out.is_empty() {
                     self.resources.store.make_durable()?;
                 }
-                let pump = &self.plan.pump;
-                let mut unlucky = Unlucky {
-                    insists: self.insists,
-                    takes_answers: self.is_retrying || pump.max_write_errors_in_retry_dataset > 0,
-                    any_passed: self.got_through,
-                    row: self.unlucky,
-                    ..Unlucky::default()
-                };
-                for chunk in out.chunks(*size) {
-                    self.check()?;
-                    match self.send_again(sink.as_mut(), chunk) {
-                        Ok(sent) => {
-                            unlucky.passed();
-                            refused.extend(self.count_sent(sent));
-                        }
-                        Err(failure) if chunk.len() == 1 => unlucky.failed(chunk, failure)?,
-                        Err(failure @ Failure::Retryable { .. })
-                            if !self.plan.pump.fallback_to_single_entities =>
-                        {
-                            return Err(failure.into());
-                        }
-                        Err(Failure::Retryable { .. }) => {
-                            for one in chunk.chunks(1) {
-                                self.check()?;
-                                match send(sink.as_mut(), one, true) {
-                                    Ok(sent) => {
-                                        unlucky.passed();
-                                        refused.extend(self.count_sent(sent));
-                                    }
-                                    Err(failure) => unlucky.failed(one, failure)?,
-                                }
-                            }
-                        }
-                        Err(other) => return Err(other.into()),
-                    }
-                }
-                self.got_through = unlucky.any_passed;
-                self.unlucky = unlucky.row;
-                refused.extend(unlucky.settle()?);
-                Ok(refused)
+                let mut luck = std::mem::take(&mut self.luck);
+                let unlucky = luck.of(self.plan.transforms.len());
+                let refused = self.send_all(sink.as_mut(), &out, *size, unlucky);
+                self.luck = luck;
+                refused
             }
             (Target::Held, _) => {
                 let held = out.iter().filter(|out| !is_filtered(&out.entity)).count();
@@ -163,64 +128,46 @@ impl Run<'_> {
     }
 }
 
-/// How many entities in a row may fail in a way that may pass before the other
-/// side itself is taken to be at fault.
-const ROW: usize = 3;
-
-/// Entities of a batch that failed in a way that may pass. When others get
-/// through in this run it is them, and they wait for another try; when none
-/// does, or too many in a row fail, it is the other side, and the run ends.
-#[derive(Default)]
-struct Unlucky {
-    failed: Vec<(usize, EntityFailure)>,
-    last: Option<Failure>,
-    row: usize,
-    any_passed: bool,
-    /// It is them in any case.
-    insists: bool,
-    /// It is them when the other side answered: that is what the documentation
-    /// counts, for pipes that say how many may wait, and for what waits already.
-    takes_answers: bool,
-}
-
-impl Unlucky {
-    fn passed(&mut self) {
-        self.row = 0;
-        self.any_passed = true;
-    }
-
-    fn failed(&mut self, one: &[Outgoing], failure: Failure) -> Result<(), Failure> {
-        if !failure.is_retryable() {
-            return Err(failure);
-        }
-        let is_theirs = self.insists || self.takes_answers && failure.status().is_some();
-        if !is_theirs {
-            self.row += 1;
-            if self.row >= ROW {
-                return Err(failure);
+impl Run<'_> {
+    /// Sends what came out of a batch; gives what was refused.
+    fn send_all(
+        &mut self,
+        sink: &mut dyn Sink,
+        out: &[Outgoing],
+        size: usize,
+        mut unlucky: Unlucky<'_>,
+    ) -> Result<Vec<(usize, EntityFailure)>, RunError> {
+        let mut refused = Vec::new();
+        let id = |one: &Outgoing| Some(one.entity.id().clone());
+        for chunk in out.chunks(size) {
+            self.check()?;
+            match (self.send_again(sink, chunk), chunk) {
+                (Ok(sent), _) => {
+                    unlucky.passed();
+                    refused.extend(self.count_sent(sent));
+                }
+                (Err(failure), [one]) => unlucky.failed(one.origin, id(one), failure)?,
+                (Err(Failure::Retryable { .. }), _)
+                    if self.plan.pump.fallback_to_single_entities =>
+                {
+                    for one in chunk {
+                        self.check()?;
+                        match send(sink, std::slice::from_ref(one), true) {
+                            Ok(sent) => {
+                                unlucky.passed();
+                                refused.extend(self.count_sent(sent));
+                            }
+                            Err(failure) => unlucky.failed(one.origin, id(one), failure)?,
+                        }
+                    }
+                }
+                (Err(failure), _) => return Err(failure.into()),
             }
         }
-        self.failed.extend(one.iter().map(|out| {
-            let id = Some(out.entity.id().clone());
-            let (status, wait) = (failure.status(), failure.wait());
-            let plain = EntityFailure::new(id, failure.to_string());
-            (out.origin, EntityFailure { status, wait, ..plain })
-        }));
-        if !is_theirs {
-            self.last = Some(failure);
-        }
-        Ok(())
+        refused.extend(unlucky.settle()?);
+        Ok(refused)
     }
 
-    fn settle(self) -> Result<Vec<(usize, EntityFailure)>, Failure> {
-        match self.last {
-            Some(failure) if !self.any_passed => Err(failure),
-            _ => Ok(self.failed),
-        }
-    }
-}
-
-impl Run<'_> {
     /// Counts what was written; gives what was refused.
     fn count_sent(
         &mut self,

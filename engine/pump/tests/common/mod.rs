@@ -96,7 +96,7 @@ impl TestNode {
             cancel: self.cancel.clone(),
             clock: Arc::new(self.clock.clone()),
             variables: Arc::new(NoVariables),
-            folder: None,
+            ..Surroundings::held()
         };
         with(&Resources {
             store: &self.store,

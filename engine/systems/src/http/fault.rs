@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use pipewright_component::Failure;
 use reqwest::StatusCode;
-use reqwest::header::{DATE, HeaderMap, HeaderValue, RETRY_AFTER};
+use reqwest::header::{DATE, HeaderMap, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
 
-use super::{Connection, Place, is_passing};
+use super::{Challenge, Connection, Place, is_passing};
 use crate::secrets::Told;
 
 /// A call that did not succeed: who was called, and what happened.
@@ -35,7 +35,13 @@ pub(crate) enum Fault {
     Broken(String),
     /// The answer is an error.
     #[error("answered {status}{}{}", Excerpt(.body), advice(*.status))]
-    Status { status: StatusCode, body: String, wait: Option<Duration> },
+    Status {
+        status: StatusCode,
+        body: String,
+        wait: Option<Duration>,
+        /// How to sign in, if it says.
+        challenges: Vec<String>,
+    },
     /// The call cannot be made as configured.
     #[error("cannot be called: {0}")]
     Setting(String),
@@ -118,7 +124,9 @@ impl Fault {
     pub(super) fn status(status: StatusCode, headers: &HeaderMap, body: &str) -> Fault {
         let text = |name| headers.get(name).and_then(|value: &HeaderValue| value.to_str().ok());
         let wait = text(RETRY_AFTER).and_then(|after| retry_after(after, text(DATE)));
-        Fault::Status { status, body: body.to_owned(), wait }
+        let challenges = headers.get_all(WWW_AUTHENTICATE).iter();
+        let challenges = challenges.filter_map(|value| value.to_str().ok().map(str::to_owned));
+        Fault::Status { status, body: body.to_owned(), wait, challenges: challenges.collect() }
     }
 }
 
@@ -146,6 +154,16 @@ impl CallError {
     pub(crate) fn status(&self) -> Option<StatusCode> {
         match self.fault {
             Fault::Status { status, .. } => Some(status),
+            _ => None,
+        }
+    }
+
+    /// The Digest challenge of the answer, if it holds one.
+    pub(crate) fn challenge(&self) -> Option<Challenge> {
+        match &self.fault {
+            Fault::Status { challenges, .. } => {
+                challenges.iter().find_map(|header| Challenge::parse(header))
+            }
             _ => None,
         }
     }

@@ -2,9 +2,12 @@
 //! are read as they arrive, and errors that say what to do.
 
 mod body;
+mod digest;
 mod fault;
-pub(crate) mod oauth2;
+mod oauth2;
 mod statuses;
+mod tokens;
+mod tripletex;
 
 use std::collections::HashMap;
 use std::future::Future;
@@ -13,12 +16,16 @@ use std::time::Duration;
 
 use pipewright_component::{Cancel, Failure};
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
-use reqwest::{Certificate, Client, Method, Proxy, StatusCode, Url};
+use reqwest::{Certificate, Client, Identity, Method, Proxy, StatusCode, Url};
 
 use crate::waiting::{NotWaited, Waiting};
 pub(crate) use body::Body;
+pub(crate) use digest::Challenge;
 pub(crate) use fault::{CallError, Fault};
+pub(crate) use oauth2::OAuth2;
 pub(crate) use statuses::Statuses;
+pub(crate) use tokens::{Asking, Grant};
+pub(crate) use tripletex::Tripletex;
 
 /// The largest answer that is read whole, such as an error or a token.
 const SMALL_ANSWER: usize = 64 << 10;
@@ -28,6 +35,8 @@ const SMALL_ANSWER: usize = 64 << 10;
 pub(crate) struct Connection {
     pub(crate) verify_ssl: bool,
     pub(crate) ca_pem: Option<String>,
+    /// The certificates and the key that the node shows for itself (PEM).
+    pub(crate) identity: Option<String>,
     /// URL scheme and proxy address.
     pub(crate) proxies: Vec<(String, String)>,
     pub(crate) connect_timeout: Duration,
@@ -68,7 +77,7 @@ pub(crate) struct Answer {
 pub(crate) struct Http {
     waiting: Arc<Waiting>,
     clients: Mutex<HashMap<Connection, Client>>,
-    tokens: Mutex<HashMap<oauth2::Grant, oauth2::Token>>,
+    tokens: Mutex<HashMap<Grant, tokens::Token>>,
     sessions: Mutex<HashMap<String, Session>>,
 }
 
@@ -148,7 +157,7 @@ impl Http {
         self.sessions.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn tokens(&self) -> MutexGuard<'_, HashMap<oauth2::Grant, oauth2::Token>> {
+    fn tokens(&self) -> MutexGuard<'_, HashMap<Grant, tokens::Token>> {
         self.tokens.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -163,6 +172,9 @@ fn build(connection: &Connection) -> Result<Client, Fault> {
     if let Some(pem) = &connection.ca_pem {
         let chain = Certificate::from_pem_bundle(pem.as_bytes()).map_err(invalid)?;
         builder = builder.tls_certs_merge(chain);
+    }
+    if let Some(pem) = &connection.identity {
+        builder = builder.identity(Identity::from_pem(pem.as_bytes()).map_err(invalid)?);
     }
     for (scheme, address) in &connection.proxies {
         let proxy = match scheme.as_str() {

@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use lettre::transport::smtp::Error as SmtpError;
 use lettre::transport::smtp::authentication::Credentials;
-use lettre::transport::smtp::client::{Tls, TlsParameters};
+use lettre::transport::smtp::client::{Certificate, Tls, TlsParameters};
 use lettre::{AsyncSmtpTransport, AsyncTransport, Message, Tokio1Executor};
 use pipewright_component::{Failure, Surroundings, System};
 pub(crate) use sink::MailSink;
@@ -137,8 +137,14 @@ impl SmtpSystem {
         let tls = match properties.flag("use_tls", false)? {
             false => Tls::None,
             true => {
-                let parameters = TlsParameters::new_rustls(host.clone())
-                    .map_err(|error| self.failure("use_tls", error))?;
+                let mut trust = TlsParameters::builder(host.clone());
+                if let Some(pem) = self.text("custom_ca_pem_chain")? {
+                    let bad = |error| self.failure("custom_ca_pem_chain", error);
+                    let authority = Certificate::from_pem(pem.as_bytes()).map_err(bad)?;
+                    trust = trust.add_root_certificate(authority);
+                }
+                let parameters =
+                    trust.build_rustls().map_err(|error| self.failure("use_tls", error))?;
                 match port {
                     ENCRYPTED => Tls::Wrapper(parameters),
                     _ => Tls::Required(parameters),

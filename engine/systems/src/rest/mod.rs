@@ -15,7 +15,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use pipewright_component::{
-    EntityFailure, Failure, Offer, OfferKind, Setting, Surroundings, System,
+    EntityFailure, Failure, Offer, OfferKind, Setting, Surroundings, System, TraceSettings,
 };
 use pipewright_entity::{Text, Value};
 use reqwest::header::{CONTENT_TYPE, HeaderMap};
@@ -160,7 +160,7 @@ impl RestSystem {
             retries: limits.number("rate_limiting_retries")?.unwrap_or(0),
             delay: Duration::from_secs(limits.number("rate_limiting_delay")?.unwrap_or(1)),
             auth: None,
-            url,
+            url: url.traced(TraceSettings::of(setting.config.get("trace"))),
         };
         if let Some(auth) = of_system.dict("custom_auth")? {
             rest.learn_auth(CustomAuth::new(auth)?)?;
@@ -380,7 +380,9 @@ impl RestSystem {
     fn read(&self, answer: Answer) -> Result<Reply, Failure> {
         let Answer { status, headers, mut body } = answer;
         let mut bytes = Vec::new();
-        match body.read_to_end(&mut bytes) {
+        let read = body.read_to_end(&mut bytes);
+        self.url.note_answer(status, &headers, &bytes);
+        match read {
             Ok(_) => Ok(Reply { status, headers, bytes }),
             Err(_) if self.url.surroundings().cancel.is_stopped() => Err(Failure::Stopped),
             Err(error) => Err(match Body::failure_of(&error) {

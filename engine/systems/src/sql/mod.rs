@@ -4,6 +4,7 @@
 //! Each kind of database is a folder of its own that implements
 //! [`session::Session`] and [`session::Dialect`]; nothing else knows kinds.
 
+mod mssql;
 mod mysql;
 mod postgresql;
 mod schema;
@@ -59,6 +60,7 @@ enum Place {
     Sqlite(File),
     Postgresql(Server),
     Mysql(Server),
+    Mssql(Server),
 }
 
 /// What a component wants of a database.
@@ -97,6 +99,7 @@ enum Dialects {
     Sqlite,
     Postgresql,
     Mysql,
+    Mssql,
 }
 
 impl SqlSystem {
@@ -159,6 +162,8 @@ impl SqlSystem {
             Dialects::Sqlite => return self.file(purpose),
             Dialects::Postgresql => (5432, "prefer"),
             Dialects::Mysql => (3306, "preferred"),
+            // It has no such property: encrypted wherever that can be.
+            Dialects::Mssql => (1433, ""),
         };
         self.surroundings.may_read_outside(&self.path)?;
         let port = self.properties().number("port")?.unwrap_or(port);
@@ -172,6 +177,7 @@ impl SqlSystem {
         };
         Ok(match self.kind {
             Dialects::Mysql => Place::Mysql(server),
+            Dialects::Mssql => Place::Mssql(server),
             _ => Place::Postgresql(server),
         })
     }
@@ -266,6 +272,9 @@ impl SqlSystem {
             Place::Mysql(server) => {
                 Box::new(mysql::MysqlSession::connect(server, waiting, cancel)?)
             }
+            Place::Mssql(server) => {
+                Box::new(mssql::MssqlSession::connect(server, waiting, cancel)?)
+            }
         })
     }
 }
@@ -334,6 +343,7 @@ impl Dialects {
             "system:sqlite" => Some(Dialects::Sqlite),
             "system:postgresql" => Some(Dialects::Postgresql),
             "system:mysql" => Some(Dialects::Mysql),
+            "system:sqlserver" | "system:mssql" | "system:mssql-azure-dw" => Some(Dialects::Mssql),
             _ => None,
         }
     }

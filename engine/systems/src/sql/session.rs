@@ -162,6 +162,16 @@ pub(crate) trait Dialect: Sync {
     /// How many parameters a statement may have.
     fn most_parameters(&self) -> usize;
 
+    /// Begins a transaction.
+    fn begin(&self) -> &'static str {
+        "BEGIN"
+    }
+
+    /// Takes back what was done since.
+    fn rollback(&self) -> &'static str {
+        "ROLLBACK"
+    }
+
     /// Begins a transaction that only reads.
     fn begin_read(&self) -> &'static str;
 

@@ -413,11 +413,12 @@ impl SqlSink {
 impl Open {
     /// Makes all changes, or none.
     fn apply(&mut self, changes: &[Change]) -> Result<(), SqlError> {
-        self.connected.run("BEGIN")?;
+        let dialect = self.connected.dialect();
+        self.connected.run(dialect.begin())?;
         let done = self.all(changes).and_then(|()| self.connected.run("COMMIT"));
         if done.is_err() {
             // The error that came first is the one to tell.
-            let _ = self.connected.run("ROLLBACK");
+            let _ = self.connected.run(dialect.rollback());
         }
         done
     }

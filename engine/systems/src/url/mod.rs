@@ -7,27 +7,28 @@
 
 mod address;
 mod folder;
+mod sign_in;
+mod trace;
 
 use std::fs::File;
 use std::io;
 use std::path::Path;
-use std::sync::Arc;
-use std::time::Duration;
+use std::sync::{Arc, Mutex};
 
 use pipewright_component::{Failure, Offer, Surroundings, System, Variables};
 use pipewright_entity::Value;
-use reqwest::header::{AUTHORIZATION, HeaderMap};
+use reqwest::header::HeaderMap;
 use reqwest::{Method, StatusCode, Url};
 
 use crate::files;
-use crate::http::oauth2::{Asking, Grant};
-use crate::http::{self, Answer, Body, Call, CallError, Connection, Http, Place, Statuses};
+use crate::http::{Answer, Body, Call, CallError, Challenge, Http, Place, Statuses};
 use crate::processes::{Process, Processes};
 use crate::properties::{Config, Properties};
 use crate::secrets::{self, Told};
 pub(crate) use address::Address;
 use address::{Base, NoAddress};
 pub use folder::file_offer;
+use trace::Tracing;
 
 /// A URL system as one component uses it in one run. Without a system in the
 /// config, the component's `url` must be complete.
@@ -42,6 +43,10 @@ pub(crate) struct UrlSystem {
     path: String,
     /// The service behind it, if the node is to run it.
     process: Option<Arc<Process>>,
+    /// How the server wants to be signed in to, once it has said so.
+    challenge: Mutex<Option<Challenge>>,
+    /// What is noted of the calls, if anything.
+    tracing: Option<Tracing>,
 }
 
 /// An address with the words that may be shown for it.
@@ -104,6 +109,8 @@ impl UrlSystem {
             told,
             path: path.to_owned(),
             process: None,
+            challenge: Mutex::default(),
+            tracing: None,
         })
     }
 
@@ -390,14 +397,18 @@ impl UrlSystem {
             let started = process.ensure(&self.surroundings);
             started.map_err(|failure| self.told.hide_in(failure))?;
         }
-        let connection = self.connection()?;
+        let connection = self.connection(url)?;
         let grant = self.grant()?;
-        let mut again = grant.is_some();
+        let mut again = true;
         loop {
-            let mut headers = self.headers(url, headers, &connection, grant.as_ref())?;
+            let mut headers = {
+                let what = (&place.method, url);
+                self.headers(what, headers, &connection, grant.as_ref())?
+            };
             for (name, value) in rendered {
                 headers.insert(name, value.clone());
             }
+            self.note_request((&place.method, url), &headers, body.as_deref());
             let call = Call {
                 method: place.method.clone(),
                 url: url.clone(),
@@ -406,158 +417,17 @@ impl UrlSystem {
                 place: place.clone(),
                 takes: takes.cloned(),
             };
-            match self.http.call(&connection, call, &self.surroundings.cancel) {
-                // A token may be revoked before its time: ask for a new one, once.
-                Err(error)
-                    if again
-                        && error.status() == Some(StatusCode::UNAUTHORIZED)
-                        && grant.as_ref().is_some_and(|grant| self.http.forget_token(grant)) =>
-                {
+            let called = self.http.call(&connection, call, &self.surroundings.cancel);
+            if let Err(error) = &called {
+                self.note_error(error);
+            }
+            match called {
+                Err(error) if again && self.signs_in_anew(&error, grant.as_ref(), url) => {
                     again = false;
                 }
                 done => return Ok(done.map_err(|error| error.hiding(&self.told))),
             }
         }
-    }
-
-    fn connection(&self) -> Result<Connection, Failure> {
-        let properties = self.properties();
-        let seconds = |name, default| {
-            properties.number(name).map(|set| Duration::from_secs(set.unwrap_or(default)))
-        };
-        let ca_pem = properties
-            .text("custom_ca_pem_chain")?
-            .map(|pem| self.resolve("custom_ca_pem_chain", pem))
-            .transpose()?;
-        let proxies = properties
-            .text_dict("proxies")?
-            .into_iter()
-            .map(|(scheme, proxy)| Ok((scheme.to_owned(), self.resolve("proxies", proxy)?)))
-            .collect::<Result<Vec<_>, Failure>>()?;
-        Ok(Connection {
-            // The documented default.
-            verify_ssl: properties.flag("verify_ssl", false)?,
-            ca_pem,
-            proxies,
-            connect_timeout: seconds("connect_timeout", 60)?,
-            read_timeout: seconds("read_timeout", 1800)?,
-        })
-    }
-
-    /// Whether a URL belongs to this system, so that it may see its
-    /// credentials. A component can name a URL on quite another server.
-    pub(crate) fn is_own(&self, url: &Url) -> bool {
-        let root = self.base().ok().and_then(Base::root);
-        let root = root.and_then(|root| self.resolve("url_pattern", &root).ok());
-        root.and_then(|root| Url::parse(&root).ok())
-            .is_some_and(|root| root.origin() == url.origin())
-    }
-
-    fn headers(
-        &self,
-        url: &Url,
-        more: &[(&str, &str)],
-        connection: &Connection,
-        grant: Option<&Grant>,
-    ) -> Result<HeaderMap, Failure> {
-        let mut headers = HeaderMap::new();
-        if self.is_own(url) {
-            let signs_in_itself = self.config.contains_key("custom_auth");
-            for (name, value) in self.properties().text_dict("headers")? {
-                // Filled in once there is a token; see `rest`.
-                if signs_in_itself && value.contains("{{") {
-                    continue;
-                }
-                let value = self.resolve("headers", value)?;
-                http::put_headers(&mut headers, [(name, value.as_str())])?;
-            }
-            if let Some(authorization) = self.authorization(connection, grant)? {
-                if let Some((_, credentials)) = authorization.split_once(' ') {
-                    self.told.add(credentials);
-                }
-                headers.insert(AUTHORIZATION, http::secret_header(&authorization)?);
-            }
-        }
-        for (name, value) in more {
-            let value = self.resolve("headers", value)?;
-            http::put_headers(&mut headers, [(*name, value.as_str())])?;
-        }
-        Ok(headers)
-    }
-
-    fn authorization(
-        &self,
-        connection: &Connection,
-        grant: Option<&Grant>,
-    ) -> Result<Option<String>, Failure> {
-        if let Some(grant) = grant {
-            let window = self
-                .properties()
-                .dict("oauth2")?
-                .map(|dict| Properties::new(dict, "$.oauth2").number("refresh_window"))
-                .transpose()?
-                .flatten()
-                .unwrap_or(30);
-            let asking = Asking {
-                grant,
-                refresh_window: Duration::from_secs(window),
-                connection,
-                system: self.id.as_deref(),
-            };
-            let surroundings = &self.surroundings;
-            let token = self
-                .http
-                .token(&asking, &*surroundings.clock, &surroundings.cancel)
-                .map_err(|failure| self.told.hide_in(failure))?;
-            return Ok(Some(format!("Bearer {token}")));
-        }
-        let text = |name: &str| -> Result<String, Failure> {
-            match self.properties().text(name)? {
-                Some(text) => self.resolve(name, text),
-                None => Err(self.failure(name, "is missing, and authentication needs it")),
-            }
-        };
-        match self.properties().text("authentication")? {
-            None => Ok(None),
-            Some("jwt") => Ok(Some(format!("Bearer {}", text("jwt_token")?))),
-            Some("basic") => {
-                let plain = format!("{}:{}", text("username")?, text("password")?);
-                Ok(Some(format!("Basic {}", base64(plain.as_bytes()))))
-            }
-            Some(other @ ("digest" | "ntlm" | "tripletex")) => Err(self.failure(
-                "authentication",
-                format!("\"{other}\" is not supported; basic, jwt and oauth2 are"),
-            )),
-            Some(other) => Err(self.failure(
-                "authentication",
-                format!("\"{other}\" is not known; use basic or jwt, or oauth2"),
-            )),
-        }
-    }
-
-    /// What OAuth 2.0 tokens are asked for with, if the system uses them.
-    fn grant(&self) -> Result<Option<Grant>, Failure> {
-        let Some(dict) = self.properties().dict("oauth2")? else { return Ok(None) };
-        let properties = Properties::new(dict, "$.oauth2");
-        let text = |name: &str| -> Result<Option<String>, Failure> {
-            properties.text(name)?.map(|text| self.resolve("oauth2", text)).transpose()
-        };
-        let needed = |name: &str| -> Result<String, Failure> {
-            text(name)?.ok_or_else(|| self.failure(&format!("oauth2.{name}"), "is missing"))
-        };
-        let extra = properties
-            .text_dict("extra")?
-            .into_iter()
-            .map(|(name, value)| Ok((name.to_owned(), self.resolve("oauth2", value)?)))
-            .collect::<Result<Vec<_>, Failure>>()?;
-        Ok(Some(Grant {
-            token_url: needed("token_url")?,
-            client_id: needed("client_id")?,
-            client_secret: needed("client_secret")?,
-            refresh_token: text("refresh_token")?,
-            scope: properties.texts("scope")?.map(|scopes| scopes.join(" ")),
-            extra,
-        }))
     }
 }
 
@@ -597,9 +467,4 @@ fn with_query(url: &Url, query: &[(&str, String)]) -> Url {
         url.query_pairs_mut().extend_pairs(query);
     }
     url
-}
-
-fn base64(bytes: &[u8]) -> String {
-    use ::base64::Engine;
-    ::base64::engine::general_purpose::STANDARD.encode(bytes)
 }

@@ -1,7 +1,7 @@
 //! The mail sink against a mail server on this machine.
 
-use std::io::{BufRead, BufReader, Write};
-use std::net::TcpListener;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -13,6 +13,7 @@ use pipewright_entity::{Entity, Value};
 use pipewright_systems::Systems;
 use serde_json::{Value as Json, json};
 
+use crate::tls::Authority;
 use crate::{Secrets, live, object};
 
 /// A mail as it came in.
@@ -39,21 +40,36 @@ struct Server {
     signed_in: Arc<Mutex<Vec<String>>>,
 }
 
+/// What the server does with what is said to it.
+#[derive(Clone)]
+struct Talk {
+    mails: Arc<Mutex<Vec<Mail>>>,
+    signed_in: Arc<Mutex<Vec<String>>>,
+    /// What a recipient gets for an answer.
+    answer: Arc<dyn Fn(&str) -> &'static str + Send + Sync>,
+    /// What it encrypts with, when it is asked to (STARTTLS).
+    tls: Option<Arc<rustls::ServerConfig>>,
+}
+
 impl Server {
     /// `answer` says what a recipient gets for an answer.
     fn start(answer: impl Fn(&str) -> &'static str + Send + Sync + 'static) -> Server {
+        Server::with(Arc::new(answer), None)
+    }
+
+    fn with(
+        answer: Arc<dyn Fn(&str) -> &'static str + Send + Sync>,
+        tls: Option<Arc<rustls::ServerConfig>>,
+    ) -> Server {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let port = listener.local_addr().unwrap().port();
         let server = Server { port, mails: Arc::default(), signed_in: Arc::default() };
-        let (mails, signed_in, answer) =
-            (server.mails.clone(), server.signed_in.clone(), Arc::new(answer));
+        let (mails, signed_in) = (server.mails.clone(), server.signed_in.clone());
+        let talk = Talk { mails, signed_in, answer, tls };
         std::thread::spawn(move || {
             for stream in listener.incoming() {
-                let (mails, signed_in, answer) = (mails.clone(), signed_in.clone(), answer.clone());
-                std::thread::spawn(move || {
-                    let mut stream = BufReader::new(stream.unwrap());
-                    let _ = talk(&mut stream, &mails, &signed_in, &*answer);
-                });
+                let talk = talk.clone();
+                std::thread::spawn(move || talk.hold(stream.unwrap()));
             }
         });
         server
@@ -69,56 +85,78 @@ impl Server {
     }
 }
 
-fn talk(
-    stream: &mut BufReader<std::net::TcpStream>,
-    mails: &Mutex<Vec<Mail>>,
-    signed_in: &Mutex<Vec<String>>,
-    answer: &dyn Fn(&str) -> &'static str,
-) -> std::io::Result<()> {
-    let mut mail = Mail::default();
-    stream.get_mut().write_all(b"220 mail.example ready\r\n")?;
-    loop {
-        let mut line = String::new();
-        if stream.read_line(&mut line)? == 0 {
+impl Talk {
+    fn hold(&self, stream: TcpStream) -> std::io::Result<()> {
+        let mut stream = BufReader::new(stream);
+        stream.get_mut().write_all(b"220 mail.example ready\r\n")?;
+        let mut plain = Talk { tls: None, ..self.clone() };
+        let Some(tls) = &self.tls else { return plain.go_on(&mut stream, "").map(drop) };
+        if !plain.go_on(&mut stream, "\r\n250-STARTTLS")? {
             return Ok(());
         }
-        let address = line.split(['<', '>']).nth(1).unwrap_or_default().to_owned();
-        let said = match line.get(..4).unwrap_or_default() {
-            "EHLO" => "250-mail.example\r\n250 AUTH PLAIN",
-            "AUTH" => {
-                let sent = line.trim_end().rsplit(' ').next().unwrap();
-                let plain = base64::engine::general_purpose::STANDARD.decode(sent).unwrap();
-                let plain = String::from_utf8(plain).unwrap();
-                let is_known = plain.ends_with("\0right");
-                signed_in.lock().unwrap().push(plain);
-                if is_known { "235 ok" } else { "535 not you, right or wrong" }
+        let connection = rustls::ServerConnection::new(tls.clone()).unwrap();
+        let stream = rustls::StreamOwned::new(connection, stream.into_inner());
+        plain.go_on(&mut BufReader::new(stream), "").map(drop)
+    }
+
+    /// Whether it was asked to encrypt.
+    fn go_on<S: Read + Write>(
+        &mut self,
+        stream: &mut BufReader<S>,
+        offers: &str,
+    ) -> std::io::Result<bool> {
+        let mut mail = Mail::default();
+        loop {
+            let mut line = String::new();
+            if stream.read_line(&mut line)? == 0 {
+                return Ok(false);
             }
-            "MAIL" => {
-                mail = Mail { from: address, ..Mail::default() };
-                "250 ok"
-            }
-            "RCPT" => {
-                let said = answer(&address);
-                mail.to.push(address);
-                said
-            }
-            "DATA" => {
-                stream.get_mut().write_all(b"354 go on\r\n")?;
-                loop {
-                    let mut line = String::new();
-                    stream.read_line(&mut line)?;
-                    if line == ".\r\n" {
-                        break;
-                    }
-                    mail.text.push_str(&line);
+            let address = line.split(['<', '>']).nth(1).unwrap_or_default().to_owned();
+            let said = match line.get(..4).unwrap_or_default() {
+                "EHLO" => {
+                    let hello = format!("250-mail.example{offers}\r\n250 AUTH PLAIN\r\n");
+                    stream.get_mut().write_all(hello.as_bytes())?;
+                    continue;
                 }
-                mails.lock().unwrap().push(std::mem::take(&mut mail));
-                "250 taken"
-            }
-            "QUIT" => return stream.get_mut().write_all(b"221 bye\r\n"),
-            _ => "250 ok",
-        };
-        stream.get_mut().write_all(format!("{said}\r\n").as_bytes())?;
+                "STAR" => {
+                    stream.get_mut().write_all(b"220 go ahead\r\n")?;
+                    return Ok(true);
+                }
+                "AUTH" => {
+                    let sent = line.trim_end().rsplit(' ').next().unwrap();
+                    let plain = base64::engine::general_purpose::STANDARD.decode(sent).unwrap();
+                    let plain = String::from_utf8(plain).unwrap();
+                    let is_known = plain.ends_with("\0right");
+                    self.signed_in.lock().unwrap().push(plain);
+                    if is_known { "235 ok" } else { "535 not you, right or wrong" }
+                }
+                "MAIL" => {
+                    mail = Mail { from: address, ..Mail::default() };
+                    "250 ok"
+                }
+                "RCPT" => {
+                    let said = (self.answer)(&address);
+                    mail.to.push(address);
+                    said
+                }
+                "DATA" => {
+                    stream.get_mut().write_all(b"354 go on\r\n")?;
+                    loop {
+                        let mut line = String::new();
+                        stream.read_line(&mut line)?;
+                        if line == ".\r\n" {
+                            break;
+                        }
+                        mail.text.push_str(&line);
+                    }
+                    self.mails.lock().unwrap().push(std::mem::take(&mut mail));
+                    "250 taken"
+                }
+                "QUIT" => return stream.get_mut().write_all(b"221 bye\r\n").map(|()| false),
+                _ => "250 ok",
+            };
+            stream.get_mut().write_all(format!("{said}\r\n").as_bytes())?;
+        }
     }
 }
 
@@ -310,4 +348,41 @@ fn no_more_go_out_in_an_hour_than_the_system_may_send() {
     clock.advance(Duration::from_secs(3000));
     assert_eq!(send(&mut *sink, mail("3")).unwrap().written, 1);
     assert_eq!(server.mails().len(), 3);
+}
+
+#[test]
+fn a_mail_goes_out_encrypted_to_a_server_that_can_be_trusted() {
+    let (authority, other) = (Authority::new(), Authority::new());
+    let tls = authority.server(false);
+    let server = Server::with(Arc::new(|_: &str| "250 ok"), Some(tls));
+    let config =
+        json!({"subject_template": "x", "body_template": "y", "recipients": "a@example.com"});
+    let mut system = server.system();
+    system["use_tls"] = json!(true);
+    system["smtp_username"] = json!("ane");
+    system["smtp_password"] = json!("right");
+    let deliver = |system: &Json| {
+        let mut sink = open(&Systems::new(), config.clone(), system, &live())?;
+        send(&mut *sink, json!({"_id": "1"}))
+    };
+    // Nobody that the machine trusts has signed for it.
+    for authority in [None, Some(&other)] {
+        let mut system = system.clone();
+        if let Some(authority) = authority {
+            system["custom_ca_pem_chain"] = json!(authority.pem());
+        }
+        let failure = deliver(&system).unwrap_err();
+        assert!(failure.to_string().contains("certificate"), "{failure}");
+    }
+    assert!(server.signed_in.lock().unwrap().is_empty(), "the password was sent");
+    system["custom_ca_pem_chain"] = json!(authority.pem());
+    assert_eq!(deliver(&system).unwrap().written, 1);
+    assert_eq!(server.mails().len(), 1);
+    assert_eq!(*server.signed_in.lock().unwrap(), ["\0ane\0right"]);
+    // One that cannot encrypt gets neither.
+    let plain = Server::start(|_| "250 ok");
+    let mut to_plain = plain.system();
+    to_plain["use_tls"] = json!(true);
+    assert!(deliver(&to_plain).is_err());
+    assert!(plain.mails().is_empty());
 }

@@ -11,6 +11,7 @@ mod render;
 mod rest;
 mod server;
 mod sql;
+mod tls;
 mod transforms;
 mod url_system;
 
@@ -36,7 +37,7 @@ pub(crate) fn live() -> Surroundings {
         cancel: Cancel::new(),
         clock: Arc::new(FixedClock::at(0)),
         variables: Arc::new(NoVariables),
-        folder: None,
+        ..Surroundings::held()
     }
 }
 

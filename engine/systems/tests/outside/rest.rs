@@ -520,3 +520,46 @@ fn what_signing_in_needs_is_checked_and_never_told() {
         assert!(failure.to_string().contains(said), "{failure}");
     }
 }
+
+#[test]
+fn calls_are_noted_when_asked_for_and_secrets_are_not() {
+    let server = Server::start(|asked| match asked.path.as_str() {
+        "/api/broken" => Reply::status(500, "no s3cret here"),
+        _ => Reply::ok(r#"[{"id": 1, "echo": "s3cret"}]"#).with("Content-Type", "application/json"),
+    });
+    let mut system = system(
+        &server,
+        json!({
+            "list": {"url": "list?key=$SECRET(key)", "method": "GET", "id_expression": "{{ id }}"},
+            "broken": {"url": "broken", "method": "GET", "id_expression": "{{ id }}"},
+        }),
+    );
+    system["headers"] = json!({"X-Key": "Bearer $SECRET(key)"});
+    let surroundings =
+        Surroundings { variables: Arc::new(Secrets(&[("key", "s3cret")])), ..live() };
+    let noted = |operation: &str, trace: Json| {
+        let config =
+            json!({"type": "rest", "system": "sys", "operation": operation, "trace": trace});
+        let mut source = source(&Systems::new(), &config, &system, &surroundings).unwrap();
+        let _ = read(&mut *source, &request(10));
+        surroundings.exchanges.take().map(|noted| noted.to_json())
+    };
+    assert_eq!(noted("list", json!(false)), None);
+    let plain = noted("list", json!(true)).unwrap();
+    let exchange = &plain[0];
+    assert_eq!(exchange["request"]["method"], "GET");
+    assert_eq!(exchange["request"]["url"], format!("{}/api/list?key=***", server.url));
+    assert_eq!(exchange["request"]["headers"]["x-key"], "Bearer ***");
+    assert_eq!(exchange["response"]["status"], 200);
+    assert_eq!(exchange["response"]["headers"]["content-type"], "application/json");
+    assert_eq!(exchange["response"]["body"], r#"[{"id": 1, "echo": "***"}]"#);
+    let less = json!({"log_request_headers": false, "log_response_body_maxsize": 4,
+                      "log_secret_redacted_bytes": 2});
+    let less = noted("list", less).unwrap();
+    assert_eq!(less[0]["request"].get("headers"), None);
+    assert_eq!(less[0]["request"]["url"], format!("{}/api/list?key=***cret", server.url));
+    assert_eq!(less[0]["response"]["body"], "[{\"i");
+    let broken = noted("broken", json!(true)).unwrap();
+    assert_eq!(broken[0]["response"]["status"], 500);
+    assert_eq!(broken[0]["response"]["body"], "no *** here");
+}

@@ -232,3 +232,92 @@ fn a_folder_offers_its_files_with_sources_that_read_them() {
     let entities = entities(&read(&mut *source, &request(10)).unwrap());
     assert_eq!(entities[0]["_id"], "7");
 }
+
+#[test]
+fn a_challenge_is_answered_and_remembered() {
+    let server = Server::start(|asked| {
+        let given = asked.headers.get("authorization").map(String::as_str).unwrap_or_default();
+        let challenge = |nonce: &str| {
+            let text = format!("Digest realm=\"api\", nonce=\"{nonce}\", qop=\"auth\"");
+            Reply::status(401, "").with("WWW-Authenticate", &text)
+        };
+        match given {
+            _ if asked.path == "/stale" && !given.contains("nonce=\"n2\"") => challenge("n2"),
+            "" => challenge("n1"),
+            _ if given.contains("username=\"ane\"") && given.contains("qop=auth") => {
+                Reply::ok("[]")
+            }
+            _ => Reply::status(401, "who?"),
+        }
+    });
+    let mut system = url_system(&format!("{}/%s", server.url));
+    system["authentication"] = json!("digest");
+    system["username"] = json!("$SECRET(user)");
+    system["password"] = json!("$SECRET(password)");
+    fetch("a", &system, &with_secrets()).unwrap();
+    fetch("stale", &system, &with_secrets()).unwrap();
+    let asked = server.asked();
+    assert_eq!(asked.len(), 4);
+    assert!(!asked[0].headers.contains_key("authorization"));
+    let answer = &asked[1].headers["authorization"];
+    assert!(answer.starts_with("Digest ") && answer.contains("uri=\"/a\""), "{answer}");
+    assert!(asked.iter().all(|asked| !format!("{asked:?}").contains("p:w")));
+    // Who is not let in is not asked for ever.
+    system["username"] = json!("ola");
+    assert!(fetch("a", &system, &with_secrets()).unwrap_err().contains("401"));
+    assert_eq!(server.asked().len(), 6);
+    system["authentication"] = json!("ntlm");
+    assert!(fetch("a", &system, &with_secrets()).unwrap_err().contains("does not run here"));
+}
+
+#[test]
+fn tripletex_hands_out_tokens_for_days() {
+    let server = Server::start(|asked| match asked.path.as_str() {
+        "/token" => Reply::ok(r#"{"value": {"token": "session-1"}}"#),
+        _ => Reply::ok("[]"),
+    });
+    let mut system = url_system(&format!("{}/%s", server.url));
+    system["authentication"] = json!("tripletex");
+    system["tripletex"] = json!({
+        "consumer_token": "$SECRET(token)", "employee_token": "employee", "ttl": 48,
+        "token_url": format!("{}/token", server.url),
+    });
+    let clock = FixedClock::at(0);
+    let surroundings = Surroundings { clock: Arc::new(clock.clone()), ..with_secrets() };
+    let systems = Systems::new();
+    let fetch = || {
+        let config = json!({"type": "json", "url": "a"});
+        let mut source = source(&systems, &config, &system, &surroundings).unwrap();
+        read(&mut *source, &request(10)).unwrap();
+    };
+    fetch();
+    fetch();
+    let asked = server.asked();
+    assert_eq!(
+        asked.iter().map(|asked| asked.path.as_str()).collect::<Vec<_>>(),
+        ["/token", "/a", "/a"]
+    );
+    assert_eq!(asked[0].method, "PUT");
+    assert_eq!(asked[0].query["consumerToken"], "a.b.c");
+    assert_eq!(asked[0].query["expirationDate"], "1970-01-03");
+    // "0:session-1"
+    assert_eq!(asked[1].headers["authorization"], "Basic MDpzZXNzaW9uLTE=");
+    clock.advance(Duration::from_secs(48 * 3600));
+    fetch();
+    assert_eq!(server.asked().len(), 5);
+}
+
+#[test]
+fn calls_go_through_a_proxy() {
+    let proxy = Server::start(|_| Reply::ok("[]"));
+    let mut system = url_system("http://elsewhere.example/%s");
+    let address = proxy.url.trim_start_matches("http://");
+    system["proxies"] =
+        json!({"http": format!("http://$SECRET(user):$SECRET(password)@{address}")});
+    fetch("a?b=c", &system, &with_secrets()).unwrap();
+    let asked = &proxy.asked()[0];
+    assert_eq!((asked.path.as_str(), &*asked.query["b"]), ("http://elsewhere.example/a", "c"));
+    assert_eq!(asked.headers["proxy-authorization"], "Basic YW5lOnA6dw==");
+    system["proxies"] = json!({"gopher": proxy.url});
+    assert!(fetch("a", &system, &with_secrets()).unwrap_err().contains("gopher"));
+}

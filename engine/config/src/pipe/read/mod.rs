@@ -19,7 +19,7 @@ use super::{
 use crate::catalogue::{self, Description, Part};
 use crate::check;
 use crate::problem::{Findings, Origin, code};
-use crate::resolve::{Item, condition_text};
+use crate::resolve::{Form, Item, condition_text};
 use crate::variables::Variables;
 use source::signalled;
 
@@ -103,7 +103,7 @@ pub(crate) fn read(id: Text, item: &Item, reader: &mut Reader<'_, '_>) -> Pipe {
         },
         compaction: Compaction {
             automatic: compaction.bool("automatic"),
-            in_sink: compaction.bool("sink"),
+            in_sink: compaction_in_sink(item, reader.metadata),
             keep_versions: compaction.whole("keep_versions"),
             hours: compaction.given_whole("time_threshold_hours"),
             log_hours: compaction.whole("time_threshold_hours_pump"),
@@ -127,6 +127,18 @@ pub(crate) fn read(id: Text, item: &Item, reader: &mut Reader<'_, '_>) -> Pipe {
         config,
         compiled: Compiled::default(),
     }
+}
+
+/// Whether old versions are removed while the pipe runs
+/// (`global_defaults.default_compaction_type` where it does not say).
+fn compaction_in_sink(item: &Item, metadata: &Map<String, Json>) -> bool {
+    let given = item.get("compaction").and_then(|compaction| compaction.get("sink"));
+    if let Some(Form::Bool(given)) = given.map(|given| &given.form) {
+        return *given;
+    }
+    let defaults = metadata.get("global_defaults");
+    let kind = defaults.and_then(|defaults| defaults.get("default_compaction_type")?.as_str());
+    kind != Some("background")
 }
 
 /// Documentation: features/namespaces.

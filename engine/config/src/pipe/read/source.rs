@@ -113,6 +113,7 @@ impl Reader<'_, '_> {
             "union_datasets" => SourceKind::Union(UnionSource {
                 datasets: listed(values)?,
                 initial_datasets: values.given_texts("initial_datasets"),
+                ignore_non_existent_datasets: values.bool("ignore_non_existent_datasets"),
                 require_populated_input: values.bool("require_populated_input"),
                 include_previous_versions: values.bool("include_previous_versions"),
                 prefix_ids: values.bool("prefix_ids"),
@@ -120,6 +121,7 @@ impl Reader<'_, '_> {
             "merge_datasets" => SourceKind::SameId(SameIdSource {
                 datasets: listed(values)?,
                 initial_datasets: values.given_texts("initial_datasets"),
+                ignore_non_existent_datasets: values.bool("ignore_non_existent_datasets"),
                 require_populated_input: values.bool("require_populated_input"),
                 strategy: match values.text("strategy") {
                     "all" => SameIdStrategy::All,
@@ -130,6 +132,7 @@ impl Reader<'_, '_> {
             "diff_datasets" => SourceKind::SameId(SameIdSource {
                 datasets: listed(values)?,
                 initial_datasets: values.given_texts("initial_datasets"),
+                ignore_non_existent_datasets: values.bool("ignore_non_existent_datasets"),
                 require_populated_input: false,
                 strategy: SameIdStrategy::All,
                 differences: Some(Differences {

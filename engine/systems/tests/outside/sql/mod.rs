@@ -3,6 +3,6 @@
 mod connections;
 pub(crate) mod databases;
 mod reading;
-mod servers;
+pub(crate) mod servers;
 mod types;
 mod writing;

@@ -21,12 +21,14 @@ fn free_port() -> u16 {
 }
 
 /// Runs a script in a fresh folder until it says `ready`.
-fn serve(script: &str, port: u16, client: &'static str) -> Server {
+fn serve(script: &str, client: &'static str, encrypts: bool) -> Server {
+    let port = free_port();
     let folder = tempfile::tempdir().unwrap().keep();
     let mut shell = Command::new("sh")
-        .args(["-c", script])
+        .args(["-c", &format!("{CERTIFICATE}{script}{UNTIL_THE_END}")])
         .env("FOLDER", &folder)
         .env("PORT", port.to_string())
+        .env("ENCRYPTS", if encrypts { "yes" } else { "" })
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         // Whoever reads what the tests say would wait for the servers too.
@@ -46,6 +48,17 @@ fn serve(script: &str, port: u16, client: &'static str) -> Server {
     panic!("no database server: {}", said.join("\n"));
 }
 
+/// The beginning of each script: `certify` makes what a server encrypts with,
+/// readable by its user, if it is to.
+const CERTIFICATE: &str = r#"
+certify() {
+    if [ -z "$ENCRYPTS" ]; then return 1; fi
+    openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 -subj /CN=127.0.0.1 -keyout "$FOLDER/key" -out "$FOLDER/certificate" > "$FOLDER/log" 2>&1 || { cat "$FOLDER/log"; exit 1; }
+    if [ "$(id -u)" = 0 ]; then chown "$1" "$FOLDER/key"; fi
+    chmod 600 "$FOLDER/key"
+}
+"#;
+
 /// The end of each script: `$server` runs, `ping` says whether it answers, and
 /// `end` ends it.
 const UNTIL_THE_END: &str = r#"
@@ -63,27 +76,36 @@ rm -rf "$FOLDER"
 
 pub(crate) fn postgresql_server() -> &'static Server {
     static SERVER: OnceLock<Server> = OnceLock::new();
-    SERVER.get_or_init(|| {
-        let script = r#"
+    SERVER.get_or_init(|| postgresql(false))
+}
+
+pub(crate) fn mysql_server() -> &'static Server {
+    static SERVER: OnceLock<Server> = OnceLock::new();
+    SERVER.get_or_init(|| mysql(false))
+}
+
+/// A server of its own.
+pub(crate) fn postgresql(encrypts: bool) -> Server {
+    let script = r#"
 bin=$(ls -d /usr/lib/postgresql/*/bin 2>/dev/null | tail -1)
 PATH="${bin:-/usr/bin}:$PATH"
 as=""
 if [ "$(id -u)" = 0 ]; then chown postgres "$FOLDER"; as="runuser -u postgres --"; fi
 printf "%s" "pass;word'1" > "$FOLDER/password"; chmod 644 "$FOLDER/password"
 $as initdb -D "$FOLDER/data" -U tester --pwfile="$FOLDER/password" -A scram-sha-256 -E UTF8 --locale=C -N > "$FOLDER/log" 2>&1 || { cat "$FOLDER/log"; exit 1; }
-$as postgres -D "$FOLDER/data" -p "$PORT" -k "$FOLDER" -c listen_addresses=127.0.0.1 -c fsync=off >> "$FOLDER/log" 2>&1 &
+tls=""
+if certify postgres; then tls="-c ssl=on -c ssl_cert_file=$FOLDER/certificate -c ssl_key_file=$FOLDER/key"; fi
+$as postgres -D "$FOLDER/data" -p "$PORT" -k "$FOLDER" $tls -c listen_addresses=127.0.0.1 -c fsync=off >> "$FOLDER/log" 2>&1 &
 server=$!
 ping() { pg_isready -q -h 127.0.0.1 -p "$PORT"; }
 end() { $as pg_ctl stop -D "$FOLDER/data" -m immediate; }
 "#;
-        serve(&format!("{script}{UNTIL_THE_END}"), free_port(), "psql")
-    })
+    serve(script, "psql", encrypts)
 }
 
-pub(crate) fn mysql_server() -> &'static Server {
-    static SERVER: OnceLock<Server> = OnceLock::new();
-    SERVER.get_or_init(|| {
-        let script = r#"
+/// A server of its own.
+pub(crate) fn mysql(encrypts: bool) -> Server {
+    let script = r#"
 PATH="$PATH:/usr/sbin"
 user=$(id -un)
 # A server that starts removes the temporary tables of all others in its folder for them.
@@ -91,13 +113,14 @@ export TMPDIR="$FOLDER/tmp"
 mkdir "$TMPDIR"
 if [ "$(id -u)" = 0 ]; then chown mysql "$FOLDER" "$TMPDIR"; user=mysql; fi
 mariadb-install-db --no-defaults --user="$user" --datadir="$FOLDER/data" --auth-root-authentication-method=normal --skip-test-db > "$FOLDER/log" 2>&1 || { cat "$FOLDER/log"; exit 1; }
-mariadbd --no-defaults --user="$user" --datadir="$FOLDER/data" --socket="$FOLDER/socket" --port="$PORT" --bind-address=127.0.0.1 --pid-file="$FOLDER/pid" --innodb-flush-log-at-trx-commit=0 >> "$FOLDER/log" 2>&1 &
+tls=""
+if certify mysql; then tls="--ssl-cert=$FOLDER/certificate --ssl-key=$FOLDER/key"; fi
+mariadbd --no-defaults $tls --user="$user" --datadir="$FOLDER/data" --socket="$FOLDER/socket" --port="$PORT" --bind-address=127.0.0.1 --pid-file="$FOLDER/pid" --innodb-flush-log-at-trx-commit=0 >> "$FOLDER/log" 2>&1 &
 server=$!
 ping() { mariadb --no-defaults -S "$FOLDER/socket" -u root -e "CREATE USER IF NOT EXISTS tester IDENTIFIED BY 'pass;word\\'1'; GRANT ALL ON *.* TO tester"; }
 end() { kill -TERM $server; }
 "#;
-        serve(&format!("{script}{UNTIL_THE_END}"), free_port(), "mariadb")
-    })
+    serve(script, "mariadb", encrypts)
 }
 
 impl Server {
