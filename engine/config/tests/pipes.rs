@@ -268,7 +268,7 @@ fn dataset_sources_and_sinks_are_read() {
     assert_eq!(sink.new_versions, NewVersions::Ignore);
     assert_eq!(sink.circuit_breaker_count, Some(9));
     assert_eq!((sink.track_children, sink.suppress_filtered), (Some(true), Some(true)));
-    assert_eq!((pipe.batch_size, pipe.checkpoint_interval), (1, 1));
+    assert_eq!((pipe.batch_size, pipe.checkpoint_interval), (1, Some(1)));
     assert_eq!(pipe.effective()["sink"]["set_initial_offset"], "onload");
 }
 

@@ -163,7 +163,7 @@ impl<'p> Eval<'p> {
             }),
             Expr::Probe(probe) => probe.evaluate(self),
             Expr::Dict(members) => {
-                let mut dict = Dict::with_capacity_and_hasher(members.len(), Default::default());
+                let mut dict = Dict::with_capacity(members.len());
                 for (name, expr) in members {
                     let value = self.value(expr)?;
                     dict.insert(name.clone(), value);

@@ -143,7 +143,7 @@ pub(crate) fn prefixes(metadata: Option<&Value>) -> impl Iterator<Item = (&str, 
         .and_then(|all| all.as_dict()?.get("namespaces")?.as_dict()?.get("default")?.as_dict());
     let built_in = BUILT_IN
         .into_iter()
-        .filter(move |(name, _)| declared.is_none_or(|declared| !declared.contains_key(*name)));
+        .filter(move |(name, _)| declared.is_none_or(|declared| !declared.contains_key(name)));
     let declared = declared.into_iter().flat_map(|declared| declared.iter());
     declared.filter_map(|(name, uri)| Some((name.as_str(), uri.as_str()?))).chain(built_in)
 }

@@ -96,7 +96,7 @@ pub struct RawOutcome {
 impl Program {
     /// Transforms an entity by the default rule.
     pub fn run(&self, source: &Entity, context: &dyn Context) -> Result<Outcome, EvalError> {
-        let mut target = Dict::with_capacity_and_hasher(8, Default::default());
+        let mut target = Dict::with_capacity(8);
         // The target starts as the same entity: with its id, and deleted when
         // the source is.
         target.insert(Text::new_static("_id"), Value::String(source.id().clone()));

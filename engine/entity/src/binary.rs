@@ -9,7 +9,7 @@ use bigdecimal::BigDecimal;
 use num_bigint::BigInt;
 use uuid::Uuid;
 
-use crate::{DateTime, Dict, Entity, MAX_DEPTH, NotAnEntity, Text, Value};
+use crate::{DateTime, Dict, Entity, Hash, MAX_DEPTH, NotAnEntity, Text, Value};
 
 /// The version of the form that is written.
 pub const FORM: u8 = 1;
@@ -68,16 +68,142 @@ impl Entity {
 
     /// Reads what [`Entity::to_bytes`] wrote.
     pub fn from_bytes(bytes: &[u8]) -> Result<Entity, BinaryError> {
+        Decoder::default().entity(bytes)
+    }
+}
+
+/// Writes the contents of entities, one after the other. Quicker where they are
+/// alike: what follows from their names is worked out once.
+#[derive(Debug, Default)]
+pub struct Encoder {
+    /// The names of the last entity that count for the hash, as they stood ...
+    names: Vec<Text>,
+    /// ... and their places in the order of the names.
+    order: Vec<u32>,
+    /// Where each of them was written.
+    spans: Vec<(usize, usize)>,
+    hashed: Vec<u8>,
+}
+
+impl Encoder {
+    /// Appends what [`Entity::to_bytes`] of [`Entity::content`] gives, and gives
+    /// the [`Entity::content_hash`].
+    pub fn content(&mut self, entity: &Entity, to: &mut Vec<u8>) -> Hash {
+        let dict = entity.dict();
+        to.push(FORM);
+        write_varint(
+            dict.iter().filter(|(name, value)| is_content(name, value)).count() as u64,
+            to,
+        );
+        self.spans.clear();
+        let mut is_alike = true;
+        let mut holds_dicts = false;
+        for (name, value) in dict.iter() {
+            let start = to.len();
+            if !name.starts_with('_') {
+                match self.names.get(self.spans.len()) {
+                    Some(known) if known == name => {}
+                    _ => {
+                        is_alike = false;
+                        self.names.truncate(self.spans.len());
+                        self.names.push(name.clone());
+                    }
+                }
+                write_bytes(name.as_bytes(), to);
+                write_value(value, false, to);
+                holds_dicts |= !value.is_scalar();
+                self.spans.push((start, to.len()));
+            } else if is_content(name, value) {
+                write_bytes(name.as_bytes(), to);
+                write_value(value, false, to);
+            }
+        }
+        if !is_alike || self.names.len() != self.spans.len() {
+            self.names.truncate(self.spans.len());
+            self.order.clear();
+            self.order.extend(0..self.names.len() as u32);
+            let names = &self.names;
+            self.order.sort_unstable_by(|a, b| names[*a as usize].cmp(&names[*b as usize]));
+        }
+        let hashed = &mut self.hashed;
+        hashed.clear();
+        write_bytes(entity.id().as_bytes(), hashed);
+        hashed.push(u8::from(entity.is_deleted()));
+        for place in &self.order {
+            let place = *place as usize;
+            let (start, end) = self.spans[place];
+            if holds_dicts {
+                // The properties of a dict count in the order of their names.
+                let name = &self.names[place];
+                write_bytes(name.as_bytes(), hashed);
+                if let Some(value) = dict.get(name) {
+                    write_value(value, true, hashed);
+                }
+            } else {
+                hashed.extend_from_slice(&to[start..end]);
+            }
+        }
+        Hash(xxhash_rust::xxh3::xxh3_128(hashed).to_be_bytes())
+    }
+}
+
+/// Whether a property is kept in a dataset: all whose names do not start with
+/// `_`, and of the others `_id` and a `_deleted` that is true.
+pub(crate) fn is_content(name: &str, value: &Value) -> bool {
+    !name.starts_with('_')
+        || name == "_id"
+        || (name == "_deleted" && matches!(value, Value::Bool(true)))
+}
+
+/// Reads entities, one after the other. Quicker where they are alike: names that
+/// stand where they stood in the last one are not read again.
+#[derive(Debug, Default)]
+pub struct Decoder {
+    /// The names of the last entity, which differ.
+    names: Vec<Text>,
+}
+
+impl Decoder {
+    /// Reads what [`Entity::to_bytes`] wrote.
+    pub fn entity(&mut self, bytes: &[u8]) -> Result<Entity, BinaryError> {
         let mut reader = Reader { rest: bytes };
         match reader.byte()? {
             FORM => {}
             other => return Err(BinaryError::UnknownForm(other)),
         }
-        let dict = reader.dict(0)?;
+        let dict = self.dict(&mut reader)?;
         reader.end()?;
         Ok(Entity::from_dict(dict)?)
     }
+
+    fn dict(&mut self, reader: &mut Reader<'_>) -> Result<Dict, BinaryError> {
+        let count = reader.count()?;
+        let mut dict = Dict::with_capacity(believed(count) + RESERVED);
+        for place in 0..count {
+            let name = reader.bytes()?;
+            match self.names.get(place).filter(|known| known.as_bytes() == name) {
+                Some(known) => {
+                    let name = known.clone();
+                    dict.push(name, reader.value(1)?);
+                }
+                None => {
+                    let name = text(name)?;
+                    // What was remembered from here on may be here already.
+                    self.names.truncate(place);
+                    let value = reader.value(1)?;
+                    if dict.insert(name.clone(), value).is_none() && self.names.len() == place {
+                        self.names.push(name);
+                    }
+                }
+            }
+        }
+        Ok(dict)
+    }
 }
+
+/// How many reserved properties an entity gets that is read from a dataset:
+/// `_deleted`, `_updated`, `_previous`, `_ts`, `_hash`.
+const RESERVED: usize = 5;
 
 /// Appends a value in binary form.
 pub fn write(value: &Value, to: &mut Vec<u8>) {
@@ -188,6 +314,18 @@ pub(crate) fn write_varint(mut number: u64, to: &mut Vec<u8>) {
     to.push(number as u8);
 }
 
+/// A count may claim more than follows: no more than this is believed.
+fn believed(count: usize) -> usize {
+    count.min(1024)
+}
+
+fn text(bytes: &[u8]) -> Result<Text, BinaryError> {
+    match std::str::from_utf8(bytes) {
+        Ok(text) => Ok(Text::new(text)),
+        Err(_) => Err(BinaryError::Malformed("a text is not UTF-8")),
+    }
+}
+
 struct Reader<'a> {
     rest: &'a [u8],
 }
@@ -239,10 +377,7 @@ impl<'a> Reader<'a> {
     }
 
     fn text(&mut self) -> Result<Text, BinaryError> {
-        let bytes = self.bytes()?;
-        let text = std::str::from_utf8(bytes)
-            .map_err(|_| BinaryError::Malformed("a text is not UTF-8"))?;
-        Ok(Text::new(text))
+        text(self.bytes()?)
     }
 
     fn end(&self) -> Result<(), BinaryError> {
@@ -302,9 +437,7 @@ impl<'a> Reader<'a> {
 
     fn dict(&mut self, depth: usize) -> Result<Dict, BinaryError> {
         let count = self.count()?;
-        // A count may claim more than follows: no more than this is believed.
-        let believed = count.min(1024);
-        let mut dict = Dict::with_capacity_and_hasher(believed, Default::default());
+        let mut dict = Dict::with_capacity(believed(count));
         for _ in 0..count {
             let name = self.text()?;
             let value = self.value(depth + 1)?;

@@ -109,36 +109,18 @@ impl Entity {
     /// What a dataset keeps of the entity: `_id`, `_deleted` when true, and
     /// every property whose name does not start with `_`.
     pub fn content(&self) -> Entity {
-        let reserved = |name: &Text, value: &Value| {
-            name.starts_with('_')
-                && name != "_id"
-                && !(name == "_deleted" && *value == Value::Bool(true))
-        };
-        if !self.dict.iter().any(|(name, value)| reserved(name, value)) {
+        if self.dict.iter().all(|(name, value)| binary::is_content(name, value)) {
             return self.clone();
         }
-        let dict = self
-            .dict
-            .iter()
-            .filter(|(name, value)| !reserved(name, value))
-            .map(|(name, value)| (name.clone(), value.clone()))
-            .collect::<Dict>();
+        let mut dict = Dict::clone(&self.dict);
+        dict.retain(|name, value| binary::is_content(name, value));
         Entity { id: self.id.clone(), dict: Arc::new(dict) }
     }
 
     /// The hash of the content: `_id`, whether deleted, and the properties
     /// whose names do not start with `_`, in any order.
     pub fn content_hash(&self) -> Hash {
-        let mut bytes = Vec::with_capacity(256);
-        binary::write_bytes(self.id.as_bytes(), &mut bytes);
-        bytes.push(u8::from(self.is_deleted()));
-        for (name, value) in crate::order::sorted(&self.dict) {
-            if !name.starts_with('_') {
-                binary::write_bytes(name.as_bytes(), &mut bytes);
-                binary::write_value(value, true, &mut bytes);
-            }
-        }
-        Hash(xxhash_rust::xxh3::xxh3_128(&bytes).to_be_bytes())
+        binary::Encoder::default().content(self, &mut Vec::with_capacity(256))
     }
 }
 
@@ -158,9 +140,23 @@ impl serde::Serialize for Entity {
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Hash(pub [u8; 16]);
 
+impl Hash {
+    /// The hash as text, in 32 hexadecimal digits.
+    pub fn to_text(self) -> Text {
+        const DIGITS: &[u8; 16] = b"0123456789abcdef";
+        let mut digits = [0; 32];
+        for (two, byte) in digits.chunks_exact_mut(2).zip(self.0) {
+            two[0] = DIGITS[usize::from(byte >> 4)];
+            two[1] = DIGITS[usize::from(byte & 15)];
+        }
+        // Digits are ASCII.
+        Text::new(std::str::from_utf8(&digits).unwrap_or_default())
+    }
+}
+
 impl fmt::Display for Hash {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+        f.write_str(&self.to_text())
     }
 }
 
@@ -190,19 +186,22 @@ impl Version {
     /// The entity as the API shows it and DTL reads it: the user's properties,
     /// then `_id`, `_deleted`, `_updated`, `_previous`, `_ts`, `_hash`.
     pub fn with_metadata(&self) -> Entity {
-        let content = self.entity.dict();
-        let mut dict = Dict::with_capacity_and_hasher(content.len() + 5, Default::default());
-        for (name, value) in content.iter().filter(|(name, _)| !name.starts_with('_')) {
-            dict.insert(name.clone(), value.clone());
-        }
+        self.clone().into_metadata()
+    }
+
+    /// [`Version::with_metadata`], without a copy of the properties.
+    pub fn into_metadata(self) -> Entity {
+        let (id, is_deleted) = (self.entity.id().clone(), self.entity.is_deleted());
+        let mut dict = self.entity.into_dict();
+        dict.retain(|name, _| !name.starts_with('_'));
         let integer = |number: u64| Value::Int(i64::try_from(number).unwrap_or(i64::MAX));
-        let mut reserved = |name: &'static str, value| dict.insert(Text::new_static(name), value);
-        reserved("_id", Value::String(self.entity.id().clone()));
-        reserved("_deleted", Value::Bool(self.entity.is_deleted()));
+        let mut reserved = |name: &'static str, value| dict.push(Text::new_static(name), value);
+        reserved("_id", Value::String(id.clone()));
+        reserved("_deleted", Value::Bool(is_deleted));
         reserved("_updated", integer(self.updated));
         reserved("_previous", self.previous.map_or(Value::Null, integer));
         reserved("_ts", Value::Int(self.ts));
-        reserved("_hash", Value::string(self.hash.to_string()));
-        Entity { id: self.entity.id().clone(), dict: Arc::new(dict) }
+        reserved("_hash", Value::String(self.hash.to_text()));
+        Entity { id, dict: Arc::new(dict) }
     }
 }

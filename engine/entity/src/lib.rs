@@ -11,6 +11,7 @@
 
 pub mod binary;
 mod datetime;
+mod dict;
 mod entity;
 pub mod ni;
 pub mod number;
@@ -19,11 +20,12 @@ pub mod transit;
 mod value;
 
 pub use datetime::{DateTime, InvalidDateTime};
+pub use dict::Dict;
 pub use entity::{Entity, Hash, NotAnEntity, Version};
 pub use order::Key;
 pub use smol_str::{SmolStr as Text, format_smolstr as format_text};
 pub use transit::TransitError;
-pub use value::{Dict, Value};
+pub use value::Value;
 
 /// How deep lists and dicts may nest, in every encoding. Deeper input is an
 /// error, so that no input can exhaust the stack.

@@ -3,18 +3,11 @@
 use std::sync::Arc;
 
 use bigdecimal::BigDecimal;
-use indexmap::IndexMap;
 use num_bigint::BigInt;
 use num_traits::ToPrimitive;
-use rustc_hash::FxBuildHasher;
 use uuid::Uuid;
 
-use crate::{DateTime, Text};
-
-/// Properties by name, in the order in which they were written.
-///
-/// Two dicts with the same properties in another order are equal.
-pub type Dict = IndexMap<Text, Value, FxBuildHasher>;
+use crate::{DateTime, Dict, Text};
 
 /// Anything an entity can hold.
 ///
@@ -93,6 +86,11 @@ impl Value {
     /// Whether this is `null`.
     pub fn is_null(&self) -> bool {
         matches!(self, Value::Null)
+    }
+
+    /// Whether this is neither a list nor a dict.
+    pub fn is_scalar(&self) -> bool {
+        !matches!(self, Value::Dict(_) | Value::List(_) | Value::Tuple(_))
     }
 
     /// Whether this is a number of any type.

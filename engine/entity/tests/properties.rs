@@ -125,6 +125,25 @@ proptest! {
         backward.insert("_ts".into(), Value::Int(7));
         prop_assert_eq!(entity(forward).content_hash(), entity(backward).content_hash());
     }
+
+    /// What an encoder and a decoder remember of one entity does not show in the next.
+    #[test]
+    fn entities_one_after_the_other_are_as_alone(
+        all in prop::collection::vec(
+            prop::collection::vec(("_?[a-c]{1,2}|_deleted", value()), 0..5), 1..6,
+        )
+    ) {
+        let (mut encoder, mut decoder) = (binary::Encoder::default(), binary::Decoder::default());
+        for members in all {
+            let mut dict: Dict = members.into_iter().map(|(k, v)| (Text::from(k), v)).collect();
+            dict.insert("_id".into(), "x".into());
+            let entity = Entity::from_dict(dict).unwrap();
+            let mut bytes = Vec::new();
+            prop_assert_eq!(encoder.content(&entity, &mut bytes), entity.content_hash());
+            prop_assert_eq!(&bytes, &entity.content().to_bytes());
+            prop_assert_eq!(decoder.entity(&bytes).unwrap(), entity.content());
+        }
+    }
 }
 
 #[test]

@@ -142,7 +142,7 @@ fn sources_of(
             Some(place) => match version(reader, &source.dataset, place)? {
                 Some(version) => found.push(Source {
                     parts: vec![part(&source.dataset, &version, How::Read)],
-                    incoming: feed::dataset_incoming(source, &version),
+                    incoming: feed::dataset_incoming(source, version),
                 }),
                 None => unknown.push(removed(&source.dataset, place)),
             },
@@ -309,7 +309,7 @@ fn find_made(
                     return Ok(None);
                 }
             }
-            feed::dataset_incoming(source, version)
+            feed::dataset_incoming(source, version.clone())
         }
         SourcePlan::Union(source) => of_union(source.prefix_ids, dataset, version),
         SourcePlan::SameId(source) => match SameIdFeed::new(source, None).combined(&reader, id)? {

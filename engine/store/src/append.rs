@@ -2,16 +2,17 @@
 
 use std::borrow::Cow;
 
+use pipewright_entity::binary::{Decoder, Encoder};
 use pipewright_entity::{Entity, Hash, Text, Value, Version};
 use rusqlite::types::{ToSqlOutput, ValueRef};
-use rusqlite::{Connection, OptionalExtension, ToSql, params};
+use rusqlite::{Connection, ToSql, params};
 
-use crate::batch::{Prepared, Written};
+use crate::batch::{Prepared, Writes, Written};
 use crate::dataset::Dataset;
 use crate::error::Outcome;
 use crate::full_run::FullRun;
 use crate::index::{self, Open, Registry};
-use crate::{StoreError, rank, run, schema, text};
+use crate::{StoreError, rank, run, schema, text, versions};
 
 /// Unseen entities deleted at a time.
 const STEP: usize = 1_000;
@@ -37,20 +38,26 @@ struct Current {
     hash: Hash,
 }
 
-/// What is to be stored: the content, its hash and its bytes.
-type Encoded<'w> = (Entity, Hash, Cow<'w, [u8]>);
+/// What is to be stored: whether it is a deletion, its hash and its bytes.
+struct Content<'w> {
+    deleted: bool,
+    hash: Hash,
+    body: Cow<'w, [u8]>,
+}
 
 /// An entity that this call writes, perhaps more than once.
 struct Slot<'w> {
     id: &'w Text,
     /// Before this call.
     before: Option<Current>,
-    /// The version that was current before this call, once it was read.
-    old: Option<Entity>,
     now: Option<Current>,
     /// The content of `now`, if this call wrote it.
-    new: Option<Entity>,
+    new: Option<Cow<'w, [u8]>>,
 }
+
+/// How many names of others are passed at most on the way to the next one
+/// before it is looked for anew.
+const PATIENCE: usize = 16;
 
 impl<'a> Appender<'a> {
     pub(crate) fn new(
@@ -75,16 +82,16 @@ impl<'a> Appender<'a> {
     }
 
     /// Stores what differs, in order. What is the same counts as seen.
-    pub(crate) fn write(&mut self, writes: &[Prepared], seen: Option<&FullRun>) -> Outcome<()> {
+    pub(crate) fn write(&mut self, writes: &Writes, seen: Option<&FullRun>) -> Outcome<()> {
         let before = self.dataset.length;
-        let (mut slots, slot_of) = self.slots(writes)?;
+        let (mut slots, slot_of) = self.slots(&writes.all)?;
         let mut same = Vec::new();
         {
             let mut insert = self.connection.prepare_cached(
                 "INSERT INTO version (at, previous, ts, deleted, run, source, hash, body) \
                  VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
             )?;
-            for (write, slot) in writes.iter().zip(slot_of) {
+            for (write, slot) in writes.all.iter().zip(slot_of) {
                 let slot = &mut slots[slot as usize];
                 if let Some(place) = write.place
                     && self.has_passed(place, write)?
@@ -95,12 +102,12 @@ impl<'a> Appender<'a> {
                 if let Some(expected) = write.expected {
                     self.check_expected(expected, slot)?;
                 }
-                let Some((entity, hash, body)) = self.differing(write, slot)? else {
+                let Some(content) = self.differing(writes, write, slot)? else {
                     self.tally.unchanged += 1;
                     same.extend(slot.now.map(|now| now.updated));
                     continue;
                 };
-                let deleted = entity.is_deleted();
+                let Content { deleted, hash, body } = content;
                 if let Some(place) = write.place {
                     self.dataset.length = place;
                 }
@@ -117,7 +124,7 @@ impl<'a> Appender<'a> {
                 ])?;
                 self.run.stored();
                 slot.now = Some(Current { updated, deleted, hash });
-                slot.new = Some(entity);
+                slot.new = Some(body);
             }
         }
         if let Some(run) = seen {
@@ -142,13 +149,13 @@ impl<'a> Appender<'a> {
             let Some(last) = places.last() else { break };
             next = last + 1;
             run.retain_unseen(&mut places);
-            let mut writes = Vec::with_capacity(places.len());
+            let mut writes = Writes::default();
             for place in places {
                 let mut entity = self.read(place)?.with("_deleted", true);
                 if run.marks_deletions() {
                     entity = entity.with("$deletion_tracked", true);
                 }
-                writes.push(Prepared::new(entity.into()));
+                writes.push(entity.into());
             }
             let before = self.tally.written;
             self.write(&writes, None)?;
@@ -180,33 +187,58 @@ impl<'a> Appender<'a> {
     /// in the order of their pages, and the slot of each write.
     fn slots<'w>(&self, writes: &'w [Prepared]) -> Outcome<(Vec<Slot<'w>>, Vec<u32>)> {
         let mut order: Vec<u32> = (0..writes.len() as u32).collect();
-        order.sort_by_key(|index| writes[*index as usize].entity.id());
+        order.sort_by_key(|index| &writes[*index as usize].id);
         let mut slots: Vec<Slot<'w>> = Vec::with_capacity(writes.len());
         let mut slot_of = vec![0; writes.len()];
-        let mut select = self.connection.prepare_cached(
-            "SELECT updated, deleted, hash FROM name WHERE dataset = ? AND id = ?",
-        )?;
         for index in order {
-            let id = writes[index as usize].entity.id();
+            let id = &writes[index as usize].id;
             if slots.last().is_none_or(|slot| slot.id != id) {
-                let before = if self.dataset.length == 0 {
-                    None
-                } else {
-                    select
-                        .query_row((self.dataset.number, id.as_str()), |row| {
-                            Ok(Current {
-                                updated: row.get::<_, i64>(0)? as u64,
-                                deleted: row.get(1)?,
-                                hash: Hash(row.get(2)?),
-                            })
-                        })
-                        .optional()?
-                };
-                slots.push(Slot { id, before, old: None, now: before, new: None });
+                slots.push(Slot { id, before: None, now: None, new: None });
             }
             slot_of[index as usize] = slots.len() as u32 - 1;
         }
+        if self.dataset.length > 0 {
+            self.find(&mut slots)?;
+        }
         Ok((slots, slot_of))
+    }
+
+    /// Fills in what the entities are before this call, in one walk along the
+    /// names. Where many others lie between two of them, the second is looked
+    /// for from the top of the index.
+    fn find(&self, slots: &mut [Slot<'_>]) -> Outcome<()> {
+        let damaged = |cause: &dyn std::error::Error| {
+            StoreError::Damaged(format!("a name in dataset \"{}\": {cause}", self.dataset.id))
+        };
+        let mut select = self.connection.prepare_cached(
+            "SELECT id, updated, deleted, hash FROM name WHERE dataset = ? AND id >= ? ORDER BY id",
+        )?;
+        let mut slots = slots.iter_mut().peekable();
+        let mut patience = PATIENCE;
+        while let Some(slot) = slots.peek() {
+            let mut rows = select.query((self.dataset.number, slot.id.as_str()))?;
+            let mut passed = 0;
+            while passed <= patience {
+                let Some(row) = rows.next()? else { return Ok(()) };
+                let id = row.get_ref(0)?.as_str().map_err(|error| damaged(&error))?;
+                // Those that come before are not there.
+                while slots.next_if(|slot| slot.id.as_str() < id).is_some() {}
+                let Some(slot) = slots.next_if(|slot| slot.id == id) else {
+                    passed += 1;
+                    continue;
+                };
+                let current = Current {
+                    updated: row.get::<_, i64>(1)? as u64,
+                    deleted: row.get(2)?,
+                    hash: Hash(row.get(3)?),
+                };
+                (slot.before, slot.now) = (Some(current), Some(current));
+                passed = 0;
+                patience = PATIENCE.min(patience + 1);
+            }
+            patience /= 2;
+        }
+        Ok(())
     }
 
     fn check_expected(&self, expected: Option<u64>, slot: &Slot<'_>) -> Result<(), StoreError> {
@@ -224,9 +256,9 @@ impl<'a> Appender<'a> {
         if place >= self.dataset.length {
             return Ok(false);
         }
-        let stored = crate::versions::version(self.connection, &self.dataset, place)?;
+        let stored = versions::version(self.connection, &self.dataset, place)?;
         let same = |stored: Version| {
-            stored.entity.id() == write.entity.id()
+            *stored.entity.id() == write.id
                 && match &write.encoded {
                     Some((hash, _)) => stored.hash == *hash,
                     None => stored.entity.is_deleted(),
@@ -236,7 +268,7 @@ impl<'a> Appender<'a> {
         match stored.is_none_or(same) {
             true => Ok(true),
             false => {
-                let (dataset, id) = (self.dataset.id.clone(), write.entity.id().clone());
+                let (dataset, id) = (self.dataset.id.clone(), write.id.clone());
                 Err(StoreError::Diverged { dataset, place, id }.into())
             }
         }
@@ -245,27 +277,32 @@ impl<'a> Appender<'a> {
     /// What is to be stored, if anything.
     fn differing<'w>(
         &self,
-        write: &'w Prepared,
-        slot: &mut Slot<'_>,
-    ) -> Outcome<Option<Encoded<'w>>> {
-        let Some((hash, body)) = &write.encoded else {
+        writes: &'w Writes,
+        write: &Prepared,
+        slot: &Slot<'w>,
+    ) -> Outcome<Option<Content<'w>>> {
+        let Some((hash, place)) = &write.encoded else {
             // A deletion without properties of its own: keeps the last ones.
             let Some(now) = slot.now else { return Ok(None) };
             if now.deleted && !write.force {
                 return Ok(None);
             }
             let last = match &slot.new {
-                Some(entity) => entity.clone(),
-                None => slot.old.insert(self.read(now.updated)?).clone(),
+                Some(body) => self.decode(now.updated, body)?,
+                None => self.read(now.updated)?,
             };
-            let entity = last.with("_deleted", true);
-            let (hash, body) = (entity.content_hash(), entity.to_bytes());
-            return Ok(Some((entity, hash, body.into())));
+            let mut body = Vec::new();
+            let hash = Encoder::default().content(&last.with("_deleted", true), &mut body);
+            return Ok(Some(Content { deleted: true, hash, body: body.into() }));
         };
-        match slot.now {
-            Some(now) if now.hash == *hash && !write.force => Ok(None),
-            _ => Ok(Some((write.entity.clone(), *hash, body.as_slice().into()))),
-        }
+        Ok(match slot.now {
+            Some(now) if now.hash == *hash && !write.force => None,
+            _ => Some(Content {
+                deleted: write.deleted,
+                hash: *hash,
+                body: writes.body(place).into(),
+            }),
+        })
     }
 
     /// Counts one more version and gives its place.
@@ -350,18 +387,15 @@ impl<'a> Appender<'a> {
 
     fn write_indexes(&mut self, slots: Vec<Slot<'_>>, before: u64) -> Outcome<()> {
         let Some(built) = self.indexes.iter().map(Open::built).max() else { return Ok(()) };
+        let grows = self.indexes.iter().any(|index| index.grows(before));
         let (mut removed, mut added) = (Vec::new(), Vec::new());
-        for mut slot in slots {
-            let Some(entity) = slot.new else { continue };
+        for slot in slots {
+            let Some(body) = slot.new else { continue };
             if let Some(old) = slot.before.filter(|old| !old.deleted && old.updated < built) {
-                let entity = match slot.old.take() {
-                    Some(entity) => entity,
-                    None => self.read(old.updated)?,
-                };
-                removed.push((entity, old.updated));
+                removed.push((self.read(old.updated)?, old.updated));
             }
-            if let Some(now) = slot.now.filter(|now| !now.deleted) {
-                added.push((entity, now.updated));
+            if let Some(now) = slot.now.filter(|now| grows && !now.deleted) {
+                added.push((self.decode(now.updated, &body)?, now.updated));
             }
         }
         for index in &mut self.indexes {
@@ -382,8 +416,13 @@ impl<'a> Appender<'a> {
         Ok(places)
     }
 
+    /// An entity of this call.
+    fn decode(&self, updated: u64, body: &[u8]) -> Outcome<Entity> {
+        versions::decode(&mut Decoder::default(), &self.dataset, updated, body)
+    }
+
     fn read(&self, updated: u64) -> Outcome<Entity> {
-        crate::versions::entity(self.connection, &self.dataset, updated)?
+        versions::entity(self.connection, &self.dataset, updated)?
             .ok_or_else(|| StoreError::Damaged("a current version is missing".into()).into())
     }
 }

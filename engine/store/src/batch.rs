@@ -1,5 +1,8 @@
 //! What one commit is to store, collected beforehand.
 
+use std::ops::Range;
+
+use pipewright_entity::binary::Encoder;
 use pipewright_entity::{Entity, Hash, Text, Value};
 use rustc_hash::FxHashMap;
 
@@ -123,7 +126,7 @@ pub struct Batch {
 #[derive(Debug)]
 pub(crate) struct Section {
     pub(crate) dataset: Text,
-    pub(crate) writes: Vec<Prepared>,
+    pub(crate) writes: Writes,
     pub(crate) full_run: Option<FullRun>,
     pub(crate) delete_unseen: bool,
     pub(crate) defer_indexes: bool,
@@ -131,31 +134,53 @@ pub(crate) struct Section {
     pub(crate) completeness: Option<Option<i64>>,
 }
 
+/// Writes to one dataset, in the order in which they are to happen. Of each
+/// entity only its bytes are kept, all of them in one piece of memory.
+#[derive(Debug, Default)]
+pub(crate) struct Writes {
+    pub(crate) all: Vec<Prepared>,
+    bytes: Vec<u8>,
+    encoder: Encoder,
+}
+
 /// A write, encoded.
 #[derive(Debug)]
 pub(crate) struct Prepared {
-    pub(crate) entity: Entity,
-    /// Hash and bytes; none for a deletion that keeps the last properties.
-    pub(crate) encoded: Option<(Hash, Vec<u8>)>,
+    pub(crate) id: Text,
+    pub(crate) deleted: bool,
+    /// Hash and place of the bytes; none for a deletion that keeps the last
+    /// properties.
+    pub(crate) encoded: Option<(Hash, Range<usize>)>,
     pub(crate) source: Option<Value>,
     pub(crate) force: bool,
     pub(crate) expected: Option<Option<u64>>,
     pub(crate) place: Option<u64>,
 }
 
-impl Prepared {
-    pub(crate) fn new(write: Write) -> Prepared {
-        let entity = write.entity.content();
-        let bare = entity.is_deleted() && entity.dict().keys().all(|name| name.starts_with('_'));
-        let encoded = (!bare).then(|| (entity.content_hash(), entity.to_bytes()));
-        Prepared {
-            entity,
+impl Writes {
+    pub(crate) fn push(&mut self, write: Write) {
+        let Write { entity, source_offset, force, expected, place } = write;
+        let deleted = entity.is_deleted();
+        let bare = deleted && entity.dict().keys().all(|name| name.starts_with('_'));
+        let encoded = (!bare).then(|| {
+            let start = self.bytes.len();
+            let hash = self.encoder.content(&entity, &mut self.bytes);
+            (hash, start..self.bytes.len())
+        });
+        self.all.push(Prepared {
+            id: entity.id().clone(),
+            deleted,
             encoded,
-            source: write.source_offset.filter(|offset| !matches!(offset, Value::Null)),
-            force: write.force,
-            expected: write.expected,
-            place: write.place,
-        }
+            source: source_offset.filter(|offset| !matches!(offset, Value::Null)),
+            force,
+            expected,
+            place,
+        });
+    }
+
+    /// The bytes of an entity.
+    pub(crate) fn body(&self, place: &Range<usize>) -> &[u8] {
+        self.bytes.get(place.clone()).unwrap_or_default()
     }
 }
 
@@ -199,8 +224,7 @@ impl Batch {
     /// Adds a version to a dataset, which is made when it is not there.
     /// Writes to one dataset happen in the order they were added.
     pub fn append(&mut self, dataset: &str, write: impl Into<Write>) {
-        let write = Prepared::new(write.into());
-        self.section(dataset).writes.push(write);
+        self.section(dataset).writes.push(write.into());
     }
 
     /// Makes the dataset if it is not there.
@@ -306,7 +330,17 @@ impl Batch {
 
     /// How many entities wait to be written.
     pub fn len(&self) -> usize {
-        self.datasets.iter().map(|section| section.writes.len()).sum()
+        self.datasets.iter().map(|section| section.writes.all.len()).sum()
+    }
+
+    /// How many bytes those have.
+    pub fn bytes(&self) -> usize {
+        self.datasets.iter().map(|section| section.writes.bytes.len()).sum()
+    }
+
+    /// What its versions get as their `_ts`.
+    pub fn ts(&self) -> i64 {
+        self.ts
     }
 
     fn section(&mut self, dataset: &str) -> &mut Section {
@@ -318,7 +352,7 @@ impl Batch {
                 self.by_name.insert(dataset.clone(), next);
                 self.datasets.push(Section {
                     dataset,
-                    writes: Vec::new(),
+                    writes: Writes::default(),
                     full_run: None,
                     delete_unseen: false,
                     defer_indexes: false,

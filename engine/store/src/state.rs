@@ -184,7 +184,8 @@ fn clear(connection: &Connection, pipe: &str, name: Option<&str>) -> Outcome<()>
     Ok(())
 }
 
-fn space(connection: &Connection, pipe: &str, name: &str) -> Outcome<Option<i64>> {
+/// The number of a space, if the pipe has it.
+pub(crate) fn space(connection: &Connection, pipe: &str, name: &str) -> Outcome<Option<i64>> {
     let number = connection
         .prepare_cached("SELECT number FROM space WHERE pipe = ? AND name = ?")?
         .query_row([pipe, name], |row| row.get(0))
@@ -192,13 +193,7 @@ fn space(connection: &Connection, pipe: &str, name: &str) -> Outcome<Option<i64>
     Ok(number)
 }
 
-pub(crate) fn get(
-    connection: &Connection,
-    pipe: &str,
-    name: &str,
-    key: &[u8],
-) -> Outcome<Option<Vec<u8>>> {
-    let Some(number) = space(connection, pipe, name)? else { return Ok(None) };
+pub(crate) fn get(connection: &Connection, number: i64, key: &[u8]) -> Outcome<Option<Vec<u8>>> {
     let value = connection
         .prepare_cached("SELECT value FROM state WHERE space = ? AND key = ?")?
         .query_row((number, key), |row| row.get(0))
@@ -209,13 +204,11 @@ pub(crate) fn get(
 /// Keys that begin with a prefix and come after another key, in order.
 pub(crate) fn scan(
     connection: &Connection,
-    pipe: &str,
-    name: &str,
+    number: i64,
     prefix: &[u8],
     after: Option<&[u8]>,
     limit: usize,
 ) -> Outcome<Vec<KeyValue>> {
-    let Some(number) = space(connection, pipe, name)? else { return Ok(Vec::new()) };
     let mut statement = connection.prepare_cached(
         "SELECT key, value FROM state WHERE space = ?1 AND key >= ?2 \
          AND (?3 IS NULL OR key > ?3) ORDER BY key LIMIT ?4",

@@ -1,5 +1,6 @@
 //! Rows of the log as versions.
 
+use pipewright_entity::binary::Decoder;
 use pipewright_entity::{Entity, Hash, Version};
 use rusqlite::{Connection, OptionalExtension, Row};
 
@@ -18,10 +19,14 @@ macro_rules! select {
 pub(crate) use select;
 
 /// One version; the bytes of the body are decoded where they lie.
-pub(crate) fn from_row(dataset: &Dataset, row: &Row<'_>) -> Outcome<Version> {
+pub(crate) fn from_row(
+    decoder: &mut Decoder,
+    dataset: &Dataset,
+    row: &Row<'_>,
+) -> Outcome<Version> {
     let updated = schema::place(row.get(0)?);
     Ok(Version {
-        entity: decode_column(dataset, updated, row, 4)?,
+        entity: decode_column(decoder, dataset, updated, row, 4)?,
         updated,
         previous: row.get::<_, Option<i64>>(1)?.map(|previous| previous as u64),
         ts: row.get(2)?,
@@ -31,20 +36,28 @@ pub(crate) fn from_row(dataset: &Dataset, row: &Row<'_>) -> Outcome<Version> {
 
 /// The entity in a column.
 pub(crate) fn decode_column(
+    decoder: &mut Decoder,
     dataset: &Dataset,
     updated: u64,
     row: &Row<'_>,
     column: usize,
 ) -> Outcome<Entity> {
-    let damaged = |cause: &dyn std::error::Error| {
-        StoreError::Damaged(format!("version {updated} of dataset \"{}\": {cause}", dataset.id))
-    };
-    let body = row.get_ref(column)?.as_blob().map_err(|error| damaged(&error))?;
-    Ok(Entity::from_bytes(body).map_err(|cause| StoreError::Unreadable {
-        dataset: dataset.id.clone(),
-        updated,
-        cause,
-    })?)
+    let body = row.get_ref(column)?.as_blob().map_err(|error| {
+        StoreError::Damaged(format!("version {updated} of dataset \"{}\": {error}", dataset.id))
+    })?;
+    decode(decoder, dataset, updated, body)
+}
+
+/// The entity that bytes stand for.
+pub(crate) fn decode(
+    decoder: &mut Decoder,
+    dataset: &Dataset,
+    updated: u64,
+    body: &[u8],
+) -> Outcome<Entity> {
+    decoder.entity(body).map_err(|cause| {
+        StoreError::Unreadable { dataset: dataset.id.clone(), updated, cause }.into()
+    })
 }
 
 /// How many bytes the row's body has.
@@ -60,7 +73,9 @@ pub(crate) fn entity(
 ) -> Outcome<Option<Entity>> {
     let mut statement = connection.prepare_cached("SELECT body FROM version WHERE at = ?")?;
     let mut rows = statement.query([dataset.at(updated)])?;
-    rows.next()?.map(|row| decode_column(dataset, updated, row, 0)).transpose()
+    rows.next()?
+        .map(|row| decode_column(&mut Decoder::default(), dataset, updated, row, 0))
+        .transpose()
 }
 
 /// One version, if it is there.
@@ -71,7 +86,7 @@ pub(crate) fn version(
 ) -> Outcome<Option<Version>> {
     let mut statement = connection.prepare_cached(select!("version v WHERE v.at = ?"))?;
     let mut rows = statement.query([dataset.at(updated)])?;
-    rows.next()?.map(|row| from_row(dataset, row)).transpose()
+    rows.next()?.map(|row| from_row(&mut Decoder::default(), dataset, row)).transpose()
 }
 
 /// `_updated` of the current version of an entity.

@@ -50,8 +50,8 @@ pub struct Pipe {
     pub namespaces: Namespaces,
     /// How many entities make a batch.
     pub batch_size: usize,
-    /// After how many batches the offset is saved.
-    pub checkpoint_interval: usize,
+    /// After how many batches the offset is saved, if the pipe says so.
+    pub checkpoint_interval: Option<usize>,
     /// Whether the offset is protected from being set by hand.
     pub disable_set_last_seen: bool,
     /// Whether a rescan may run beside incremental runs.

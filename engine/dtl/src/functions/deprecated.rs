@@ -193,7 +193,7 @@ fn lookup(call: &Call<'_>, datasets: &Value, reference: &Value) -> Result<Option
 fn expand(metadata: Option<&Value>, key: &str, entity: &Arc<Dict>) -> Dict {
     let prefixes = metadata
         .and_then(|all| {
-            ["rdf", key, "prefixes"].iter().try_fold(all, |value, name| value.as_dict()?.get(*name))
+            ["rdf", key, "prefixes"].iter().try_fold(all, |value, name| value.as_dict()?.get(name))
         })
         .and_then(Value::as_dict);
     let written_out = |text: &Text| {

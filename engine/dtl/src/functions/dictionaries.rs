@@ -129,7 +129,7 @@ pub(super) const FUNCTIONS: &[Function] = &[
         ],
         body: Body::Eager(|_, args| {
             Ok(properties(&args[0], |key, value| {
-                let mut dict = Dict::with_capacity_and_hasher(2, Default::default());
+                let mut dict = Dict::with_capacity(2);
                 dict.insert(Text::new_static("key"), Value::String(key.clone()));
                 dict.insert(Text::new_static("value"), value.clone());
                 Value::dict(dict)

@@ -133,7 +133,7 @@ fn changes<'a>(
             changed.push((name, old, Some(value)));
         }
     }
-    let removed = before.iter().filter(|(name, _)| !after.contains_key(*name));
+    let removed = before.iter().filter(|(name, _)| !after.contains_key(name));
     changed.extend(removed.map(|(name, value)| (name, Some(value), None)));
     let brief = |value: Option<&Value>, hide: bool| match hide {
         true => value.map(|_| Brief::secret()),

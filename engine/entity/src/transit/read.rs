@@ -193,7 +193,7 @@ fn read_value(
             Value::List(Arc::new(items))
         }
         Peek::Object => {
-            let mut dict = Dict::with_capacity_and_hasher(size, Default::default());
+            let mut dict = Dict::with_capacity(size);
             let mut name = reader.known_object()?;
             while let Some(this) = name {
                 match wanted.below(this) {

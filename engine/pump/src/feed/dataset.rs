@@ -84,7 +84,7 @@ impl<'p> DatasetFeed<'p> {
                 break;
             }
             reached = Some(version.updated);
-            entities.push(incoming(source, &version));
+            entities.push(incoming(source, version));
         }
         let is_last = !held_back && (entities.len() < size || reached == Some(end));
         match reached {
@@ -126,13 +126,14 @@ fn completeness(reader: &Reader, dataset: &Text) -> Result<Option<i64>, StoreErr
 }
 
 /// A stored version as a source entity.
-pub(crate) fn incoming(source: &DatasetSource, version: &Version) -> Incoming {
-    let entity = version.with_metadata();
+pub(crate) fn incoming(source: &DatasetSource, version: Version) -> Incoming {
+    let (updated, previous) = (version.updated, version.previous);
+    let entity = version.into_metadata();
     let is_replaced = || entity.get("$replaced") == Some(&Value::Bool(true));
     Incoming {
         id: Some(entity.id().clone()),
-        offset: Some(offset(version.updated)),
-        before: version.previous.map(|previous| (source.dataset.clone(), previous)),
+        offset: Some(offset(updated)),
+        before: previous.map(|previous| (source.dataset.clone(), previous)),
         // An entity that was read before and is replaced now must leave the
         // sink again, as it would not be there after a full run.
         filtered: !source.include_replaced && is_replaced(),

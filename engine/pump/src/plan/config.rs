@@ -17,6 +17,11 @@ use serde_json::{Map, Value as Json};
 use super::*;
 use crate::steps;
 
+/// How many source entities a commit takes unless the pipe says how often its
+/// offset is saved: with shuffled ids each commit touches most of the index of
+/// a dataset, however little it holds.
+const COMMIT_SIZE: usize = 50_000;
+
 /// Compiles a pipe of a project.
 ///
 /// `Err` holds everything that keeps it from running, what the DTL compiler
@@ -110,7 +115,10 @@ impl Compiler<'_> {
             write_strategy,
             compaction: pipe.compaction.clone(),
             batch_size: pipe.batch_size.max(1),
-            commit_size: pipe.batch_size.saturating_mul(pipe.checkpoint_interval).max(1),
+            commit_size: match pipe.checkpoint_interval {
+                Some(batches) => pipe.batch_size.saturating_mul(batches).max(1),
+                None => COMMIT_SIZE,
+            },
             tracking: tracked,
             tracking_limit: pipe
                 .dependency_tracking

@@ -38,7 +38,7 @@ pub struct Plan {
     /// How many source entities make a batch for a sink that reaches out.
     pub(crate) batch_size: usize,
     /// How many source entities one commit takes at most, where the store is
-    /// all that is written: a commit costs as much as some hundred entities.
+    /// all that is written.
     pub(crate) commit_size: usize,
     pub(crate) tracking: Vec<Tracking>,
     /// How many entities tracking may hold before the source runs in full.

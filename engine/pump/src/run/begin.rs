@@ -27,10 +27,12 @@ pub(super) const RUNS: &[u8] = b"runs";
 /// Goes before the id of a source dataset; its generation follows.
 const GENERATION: &str = "generation:";
 
-/// How many source entities a commit takes at most, and about how many bytes
-/// they may have.
-const COMMIT_SIZE: usize = 5_000;
-const COMMIT_BYTES: u64 = 16 << 20;
+/// How many source entities go through the transforms together at most, and
+/// about how many bytes they may have: few, so that they stay near the
+/// processor; of clusters more, as the store keeps them.
+const PORTION: usize = 1_000;
+const CLUSTERS: usize = 5_000;
+const PORTION_BYTES: u64 = 16 << 20;
 
 /// What a run starts from.
 pub(super) struct Start {
@@ -48,7 +50,7 @@ pub(super) struct Start {
     pub(super) populated: bool,
     /// Whether a cut full run must be begun again.
     pub(super) must_finish: bool,
-    /// How many source entities a commit takes.
+    /// How many source entities go through the transforms together.
     pub(super) size: usize,
     /// What is newer, in microseconds since 1970, is not read.
     pub(super) until: Option<i64>,
@@ -175,7 +177,7 @@ impl Run<'_> {
             completeness: self.completeness(&reader)?,
             populated,
             must_finish: is_full && continues && !is_fresh,
-            size: self.commit_size(&datasets),
+            size: self.portion_size(&datasets),
             until: complete_until(self.plan, &reader, self.resources)?,
             number,
             memo,
@@ -183,18 +185,22 @@ impl Run<'_> {
         }))
     }
 
-    /// How many source entities a commit takes: as many as the config allows
-    /// and memory bears where only the store is written, a batch where each
-    /// batch leaves the node.
-    fn commit_size(&self, datasets: &[Arc<Dataset>]) -> usize {
+    /// How many source entities go through the transforms together: as many as
+    /// the config allows and memory bears where only the store is written, a
+    /// batch where each batch leaves the node.
+    fn portion_size(&self, datasets: &[Arc<Dataset>]) -> usize {
         if matches!(self.plan.sink, SinkPlan::Outside(_)) || self.plan.calls_outside() {
             return self.plan.batch_size;
         }
         let bytes: u64 = datasets.iter().map(|dataset| dataset.bytes).sum();
         let versions: u64 = datasets.iter().map(|d| d.log_live + d.log_deleted).sum();
         let average = (bytes / versions.max(1)).max(1);
-        let bearable = usize::try_from(COMMIT_BYTES / average).unwrap_or(usize::MAX);
-        self.plan.commit_size.min(COMMIT_SIZE).min(bearable).max(1)
+        let bearable = usize::try_from(PORTION_BYTES / average).unwrap_or(usize::MAX);
+        let most = match self.plan.source {
+            SourcePlan::Merge(_) => CLUSTERS,
+            _ => PORTION,
+        };
+        self.plan.commit_size.min(most).min(bearable).max(1)
     }
 
     /// Why everything must be read, if it must; with a note where that is not

@@ -33,7 +33,7 @@ mod replica;
 mod retry;
 mod sink;
 
-use pipewright_component::{Components, Failure, Surroundings};
+use pipewright_component::{Components, Failure, Source, Surroundings};
 use pipewright_entity::{Text, Value};
 use pipewright_store::{Batch, Durability, Position, Reader, Retry, Store, StoreError};
 use pipewright_sync::merge::MergeError;
@@ -43,11 +43,14 @@ use uuid::Uuid;
 use crate::log::Times;
 use crate::plan::{Plan, SinkPlan};
 use crate::report::{Counts, Ending, Note, Observer, Phase, Progress, Report, RunKind};
+use begin::Start;
 pub(crate) use begin::{
     FINGERPRINT, FULL, SPACE, complete_until, generation, is_behind, outside_source, unknown,
 };
 pub use breaker::{commit_tripped, is_tripped, roll_back_tripped};
 use pipewright_store::names::execution_log;
+use process::Done;
+use sink::Target;
 pub(crate) use sink::dataset_write;
 
 /// What a run works with.
@@ -137,6 +140,7 @@ pub fn run(
         guard: None,
         aside: None,
         copied: None,
+        pending: None,
     };
     let ending = match run.go_or_copy_anew(request) {
         Ok(ending) => ending,
@@ -198,6 +202,8 @@ struct Run<'r> {
     /// Where the copy of the source's log stands that the run writes, if it
     /// writes one: behind the last version that was read.
     copied: Option<u64>,
+    /// What waits to be committed with more of its kind.
+    pending: Option<Batch>,
 }
 
 /// What the run has put into the execution log.
@@ -225,7 +231,7 @@ impl Run<'_> {
         if self.is_tripped()? {
             return Ok(Ending::Held);
         }
-        let mut source = outside_source(self.plan, self.resources)?;
+        let source = outside_source(self.plan, self.resources)?;
         self.begin_copy()?;
         let mut start = match self.begin(request, source.as_deref())? {
             Some(start) => start,
@@ -235,18 +241,32 @@ impl Run<'_> {
         self.commit_begin(&mut start, &target)?;
         self.arm()?;
 
-        if self.kind != RunKind::Full {
-            self.retry(&start, &mut target)?;
-            self.track(&start, &mut target)?;
-        }
-        self.enter(Phase::Reading);
-        let done = match source.as_deref_mut() {
-            Some(source) => self.read_again(source, &mut start, &mut target)?,
-            None => self.read_inside(&start, &mut target)?,
-        };
-        self.insist(&start, &mut target)?;
+        let done = self.read(source, &mut start, &mut target);
+        // What came before a failure is good all the same.
+        self.flush()?;
+        let done = done?;
         self.finish(&start, done, target)?;
         Ok(Ending::Completed)
+    }
+
+    /// Takes everything that there is to be done from the source to the sink.
+    fn read(
+        &mut self,
+        source: Option<Box<dyn Source>>,
+        start: &mut Start,
+        target: &mut Target,
+    ) -> Result<Done, RunError> {
+        if self.kind != RunKind::Full {
+            self.retry(start, target)?;
+            self.track(start, target)?;
+        }
+        self.enter(Phase::Reading);
+        let done = match source {
+            Some(mut source) => self.read_again(&mut *source, start, target)?,
+            None => self.read_inside(start, target)?,
+        };
+        self.insist(start, target)?;
+        Ok(done)
     }
 
     /// A batch of this run.

@@ -1,8 +1,11 @@
 //! Reading batches and what becomes of each.
 
+use std::borrow::Borrow;
+use std::rc::Rc;
+
 use pipewright_component::{Continuation, Coverage, EntityFailure, Failure, ReadRequest, Source};
 use pipewright_entity::{Text, Value, ni};
-use pipewright_store::Reader;
+use pipewright_store::{Batch, Reader};
 
 use super::begin::Start;
 use super::sink::Target;
@@ -10,10 +13,15 @@ use super::{Run, RunError};
 use crate::chain::{self, Incoming};
 use crate::feed::{Feed, MERGE_SPACE, Portion, dataset_incoming, place};
 use crate::log;
-use crate::plan::SourcePlan;
+use crate::plan::{Existing, SinkPlan, SourcePlan};
 use crate::report::{Phase, RunKind};
 use crate::world::{Missing, World};
 use pipewright_store::names::execution_log;
+
+/// How many bytes a commit takes, roughly, and for how many microseconds it may
+/// gather them: what is not committed is done again after a crash.
+const COMMIT_BYTES: usize = 32 << 20;
+const COMMIT_TIME: i64 = 400_000;
 
 /// What is known once the source was read to its end.
 #[derive(Default)]
@@ -40,17 +48,15 @@ impl Run<'_> {
             false => Feed::open(self.plan, start.since.as_ref(), start.until),
         };
         let Some(mut feed) = feed else { return Ok(Done::default()) };
-        let whole = target.is_held().then(|| self.reader()).transpose()?;
+        let whole = target.is_held().then(|| self.reader()).transpose()?.map(Rc::new);
         loop {
             self.check()?;
             let begun = self.now();
-            let fresh = match &whole {
-                Some(_) => None,
-                None => Some(self.reader()?),
+            let reader = match &whole {
+                Some(whole) => whole.clone(),
+                None => Rc::new(self.reader()?),
             };
-            // One of the two is there.
-            let Some(reader) = whole.as_ref().or(fresh.as_ref()) else { break };
-            let portion = feed.next(reader, start.size)?;
+            let portion = feed.next(&reader, start.size)?;
             self.times.source += self.now() - begun;
             let Some(portion) = portion else { break };
             self.process(reader, portion, Vec::new(), target)?;
@@ -78,6 +84,7 @@ impl Run<'_> {
                 return Err(RunError::Read(failure));
             }
             tried += 1;
+            self.flush()?;
             self.note_unreachable(&failure)?;
             let delay = strategy.delay("read_retry_delay", status, pump.read_retry_delay);
             let delay = delay.max(failure.wait().unwrap_or_default());
@@ -130,7 +137,7 @@ impl Run<'_> {
                         // What came before can be kept: the next run goes on
                         // behind it.
                         let reader = self.reader()?;
-                        self.process(&reader, portion, unreadable, target)?;
+                        self.process(reader, portion, unreadable, target)?;
                         return Err(reading_failed(failure));
                     }
                     Some(Err(failure)) => return Err(reading_failed(failure)),
@@ -153,7 +160,7 @@ impl Run<'_> {
                 continue;
             }
             let reader = self.reader()?;
-            self.process(&reader, portion, unreadable, target)?;
+            self.process(reader, portion, unreadable, target)?;
         }
         Ok(done)
     }
@@ -184,10 +191,10 @@ impl Run<'_> {
                             continue;
                         }
                     }
-                    entities.push(dataset_incoming(source, &version));
+                    entities.push(dataset_incoming(source, version));
                 }
                 let portion = Portion { entities, ..Portion::default() };
-                self.process(&reader, portion, Vec::new(), target)?;
+                self.process(reader, portion, Vec::new(), target)?;
             }
         }
         if start.moved && !target.is_held() {
@@ -200,10 +207,11 @@ impl Run<'_> {
     }
 
     /// Sends a portion through the transforms into the sink and commits what
-    /// it changed.
+    /// it changed. The reader is let go before that: what it sees would have to
+    /// stay in the log of the store.
     pub(super) fn process(
         &mut self,
-        reader: &Reader,
+        snapshot: impl Borrow<Reader>,
         portion: Portion,
         unreadable: Vec<EntityFailure>,
         target: &mut Target,
@@ -211,6 +219,7 @@ impl Run<'_> {
         let Portion { entities, offset, state } = portion;
         self.counts.read += (entities.len() + unreadable.len()) as u64;
         let begun = self.now();
+        let reader = snapshot.borrow();
         let world = World::new(reader, self.resources, None, Missing::Fail);
         let passed =
             chain::pass(self.plan, &entities, &world, &self.resources.surroundings.cancel)?;
@@ -220,7 +229,7 @@ impl Run<'_> {
         self.times.transform += transformed - begun;
         self.check_pace(&entities, transformed - begun)?;
 
-        let mut batch = self.batch();
+        let mut batch = self.pending.take().unwrap_or_else(|| self.batch());
         for out in &passed.out {
             let origin = entities.get(out.origin).and_then(|origin| origin.id.as_ref());
             if origin.map(|id| self.target_id(id)).as_ref() != Some(out.entity.id()) {
@@ -228,6 +237,7 @@ impl Run<'_> {
             }
         }
         let mut failed = passed.failed;
+        let is_well = failed.is_empty() && unreadable.is_empty();
         let phase = self.phase;
         if target.is_outside() {
             self.enter(Phase::Writing);
@@ -252,12 +262,57 @@ impl Run<'_> {
         for (key, value) in state {
             batch.put_state(self.plan.id(), MERGE_SPACE, &key, value.as_deref());
         }
+        if is_well && self.may_wait(target) && self.has_room(&batch) {
+            self.pending = Some(batch);
+            self.times.sink += self.now() - transformed;
+            self.tell();
+            return Ok(());
+        }
+        drop(snapshot);
         self.enter(Phase::Committing);
         self.commit(batch)?;
         self.times.sink += self.now() - transformed;
         self.enter(phase);
         self.check_breaker(0)?;
-        self.check_limits(reader)
+        self.check_limits()
+    }
+
+    /// Whether what came of a portion may wait to be committed with what comes
+    /// of the next: nothing outside knows of it, and nothing that the run goes
+    /// on with has to be read back.
+    fn may_wait(&self, target: &Target) -> bool {
+        let (plan, Target::Dataset { .. }) = (self.plan, target) else { return false };
+        let SinkPlan::Dataset(sink) = &plan.sink else { return false };
+        let reads_sink = match &plan.source {
+            SourcePlan::Dataset(source) => source.dataset == sink.dataset,
+            SourcePlan::Union(_) | SourcePlan::SameId(_) | SourcePlan::Merge(_) => true,
+            _ => false,
+        };
+        !reads_sink
+            && plan.indexes.iter().all(|index| index.dataset != sink.dataset)
+            && !plan.calls_outside()
+            && self.guard.is_none()
+            && self.copied.is_none()
+            && !sink.track_children
+            && sink.existing == Existing::Update
+    }
+
+    /// Whether a batch may take in one more portion before it is committed.
+    fn has_room(&self, batch: &Batch) -> bool {
+        batch.len() < self.plan.commit_size
+            && batch.bytes() < COMMIT_BYTES
+            && self.now() - batch.ts() < COMMIT_TIME
+    }
+
+    /// Commits what waits for more of its kind.
+    pub(super) fn flush(&mut self) -> Result<(), RunError> {
+        let Some(batch) = self.pending.take() else { return Ok(()) };
+        let (phase, begun) = (self.phase, self.now());
+        self.enter(Phase::Committing);
+        self.commit(batch)?;
+        self.times.sink += self.now() - begun;
+        self.enter(phase);
+        Ok(())
     }
 
     /// Fails when a batch took longer than it may, on average
@@ -299,11 +354,7 @@ impl Run<'_> {
         if self.plan.edges.remove { Text::from(ni::identifier(&id)) } else { id }
     }
 
-    fn note_unreadable(
-        &mut self,
-        batch: &mut pipewright_store::Batch,
-        unreadable: Vec<EntityFailure>,
-    ) {
+    fn note_unreadable(&mut self, batch: &mut Batch, unreadable: Vec<EntityFailure>) {
         for failure in unreadable {
             self.counts.unreadable += 1;
             self.count_failure(&failure);

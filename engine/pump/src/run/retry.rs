@@ -122,7 +122,7 @@ impl Run<'_> {
                         None => None,
                     };
                     let version = version.filter(|v| Some(v.updated) <= read_until);
-                    entities.extend(version.map(|version| dataset_incoming(source, &version)));
+                    entities.extend(version.map(|version| dataset_incoming(source, version)));
                 }
                 _ => entities.push(Incoming {
                     offset: retry.source_offset.clone(),
@@ -132,7 +132,7 @@ impl Run<'_> {
         }
         let portion = Portion { entities, ..Portion::default() };
         self.is_retrying = true;
-        let processed = self.process(&reader, portion, Vec::new(), target);
+        let processed = self.process(reader, portion, Vec::new(), target);
         self.is_retrying = false;
         processed
     }
@@ -243,7 +243,7 @@ impl Run<'_> {
     }
 
     /// Ends the run when too much failed.
-    pub(super) fn check_limits(&self, reader: &Reader) -> Result<(), RunError> {
+    pub(super) fn check_limits(&self) -> Result<(), RunError> {
         if self.failed_now.is_empty() {
             return Ok(());
         }
@@ -265,7 +265,7 @@ impl Run<'_> {
         let reason = last.map(|(_, reason)| reason.as_str()).unwrap_or_default();
         let entity = last.and_then(|(id, _)| id.clone());
         if waiting > limit {
-            let dead = reader.retry_counts(self.plan.id())?.dead;
+            let dead = self.reader()?.retry_counts(self.plan.id())?.dead;
             let message = format!(
                 "{waiting} entities have failed, {dead} of them for good; more than {limit} may \
                  not wait. The last one failed because: {reason}"

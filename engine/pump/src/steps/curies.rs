@@ -54,7 +54,7 @@ impl ToCuries {
     }
 
     fn dict(&self, dict: &Dict, path: &mut Vec<Text>) -> Dict {
-        let mut named = Dict::with_capacity_and_hasher(dict.len(), Default::default());
+        let mut named = Dict::with_capacity(dict.len());
         for (name, value) in dict {
             path.push(name.clone());
             let value = match value {

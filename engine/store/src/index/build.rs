@@ -1,5 +1,6 @@
 //! Building an index and catching up with what was written without it.
 
+use pipewright_entity::binary::Decoder;
 use rusqlite::{Connection, TransactionBehavior};
 
 use super::{Entries, LONG, Registered, Row, entries, insert, remove};
@@ -162,10 +163,11 @@ fn collect(
     let range = (dataset.at(from), dataset.at(dataset.length), limit as i64);
     let mut rows = statement.query(range)?;
     let (mut entries, mut scratch) = (Vec::new(), Vec::new());
+    let mut decoder = Decoder::default();
     let (mut count, mut bytes) = (0, 0);
     while let Some(row) = rows.next()? {
         let place = schema::place(row.get(0)?);
-        let entity = versions::decode_column(&dataset, place, row, 1)?;
+        let entity = versions::decode_column(&mut decoder, &dataset, place, row, 1)?;
         for key in registered.stored_keys(&entity, &mut scratch) {
             bytes += key.len() + LONG / 4;
             entries.push((key, place));

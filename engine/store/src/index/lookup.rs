@@ -1,5 +1,6 @@
 //! From keys to current versions.
 
+use pipewright_entity::binary::Decoder;
 use pipewright_entity::{Key, Version};
 use rusqlite::Connection;
 
@@ -48,6 +49,7 @@ pub(crate) fn many(
         "entry e CROSS JOIN version v ON v.at = ? + e.updated \
          WHERE e.lookup = ? AND e.key = ? ORDER BY e.updated"
     ))?;
+    let mut decoder = Decoder::default();
     for (nth, &index) in order.iter().enumerate() {
         let key = &keys[index];
         if nth > 0 && keys[order[nth - 1]] == *key {
@@ -56,7 +58,7 @@ pub(crate) fn many(
         }
         let mut rows = statement.query((dataset.at(0), lookup, stored(key).as_ref()))?;
         while let Some(row) = rows.next()? {
-            let version = versions::from_row(dataset, row)?;
+            let version = versions::from_row(&mut decoder, dataset, row)?;
             if key.len() < LONG || registered.has(&version.entity, key) {
                 found[index].push(version);
             }

@@ -230,6 +230,11 @@ impl Open<'_> {
         self.row.built
     }
 
+    /// Whether what a commit adds to a log of this length gets entries at once.
+    pub(crate) fn grows(&self, length: u64) -> bool {
+        self.row.is_complete(length) && !self.defer
+    }
+
     /// Follows the log from the beginning of `grown` to its end: `removed` was
     /// superseded, `added` became current.
     pub(crate) fn update(
@@ -239,10 +244,11 @@ impl Open<'_> {
         added: &[(Entity, u64)],
         grown: Range<u64>,
     ) -> Outcome<()> {
+        let grows = self.grows(grown.start);
         let row = &mut self.row;
         let gone = removed.iter().filter(|(_, updated)| *updated < row.built);
         remove(connection, row.number, entries(self.registered, gone))?;
-        if row.is_complete(grown.start) && !self.defer {
+        if grows {
             insert(connection, row.number, entries(self.registered, added))?;
             row.built = grown.end;
         }

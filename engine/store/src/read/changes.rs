@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
+use pipewright_entity::binary::Decoder;
 use pipewright_entity::{Key, Text, Version};
 use rusqlite::params;
 
@@ -80,6 +81,7 @@ pub struct Changes<'r> {
     end: u64,
     limit: u64,
     piece: VecDeque<Version>,
+    decoder: Decoder,
 }
 
 /// How the versions are found.
@@ -134,6 +136,7 @@ impl<'r> Changes<'r> {
             end: select.before.map_or(dataset.length, |before| before.min(dataset.length)),
             limit: limit.unwrap_or(u64::MAX),
             piece: VecDeque::new(),
+            decoder: Decoder::default(),
             dataset,
         })
     }
@@ -210,7 +213,7 @@ impl<'r> Changes<'r> {
         };
         let (mut count, mut bytes, mut last) = (0, 0, None);
         while let Some(row) = rows.next()? {
-            let version = versions::from_row(&self.dataset, row)?;
+            let version = versions::from_row(&mut self.decoder, &self.dataset, row)?;
             count += 1;
             bytes += versions::size(row);
             last = Some(version.updated);

@@ -34,6 +34,8 @@ pub struct Reader {
     inner: Arc<Inner>,
     /// Datasets looked up before: in a snapshot they do not change.
     datasets: RefCell<FxHashMap<Text, Option<Arc<Dataset>>>>,
+    /// The numbers of the spaces of pipes, likewise.
+    spaces: RefCell<FxHashMap<(Text, Text), Option<i64>>>,
 }
 
 /// Which run stored a version, and from where.
@@ -47,7 +49,7 @@ pub struct Provenance {
 
 impl Reader {
     pub(crate) fn new(snapshot: Snapshot, inner: Arc<Inner>) -> Reader {
-        Reader { snapshot, inner, datasets: RefCell::default() }
+        Reader { snapshot, inner, datasets: RefCell::default(), spaces: RefCell::default() }
     }
 
     /// All datasets, by id.
@@ -303,7 +305,8 @@ impl Reader {
         space: &str,
         key: &[u8],
     ) -> Result<Option<Vec<u8>>, StoreError> {
-        Ok(state::get(&self.snapshot, pipe, space, key)?)
+        let Some(space) = self.space(pipe, space)? else { return Ok(None) };
+        Ok(state::get(&self.snapshot, space, key)?)
     }
 
     /// Keys of a space that begin with `prefix` and come after `after`, with
@@ -316,7 +319,18 @@ impl Reader {
         after: Option<&[u8]>,
         limit: usize,
     ) -> Result<Vec<KeyValue>, StoreError> {
-        Ok(state::scan(&self.snapshot, pipe, space, prefix, after, limit)?)
+        let Some(space) = self.space(pipe, space)? else { return Ok(Vec::new()) };
+        Ok(state::scan(&self.snapshot, space, prefix, after, limit)?)
+    }
+
+    fn space(&self, pipe: &str, name: &str) -> Result<Option<i64>, StoreError> {
+        let key = (Text::new(pipe), Text::new(name));
+        if let Some(known) = self.spaces.borrow().get(&key) {
+            return Ok(*known);
+        }
+        let found = state::space(&self.snapshot, pipe, name)?;
+        self.spaces.borrow_mut().insert(key, found);
+        Ok(found)
     }
 
     /// One entity of a pipe's retry queue.

@@ -2,6 +2,7 @@
 
 use std::io::Read;
 
+use memchr::{memchr, memchr3};
 use pipewright_entity::Text;
 
 use super::dialect::Dialect;
@@ -42,6 +43,10 @@ pub(crate) struct Rows<R> {
     at: usize,
     ended: bool,
     line: u64,
+    /// How many fields the last row had.
+    width: usize,
+    /// Whether a null character was met.
+    has_nulls: bool,
 }
 
 #[derive(Clone, Copy, PartialEq)]
@@ -56,7 +61,16 @@ enum Within {
 
 impl<R: Read> Rows<R> {
     pub(crate) fn new(text: TextReader<R>, dialect: Dialect) -> Rows<R> {
-        Rows { text, dialect, buffer: String::new(), at: 0, ended: false, line: 1 }
+        Rows {
+            text,
+            dialect,
+            buffer: String::new(),
+            at: 0,
+            ended: false,
+            line: 1,
+            width: 0,
+            has_nulls: false,
+        }
     }
 
     /// How fields are told apart, set or found out.
@@ -71,7 +85,7 @@ impl<R: Read> Rows<R> {
     /// Sets the dialect from the beginning of the text.
     pub(crate) fn sniff(&mut self) -> Result<(), NoRow> {
         while !self.ended && self.buffer.len() < SAMPLE {
-            self.ended = !self.text.more(&mut self.buffer)?;
+            self.more()?;
         }
         if let Some(found) = Dialect::sniff(&self.buffer, self.ended) {
             self.dialect = found;
@@ -86,8 +100,20 @@ impl<R: Read> Rows<R> {
         }
         self.buffer.drain(..self.at);
         self.at = 0;
-        self.ended = !self.text.more(&mut self.buffer)?;
+        self.more()?;
         Ok(!self.ended)
+    }
+
+    fn more(&mut self) -> Result<(), NoRow> {
+        let before = self.buffer.len();
+        self.ended = !self.text.more(&mut self.buffer)?;
+        self.has_nulls |= memchr(0, &self.buffer.as_bytes()[before..]).is_some();
+        Ok(())
+    }
+
+    /// Whether there are null characters in the text so far.
+    pub(crate) fn has_nulls(&self) -> bool {
+        self.has_nulls
     }
 
     /// Reads the next row. `None` at the end.
@@ -95,7 +121,8 @@ impl<R: Read> Rows<R> {
         // Enough to see a whole delimiter, or what follows a quote or `\r`.
         let look = self.dialect.delimiter.len().max(2);
         let quote = self.dialect.quote;
-        let mut row = Row { line: self.line, fields: Vec::new() };
+        let mut row = Row { line: self.line, fields: Vec::with_capacity(self.width) };
+        // What was read of a field that does not lie in the text as it is.
         let mut field = String::new();
         let mut within = Within::Start;
         let mut opened_at = self.line;
@@ -108,7 +135,7 @@ impl<R: Read> Rows<R> {
                     return Err(NoRow::Unclosed { line: opened_at });
                 }
                 let nothing = within == Within::Start && row.fields.is_empty();
-                row.fields.push(Text::from(field));
+                row.fields.push(Text::new(&field));
                 return Ok((!nothing).then_some(row));
             };
             if field.len() > LONGEST {
@@ -144,12 +171,14 @@ impl<R: Read> Rows<R> {
                     row.line = self.line;
                     opened_at = self.line;
                 } else {
-                    row.fields.push(Text::from(field));
+                    row.fields.push(Text::new(&field));
+                    self.width = row.fields.len();
                     return Ok(Some(row));
                 }
             } else if rest.starts_with(&*self.dialect.delimiter) {
                 self.at += self.dialect.delimiter.len();
-                row.fields.push(Text::from(std::mem::take(&mut field)));
+                row.fields.push(Text::new(&field));
+                field.clear();
                 within = Within::Start;
             } else if within == Within::Start && first == quote {
                 within = Within::Quoted;
@@ -157,14 +186,17 @@ impl<R: Read> Rows<R> {
                 self.at += 1;
             } else {
                 // At least one character, then up to what may mean something.
-                let delimiter = self.dialect.delimiter.as_bytes()[0];
-                let end = bytes[1..]
-                    .iter()
-                    .position(|b| *b == delimiter || matches!(b, b'\r' | b'\n'))
+                let delimiter = self.dialect.delimiter.as_bytes();
+                let end = memchr3(delimiter[0], b'\r', b'\n', &bytes[1..])
                     .map_or(bytes.len(), |at| at + 1);
-                field.push_str(&rest[..end]);
-                self.at += end;
-                within = Within::Plain;
+                if within == Within::Start && bytes[end..].starts_with(delimiter) {
+                    row.fields.push(Text::new(&rest[..end]));
+                    self.at += end + delimiter.len();
+                } else {
+                    field.push_str(&rest[..end]);
+                    self.at += end;
+                    within = Within::Plain;
+                }
             }
         }
     }

@@ -198,21 +198,26 @@ impl Columns {
         })
     }
 
-    fn entity(&self, mut row: Row, options: &Options) -> Result<Dict, EntityFailure> {
-        let id = self.id(&row);
-        let refuse = |what: String| {
+    fn entity(
+        &self,
+        mut row: Row,
+        has_nulls: bool,
+        options: &Options,
+    ) -> Result<Dict, EntityFailure> {
+        let refuse = |id: Option<Text>, what: String| {
             let line = row.line;
-            EntityFailure::new(id.clone(), format!("line {line}: {what}"))
+            EntityFailure::new(id, format!("line {line}: {what}"))
         };
         let columns = self.properties.len();
         if row.fields.iter().skip(columns).any(|field| !field.is_empty()) {
             let fields = row.fields.len();
-            return Err(refuse(format!("{fields} fields, but there are {columns} columns")));
+            let what = format!("{fields} fields, but there are {columns} columns");
+            return Err(refuse(self.id(&row), what));
         }
-        if row.fields.iter().any(|field| field.contains('\0')) {
+        if has_nulls && row.fields.iter().any(|field| field.contains('\0')) {
             if !options.escape_nulls {
                 let what = "a null character; set escape_null_bytes to read it as \\0";
-                return Err(refuse(what.to_owned()));
+                return Err(refuse(self.id(&row), what.to_owned()));
             }
             for field in &mut row.fields {
                 *field = Text::from(field.replace('\0', "\\0"));
@@ -220,9 +225,9 @@ impl Columns {
         }
         let id = self.id(&row).ok_or_else(|| {
             let columns = options.primary_key.join(", ");
-            refuse(format!("the primary key ({columns}) is empty"))
+            refuse(None, format!("the primary key ({columns}) is empty"))
         })?;
-        let mut dict = Dict::with_capacity_and_hasher(columns + 1, Default::default());
+        let mut dict = Dict::with_capacity(columns + 1);
         dict.insert(Text::new_static("_id"), Value::String(id));
         for (at, (property, field)) in self.properties.iter().zip(row.fields).enumerate() {
             if Some(at) == self.deleted {
@@ -307,7 +312,7 @@ impl Entities<'_> {
                 self.ended = true;
                 break;
             };
-            match columns.entity(row, self.options) {
+            match columns.entity(row, self.rows.has_nulls(), self.options) {
                 Ok(dict) => {
                     batch.push(Arc::new(dict));
                     self.left -= 1;

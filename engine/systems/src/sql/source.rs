@@ -390,7 +390,7 @@ impl Entities<'_> {
         {
             self.see(marker.clone());
         }
-        let mut dict = Dict::with_capacity_and_hasher(row.len() + 2, Default::default());
+        let mut dict = Dict::with_capacity(row.len() + 2);
         dict.insert(Text::new("_id"), Value::from(id.as_str()));
         for (at, value) in row.into_iter().enumerate() {
             let field = &self.shape.fields[at];

@@ -79,7 +79,7 @@ pub(crate) fn read(id: Text, item: &Item, reader: &mut Reader<'_, '_>) -> Pipe {
     let values = Values::new(&config, &description.properties);
     let batch_size = values.count("batch_size").unwrap_or(if one_by_one { 1 } else { 100 });
     let checkpoint_interval =
-        values.count("checkpoint_interval").unwrap_or(if batch_size == 1 { 1 } else { 100 });
+        values.count("checkpoint_interval").or((batch_size == 1).then_some(1));
     let limits = values.below("dependency_tracking");
     let compaction = values.below("compaction");
     Pipe {

@@ -124,13 +124,10 @@ pub(super) const FUNCTIONS: &[Function] = &[
                 let (mut include_now, mut exclude_now) = (Vec::new(), Vec::new());
                 let include = include.now(eval, &mut include_now)?;
                 let exclude = exclude.now(eval, &mut exclude_now)?;
-                let target = eval.target();
-                for (name, value) in source.iter() {
+                eval.target().insert_from(&source, |name| {
                     let hit = |patterns: &[Pattern]| patterns.iter().any(|p| p.matches(name));
-                    if hit(include) && !hit(exclude) {
-                        target.insert(name.clone(), value.clone());
-                    }
-                }
+                    hit(include) && !hit(exclude)
+                });
                 Ok(Flow::Next)
             })
         }),
