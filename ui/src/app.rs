@@ -19,8 +19,8 @@ use crate::{
     place::{Area, Nav, Place, use_nav},
     shell::{AREAS, Leaving, LinkBar, Outside, Rail, StatusBar, TopBar, TrustBar, start_of},
     state::{
-        Files, History, Language, Live, Prefs, Side, Theme, use_files, use_history, use_live,
-        use_prefs,
+        Alerts, Files, History, Language, Live, Prefs, Side, Theme, use_files, use_history,
+        use_live, use_prefs,
     },
     systems::{SystemScreen, SystemsScreen},
 };
@@ -60,7 +60,9 @@ pub fn App() -> impl IntoView {
 #[component]
 fn Session(client: Client) -> impl IntoView {
     provide_context(client.clone());
-    let live = Live::start(client.clone());
+    let alerts = Alerts::start(use_nav());
+    provide_context(alerts);
+    let live = Live::start(client.clone(), alerts);
     provide_context(live);
     let connection = use_desk().current.with_untracked(|current| {
         current.as_ref().map(|connection| connection.id.clone()).unwrap_or_default()
@@ -82,7 +84,9 @@ fn Session(client: Client) -> impl IntoView {
     let nav = use_nav();
     // Which screen, whatever it shows: going on inside a screen keeps it.
     let screen = Memo::new(move |_| match nav.place() {
-        Place::Failed { .. } => std::mem::discriminant(&Place::Monitor),
+        Place::MonitorRuns | Place::Failed { .. } | Place::Alerts | Place::Node => {
+            std::mem::discriminant(&Place::Monitor)
+        }
         place => std::mem::discriminant(&place),
     });
     view! {
@@ -104,7 +108,11 @@ fn Session(client: Client) -> impl IntoView {
                         Place::Datasets => view! { <DatasetsScreen /> }.into_any(),
                         Place::Dataset { .. } => view! { <DatasetScreen /> }.into_any(),
                         Place::Duplicates { .. } => view! { <DuplicatesScreen /> }.into_any(),
-                        Place::Monitor | Place::Failed { .. } => view! { <MonitorScreen /> }.into_any(),
+                        Place::Monitor
+                        | Place::MonitorRuns
+                        | Place::Failed { .. }
+                        | Place::Alerts
+                        | Place::Node => view! { <MonitorScreen /> }.into_any(),
                         Place::Connections => view! { <ConnectionsScreen /> }.into_any(),
                     }
                 }}

@@ -59,6 +59,12 @@ pub enum Place {
     },
     /// How all pipes fare.
     Monitor,
+    /// The runs of all pipes.
+    MonitorRuns,
+    /// What was told, and what holds now.
+    Alerts,
+    /// How the node itself fares.
+    Node,
     /// The entities that failed, with one selected.
     Failed {
         /// Pipe and `_id` of the selected entity.
@@ -157,7 +163,11 @@ impl Place {
             Place::Systems | Place::System { .. } | Place::File { .. } => Area::Systems,
             Place::Datasets | Place::Dataset { .. } => Area::Datasets,
             Place::Duplicates { .. } => Area::Duplicates,
-            Place::Monitor | Place::Failed { .. } => Area::Monitor,
+            Place::Monitor
+            | Place::MonitorRuns
+            | Place::Alerts
+            | Place::Node
+            | Place::Failed { .. } => Area::Monitor,
             Place::Connections => Area::Connections,
         }
     }
@@ -202,6 +212,9 @@ impl Place {
                 Place::Duplicates { pipe: Some((*pipe).to_owned()), cluster: field("cluster") }
             }
             ["monitor"] => Place::Monitor,
+            ["monitor", "runs"] => Place::MonitorRuns,
+            ["monitor", "alerts"] => Place::Alerts,
+            ["monitor", "node"] => Place::Node,
             ["monitor", "failed"] => Place::Failed { entity: field("pipe").zip(field("entity")) },
             ["connections"] => Place::Connections,
             _ => Place::START,
@@ -251,6 +264,9 @@ impl fmt::Display for Place {
                 query(f, "cluster", cluster)
             }
             Place::Monitor => f.write_str("/monitor"),
+            Place::MonitorRuns => f.write_str("/monitor/runs"),
+            Place::Alerts => f.write_str("/monitor/alerts"),
+            Place::Node => f.write_str("/monitor/node"),
             Place::Failed { entity: None } => f.write_str("/monitor/failed"),
             Place::Failed { entity: Some((pipe, id)) } => {
                 write!(f, "/monitor/failed?pipe={}&entity={}", encode(pipe), encode(id))
@@ -389,6 +405,9 @@ mod tests {
             Place::Duplicates { pipe: None, cluster: None },
             Place::Duplicates { pipe: Some(odd.into()), cluster: Some(odd.into()) },
             Place::Monitor,
+            Place::MonitorRuns,
+            Place::Alerts,
+            Place::Node,
             Place::Failed { entity: None },
             Place::Failed { entity: Some((odd.into(), odd.into())) },
             Place::Connections,

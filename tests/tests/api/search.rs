@@ -65,7 +65,7 @@ async fn full_text_is_switched_on_and_follows() {
     // Words together with what is in single properties, and deleted ones by
     // looking through the log.
     let both = find(&place, &filter("doe", &[("age", "> 88"), ("name", "n doe 1")])).await;
-    assert!(both.by_index && both.entities.len() == 10, "{}", both.entities.len());
+    assert!(both.by_index && both.entities.len() == 12, "{}", both.entities.len());
     let all = Filter { deleted: true, ..words.clone() };
     assert!(!find(&place, &all).await.by_index);
     let none = find(&place, &filter("-", &[])).await;

@@ -12,7 +12,7 @@ use super::PIPE;
 
 /// The screens by the name of their picture, with their address and something
 /// that is there once they are drawn.
-const SCREENS: [(&str, &str, &str); 17] = [
+const SCREENS: [(&str, &str, &str); 21] = [
     ("flow", "/flow?select=pipe:global-company", "[data-testid=panel] h2"),
     ("pipes", "/pipes", "[data-testid=pipes] .table-row"),
     ("pipe", "/pipes/crm-company-enrich", ".monaco-editor .view-line"),
@@ -26,9 +26,13 @@ const SCREENS: [(&str, &str, &str); 17] = [
     ("file", "/files/test-env.json", ".monaco-editor .view-line"),
     ("datasets", "/datasets", "[data-testid=datasets] .table-row"),
     ("dataset", "/datasets/global-company", ".table-row"),
+    ("entity", "/datasets/global-company?entity=crm-company%3AC1000", "[data-testid=version]"),
     ("duplicates", "/duplicates/global-company", ".list-row"),
     ("monitor", "/monitor", "[data-testid=monitor-pipes] .table-row"),
+    ("monitor-runs", "/monitor/runs", "[data-testid=monitor-runs] .table-row"),
     ("failed", "/monitor/failed", "[data-testid=monitor]"),
+    ("alerts", "/monitor/alerts", "[data-testid=desktop-alerts]"),
+    ("node", "/monitor/node", "[data-testid=health]"),
     ("connections", "/connections", "[data-testid=connections] h1"),
 ];
 

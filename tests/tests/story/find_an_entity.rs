@@ -1,9 +1,11 @@
-//! An entity is found by what is in it, and its history is looked at.
+//! An entity is found by what is in it, its history is looked at, and where it
+//! came from and went to.
 
 use anyhow::{Result, ensure};
 use pipewright_tests::story::Scene;
 
 const DATASET: &str = "crm-company-collect";
+const READER: &str = "crm-company-enrich";
 
 pub(super) async fn told(scene: &mut Scene) -> Result<()> {
     let window = &scene.window;
@@ -26,13 +28,27 @@ pub(super) async fn told(scene: &mut Scene) -> Result<()> {
     window.click(&row).await?;
     window.until("[data-testid=dataset-count]", |text| text.starts_with("250")).await?;
     window.click("[data-testid=dataset-filter]").await?;
-    window.type_text("41 05").await?;
+    window.type_text("\"41 05\"").await?;
     window.until("[data-testid=dataset-count]", |text| text == "1 found").await?;
+    // With an index of its words it is the same.
+    window.click("[data-testid=full-text]").await?;
+    window.until("[data-testid=full-text]", |text| text == "Search: index").await?;
+    window.click("[data-testid=dataset-filter]").await?;
+    window.type_text(" ").await?;
+    window.until("[data-testid=dataset-count]", |text| text == "1 found by index").await?;
     window.click("[data-testid=entities] .list-row:first-child .table-row").await?;
     window.until("section[aria-label=Entity]", |text| text.contains(new)).await?;
     let versions = "return document.querySelectorAll('[data-testid=version]').length";
     let versions = window.script(versions, vec![]).await?;
     ensure!(versions == 2, "{versions} versions are told");
+    window.click("[data-testid=entity-changes]").await?;
+    window.until("[data-testid=entity-json]", |text| text.contains(old)).await?;
+    window.click("[data-testid=entity-lineage]").await?;
+    window.until("[data-testid=came-from]", |text| text.contains("system \"crm\"")).await?;
+    // Its reader has not run since the folder was trusted.
+    window.until("[data-testid=waits-in]", |text| text.contains(READER)).await?;
+    window.until("[data-testid=made-from-it]", |text| text.contains(READER)).await?;
+    window.click("[data-testid=entity-whole]").await?;
 
     window.click("[data-testid=dataset-filter]").await?;
     window.control('a').await?;

@@ -6,6 +6,7 @@
 
 mod browser;
 mod desktop;
+mod hand_out;
 mod lines;
 
 use std::{future::Future, pin::Pin, rc::Rc};
@@ -17,6 +18,7 @@ use serde::{Serialize, de::DeserializeOwned};
 
 pub use browser::Browser;
 pub use desktop::Desktop;
+pub use hand_out::hand_out;
 
 /// A future that stays on this thread; the page has only one.
 pub type Local<'a, T> = Pin<Box<dyn Future<Output = T> + 'a>>;
@@ -143,6 +145,21 @@ impl Client {
         body: &impl Serialize,
     ) -> Result<T, Failure> {
         let body = self.send("POST", path, Some(json(body)?)).await?;
+        read(&body)
+    }
+
+    /// Reads an answer as bytes.
+    pub async fn bytes(&self, path: &str) -> Result<Vec<u8>, Failure> {
+        self.send("GET", path, None).await
+    }
+
+    /// Puts JSON, reads a JSON answer.
+    pub async fn put<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        body: &impl Serialize,
+    ) -> Result<T, Failure> {
+        let body = self.send("PUT", path, Some(json(body)?)).await?;
         read(&body)
     }
 

@@ -109,6 +109,19 @@ impl Desk {
         Ok(picked.folder)
     }
 
+    /// Fetches an answer as a file; where it is, or `None` when it was
+    /// cancelled.
+    pub async fn download(
+        self,
+        client: &Client,
+        path: &str,
+        name: &str,
+    ) -> Result<Option<String>, Failure> {
+        let bytes = client.bytes(path).await?;
+        crate::client::hand_out(&bytes, name)?;
+        Ok(Some(name.to_owned()))
+    }
+
     /// Takes a connection off the list.
     pub async fn forget(self, id: &str) -> Result<(), Failure> {
         let path = format!("{}/{}", shell::CONNECTIONS, pipewright_protocol::studio::encode(id));

@@ -6,23 +6,22 @@ use leptos::{ev, prelude::*, task::spawn_local};
 use pipewright_protocol::studio::{Json, encode};
 
 use super::{
+    columns::{Columns, ColumnsMenu},
     entity::EntityPane,
     finding::Finding,
-    pages::{PAGE, Pages, Row, Want},
+    pages::{PAGE, PagePlace, Pages, Row, Want},
+    tools::{Export, FullText},
 };
 use crate::{
     client::{Failure, use_client},
     components::{
-        Empty, Icon, Menu, MenuItem, Problem, Search, Sign, Split, Switch, VirtualList, Waiting,
-        clock, count, use_toasts,
+        Empty, Icon, IconButton, Problem, Search, Sign, Split, Switch, VirtualList, Waiting, clock,
+        count, use_toasts,
     },
     json::short,
     place::{Place, use_nav},
     state::use_live,
 };
-
-/// Properties shown until the user chooses others.
-const SHOWN: usize = 7;
 
 /// The table of one dataset with the entity that is selected in it.
 #[component]
@@ -80,6 +79,10 @@ fn Entities(
     });
     let find = RwSignal::new(String::new());
     let follow = RwSignal::new(None::<usize>);
+    // Whether the end of the log stays in view.
+    let tail = RwSignal::new(false);
+    // Whether each column is filtered.
+    let filtering = RwSignal::new(false);
 
     // Whether the dataset changed while something was being read.
     let stale = StoredValue::new(false);
@@ -91,6 +94,14 @@ fn Entities(
             encode(&name.get_value()),
             deleted || history
         )
+    };
+    let last_page = move || Want {
+        since: status.with_untracked(|status| status.next_offset).checked_sub(PAGE as u64 / 2 + 1),
+        place: PagePlace::Fresh(counted.get_untracked().saturating_sub(PAGE / 2)),
+    };
+    let again = move || match tail.get_untracked() {
+        true => last_page(),
+        false => pages.with_untracked(|pages| pages.refresh(&view_range.get_untracked())),
     };
     let read = move |want: Want| {
         if busy.get_value() {
@@ -123,9 +134,7 @@ fn Entities(
                     }
                 }
                 if stale.try_update_value(std::mem::take) == Some(true) {
-                    next = Some(
-                        pages.with_untracked(|pages| pages.refresh(&view_range.get_untracked())),
-                    );
+                    next = Some(again());
                 }
             }
             if busy.try_update_value(|busy| *busy = false).is_some() && epoch.get_value() != asked {
@@ -151,18 +160,32 @@ fn Entities(
             read(want);
         }
     });
-    // What was written meanwhile: the view is read again where it is.
+    // What was written meanwhile: the view is read again where it is, or at
+    // the end.
     Effect::new(move |before: Option<u64>| {
         let now = status.with(|status| status.next_offset);
         if before.is_some_and(|before| before != now) {
             failure.set(None);
+            if tail.get_untracked() && finding.is_on() {
+                finding.start_over();
+            }
             if busy.get_value() {
                 stale.set_value(true);
             } else if pages.with_untracked(Pages::is_loaded) {
-                read(pages.with_untracked(|pages| pages.refresh(&view_range.get_untracked())));
+                read(again());
             }
         }
         now
+    });
+    Effect::new(move || {
+        let rows = match finding.is_on() {
+            true => finding.count(),
+            false => pages.with(|pages| pages.count(counted.get_untracked())),
+        };
+        if tail.get() && rows > 0 {
+            // The list must be that long first.
+            request_animation_frame(move || follow.set(Some(rows - 1)));
+        }
     });
 
     let known = Memo::new(move |last: Option<&Vec<String>>| {
@@ -179,12 +202,8 @@ fn Entities(
         });
         names
     });
-    let chosen = RwSignal::new(None::<Vec<String>>);
-    let columns = Memo::new(move |_| {
-        chosen
-            .get()
-            .unwrap_or_else(|| known.with(|known| known.iter().take(SHOWN).cloned().collect()))
-    });
+    let chosen = Columns::start(client.get_value(), name.get_value(), known);
+    let columns = chosen.shown;
     let tracks = Memo::new(move |_| {
         columns.with(|columns| {
             format!("grid-template-columns:64px 200px{}", " 168px".repeat(columns.len()))
@@ -192,23 +211,6 @@ fn Entities(
     });
     let width =
         Signal::derive(move || Some(columns.with(|columns| 264.0 + 168.0 * columns.len() as f64)));
-    let column_items = Signal::derive(move || {
-        let shown = columns.get();
-        let item = |name: &String| {
-            let (own, shown_now) = (name.clone(), shown.clone());
-            MenuItem::new(name.clone(), move || {
-                let mut next = shown_now.clone();
-                match next.iter().position(|shown| *shown == own) {
-                    Some(at) => drop(next.remove(at)),
-                    None => next.push(own.clone()),
-                }
-                chosen.set(Some(next));
-            })
-            .checked(shown.contains(name))
-        };
-        known.with(|known| known.iter().map(item).collect::<Vec<_>>())
-    });
-
     let go = move || {
         let wanted = find.get_untracked().trim().to_owned();
         if wanted.is_empty() {
@@ -285,12 +287,48 @@ fn Entities(
         }
     };
 
+    let filter_of = move |name: String| {
+        let own = name.clone();
+        let value =
+            move || finding.properties.with(|all| all.get(&own).cloned().unwrap_or_default());
+        let label = format!("Filter {name}");
+        view! {
+            <span class="column-filter" role="columnheader">
+                <input
+                    type="search"
+                    placeholder="contains, = < >"
+                    aria-label=label
+                    spellcheck="false"
+                    autocomplete="off"
+                    data-column=name.clone()
+                    prop:value=value
+                    on:input=move |event| {
+                        let typed = event_target_value(&event);
+                        finding.properties.update(|all| {
+                            all.remove(&name);
+                            if !typed.is_empty() {
+                                all.insert(name.clone(), typed);
+                            }
+                        });
+                    }
+                    on:keydown=|event: ev::KeyboardEvent| event.stop_propagation()
+                />
+            </span>
+        }
+    };
     let head = view! {
         <div class="table-head" role="row" style=move || tracks.get()>
             <span class="table-title number" role="columnheader">"Offset"</span>
             <span class="table-title" role="columnheader">"_id"</span>
             {move || columns.get().into_iter().map(|name| view! { <span class="table-title property" role="columnheader" data-tip=name.clone()>{property(&name)}</span> }).collect_view()}
         </div>
+        <Show when=move || filtering.get()>
+            <div class="table-head filters" role="row" style=move || tracks.get()>
+                <span role="columnheader" aria-label="Offset"></span>
+                {filter_of("_id".to_owned())}
+                {move || columns.get().into_iter().map(filter_of).collect_view()}
+            </div>
+        </Show>
     }
     .into_any();
     let row = move |index: usize| {
@@ -365,7 +403,8 @@ fn Entities(
                     <input type="search" placeholder="Go to _id or offset" aria-label="Go to _id or offset" spellcheck="false" autocomplete="off" data-search="" data-testid="dataset-goto" bind:value=find />
                 </label>
             </form>
-            <Search value=finding.typed label="Find: a text, age > 30, or DTL" id="dataset-filter" />
+            <Search value=finding.typed label="Find: words, age > 30, or DTL" id="dataset-filter" />
+            <FullText dataset=name.get_value() />
             <span class="pane-note" data-testid="dataset-count">
                 {move || match finding.is_on() {
                     true => finding.note(counted.get()),
@@ -391,9 +430,31 @@ fn Entities(
                     start_over();
                 }
             />
-            <Menu label="Columns" items=column_items stays=true id="columns">
-                <Icon sign=Sign::Columns />
-            </Menu>
+            <Switch
+                label="Follow"
+                on=tail
+                id="follow"
+                on_change=move |on| {
+                    tail.set(on);
+                    if on && !busy.get_value() && pages.with_untracked(Pages::is_loaded) {
+                        read(last_page());
+                    }
+                }
+            />
+            <IconButton
+                sign=Sign::Filter
+                label="Filter columns"
+                pressed=Signal::derive(move || filtering.get())
+                id="filter-columns"
+                on_click=move || {
+                    if filtering.get_untracked() {
+                        finding.properties.set(Default::default());
+                    }
+                    filtering.update(|on| *on = !*on);
+                }
+            />
+            <ColumnsMenu columns=chosen />
+            <Export dataset=name.get_value() finding columns=chosen />
         </div>
         <div class="table entities" on:keydown=keys data-testid="entities">
             <VirtualList count=count_rows row head follow width on_view=Callback::new(seen) label="Entities" />
@@ -402,7 +463,7 @@ fn Entities(
                 failure.map(|failure| view! { <Problem failure /> })
             }}
             <Show when=move || nothing_found.get()>
-                <Empty sign=Sign::Search title="Nothing found" hint="A text is looked for in every value. A property is compared with =, !=, <, > and the like; DTL names the entity _S." />
+                <Empty sign=Sign::Search title="Nothing found" hint="Words are whole: joh* finds those that begin so, joh~1 those that are like it, \"john doe\" both in a row; + is and, - is not. A property is compared with =, !=, <, > and the like; DTL names the entity _S." />
             </Show>
             <Show when=move || empty.get()>
                 <Empty sign=Sign::Dataset title="Nothing in this dataset" hint="It fills when the pipe that writes it has run." />

@@ -1,11 +1,13 @@
-//! One entity with all its versions.
+//! One entity: its versions and what is between them, where it came from, and
+//! what can be done with it.
 
 use leptos::{prelude::*, task::spawn_local};
-use pipewright_protocol::studio::{EntityVersion, versions_path};
+use pipewright_protocol::studio::{EdgeKind, EntityVersion, Json, encode, versions_path};
 
+use super::lineage::LineagePane;
 use crate::{
     client::{Failure, use_client},
-    components::{Empty, Problem, Sign, Waiting, clock},
+    components::{Empty, Icon, Menu, MenuItem, Problem, Sign, Waiting, clock, use_toasts},
     json::{JsonView, Mark, Tree, compare, print},
     state::use_live,
 };
@@ -17,8 +19,12 @@ struct Version {
     ts: i64,
     deleted: bool,
     entity: Tree,
+    text: String,
     /// Number of lines that differ from the version before.
     changes: usize,
+    /// Who wrote it, where no run did.
+    by: Option<String>,
+    compacted: bool,
 }
 
 fn read(versions: &[EntityVersion]) -> Vec<Version> {
@@ -38,9 +44,21 @@ fn read(versions: &[EntityVersion]) -> Vec<Version> {
         ts: version.ts,
         deleted: version.deleted,
         entity: trees[index].clone(),
+        text: version.entity.text().to_owned(),
         changes: changed(index),
+        // Runs have names that say nothing.
+        by: version.run.clone().filter(|run| run.contains(' ')),
+        compacted: version.compacted,
     };
     versions.iter().enumerate().map(version).collect()
+}
+
+/// What is shown of an entity.
+#[derive(Clone, Copy, PartialEq)]
+enum Shown {
+    Whole,
+    Changes,
+    Lineage,
 }
 
 /// The selected entity; read again when its dataset changes.
@@ -54,13 +72,16 @@ pub(super) fn EntityPane(dataset: String, entity: Memo<Option<String>>) -> impl 
     let versions = RwSignal::new(None::<Result<Vec<Version>, Failure>>);
     // Offset of the version that is shown; the newest if `None`.
     let shown = RwSignal::new(None::<u64>);
-    let against = RwSignal::new(false);
+    // The version it is compared with; the one before it if `None`.
+    let base = RwSignal::new(None::<u64>);
+    let side = RwSignal::new(Shown::Whole);
     Effect::new(move |before: Option<Option<String>>| {
         next_offset.get();
         let wanted = entity.get();
         if before.as_ref() != Some(&wanted) {
             versions.set(None);
             shown.set(None);
+            base.set(None);
         }
         if let Some(id) = wanted.clone() {
             spawn_local(async move {
@@ -76,21 +97,37 @@ pub(super) fn EntityPane(dataset: String, entity: Memo<Option<String>>) -> impl 
         wanted
     });
     let body = move |all: &[Version]| {
-        let at = shown
-            .get()
-            .and_then(|offset| all.iter().position(|version| version.offset == offset))
-            .unwrap_or(0);
+        let place = |offset: u64| all.iter().position(|version| version.offset == offset);
+        let at = shown.get().and_then(place).unwrap_or(0);
         let Some(version) = all.get(at) else { return ().into_any() };
-        let lines = match all.get(at + 1) {
-            Some(before) if against.get() => {
-                compare(&before.entity.content(), &version.entity.content())
+        let before = base.get().and_then(place).unwrap_or(at + 1);
+        match side.get() {
+            Shown::Lineage => {
+                let offset = (at > 0).then_some(version.offset);
+                let id = entity.get_untracked().unwrap_or_default();
+                view! { <LineagePane dataset=name.get_value() id offset /> }.into_any()
             }
-            _ => print(&version.entity),
-        };
-        view! { <JsonView lines id="entity-json" /> }.into_any()
+            Shown::Changes => {
+                let lines = match all.get(before) {
+                    Some(before) => compare(&before.entity.content(), &version.entity.content()),
+                    None => print(&version.entity),
+                };
+                view! { <div class="pane-body"><JsonView lines id="entity-json" /></div> }
+                    .into_any()
+            }
+            Shown::Whole => {
+                let lines = print(&version.entity);
+                view! { <div class="pane-body"><JsonView lines id="entity-json" /></div> }
+                    .into_any()
+            }
+        }
     };
     let timeline = move |all: &[Version]| {
         let at = shown.get().or(all.first().map(|version| version.offset));
+        let place = |offset| all.iter().position(|version| Some(version.offset) == offset);
+        let before = all.get(place(at).unwrap_or(0) + 1).map(|version| version.offset);
+        let against = base.get().or(before);
+        let comparing = side.get() == Shown::Changes;
         let items = all.iter().map(|version| {
             let offset = version.offset;
             let what = match (version.deleted, version.changes) {
@@ -99,8 +136,9 @@ pub(super) fn EntityPane(dataset: String, entity: Memo<Option<String>>) -> impl 
                 (false, 1) => "1 line".to_owned(),
                 (false, changes) => format!("{changes} lines"),
             };
+            let is_base = comparing && against == Some(offset) && at != Some(offset);
             view! {
-                <li>
+                <li class="version-line">
                     <button
                         type="button"
                         class="version"
@@ -112,30 +150,174 @@ pub(super) fn EntityPane(dataset: String, entity: Memo<Option<String>>) -> impl 
                         <i></i>
                         <b>{offset}</b>
                         <span>{clock(version.ts)}</span>
+                        {version.by.clone().map(|by| view! { <span class="faint" data-tip=by.clone()>{by.clone()}</span> })}
                         <em>{what}</em>
                     </button>
+                    {comparing.then(|| view! {
+                        <button
+                            type="button"
+                            class="toggle"
+                            aria-pressed=is_base.to_string()
+                            aria-label=format!("Compare with version {offset}")
+                            data-testid="version-base"
+                            on:click=move |_| base.set(Some(offset))
+                        >
+                            "base"
+                        </button>
+                    })}
                 </li>
             }
         });
-        view! { <ol class="versions" aria-label="Versions" data-testid="versions">{items.collect_view()}</ol> }
+        let cut = all.last().is_some_and(|version| version.compacted);
+        view! {
+            <ol class="versions" aria-label="Versions" data-testid="versions">
+                {items.collect_view()}
+                {cut.then(|| view! { <li class="lineage-note">"Compaction has removed the versions before."</li> })}
+            </ol>
+        }
+    };
+    let segment = move |of: Shown, label: &'static str, id: &'static str, tip: &'static str| {
+        view! {
+            <button type="button" aria-pressed=move || (side.get() == of).to_string() data-testid=id data-tip=tip on:click=move |_| side.set(of)>{label}</button>
+        }
     };
     view! {
         <Show
             when=move || entity.with(Option::is_some)
-            fallback=|| view! { <Empty sign=Sign::Dataset title="No entity selected" hint="Select a row to see the entity and all its versions." /> }
+            fallback=|| view! { <Empty sign=Sign::Dataset title="No entity selected" hint="Select a row to see the entity, all its versions, and where it came from." /> }
         >
             <div class="pane-head">
                 <h2 class="mono">{move || entity.get()}</h2>
                 <div class="segments" role="group" aria-label="Show">
-                    <button type="button" aria-pressed=move || (!against.get()).to_string() on:click=move |_| against.set(false)>"Whole"</button>
-                    <button type="button" aria-pressed=move || against.get().to_string() data-testid="entity-changes" data-tip="Against the version before" on:click=move |_| against.set(true)>"Changes"</button>
+                    {segment(Shown::Whole, "Whole", "entity-whole", "")}
+                    {segment(Shown::Changes, "Changes", "entity-changes", "Against the version before, or any other")}
+                    {segment(Shown::Lineage, "Lineage", "entity-lineage", "Where it came from, what was made of it, and where it waits")}
                 </div>
+                <Actions dataset=name.get_value() entity versions shown />
             </div>
             {move || versions.with(|versions| match versions {
                 None => view! { <Waiting /> }.into_any(),
                 Some(Err(failure)) => view! { <Problem failure=failure.clone() /> }.into_any(),
-                Some(Ok(all)) => view! { {timeline(all)} <div class="pane-body">{body(all)}</div> }.into_any(),
+                Some(Ok(all)) => view! { {timeline(all)} {body(all)} }.into_any(),
             })}
+        </Show>
+    }
+}
+
+/// What can be done with the version that is shown.
+#[component]
+fn Actions(
+    dataset: String,
+    entity: Memo<Option<String>>,
+    versions: RwSignal<Option<Result<Vec<Version>, Failure>>>,
+    shown: RwSignal<Option<u64>>,
+) -> impl IntoView {
+    let (live, toasts) = (use_live(), use_toasts());
+    let client = StoredValue::new(use_client());
+    let name = StoredValue::new(dataset);
+    let version = move || {
+        versions.with_untracked(|versions| match versions {
+            Some(Ok(all)) => {
+                let wanted = shown.get_untracked();
+                let found = all.iter().find(|version| Some(version.offset) == wanted);
+                found.or(all.first()).cloned()
+            }
+            _ => None,
+        })
+    };
+    let copy = move || {
+        let Some(version) = version() else { return };
+        spawn_local(async move {
+            let Some(clipboard) = web_sys::window().map(|window| window.navigator().clipboard())
+            else {
+                return;
+            };
+            match wasm_bindgen_futures::JsFuture::from(clipboard.write_text(&version.text)).await {
+                Ok(_) => toasts.done("Copied: paste it as the sample of a pipe's preview"),
+                Err(_) => toasts.failed("This window may not copy."),
+            }
+        });
+    };
+    // Written again as it is, so that everything that reads it runs on it.
+    let repost = move || {
+        let (Some(version), Some(entity_id)) = (version(), entity.get_untracked()) else {
+            return;
+        };
+        let path = format!("/api/datasets/{}/entities?force=true", encode(&name.get_value()));
+        spawn_local(async move {
+            // Byte for byte: numbers may be larger than this page can count.
+            let Ok(entity) = Json::from_text(version.text) else { return };
+            match client.get_value().tell(&path, &[entity]).await {
+                Ok(()) => toasts.done(format!("{entity_id} is posted again")),
+                Err(failure) => toasts.failed(failure.to_string()),
+            }
+        });
+    };
+    // A pipe reads on behind the offset that it is set to.
+    let reset = move |pipe: String| {
+        let Some(version) = version() else { return };
+        let before = version.offset.checked_sub(1).map(|before| before.to_string());
+        let path = format!("/api/pipes/{}/pump", encode(&pipe));
+        spawn_local(async move {
+            let offset = before.unwrap_or_default();
+            let fields = [("operation", "update-last-seen"), ("last-seen", offset.as_str())];
+            match client.get_value().form(&path, &fields).await {
+                Ok(()) => toasts.done(format!(
+                    "{pipe} goes on from version {}: it reads it again when it runs",
+                    version.offset
+                )),
+                Err(failure) => toasts.failed(failure.to_string()),
+            }
+        });
+    };
+    // The pipes for which this dataset is the only source: of others one number
+    // says nothing.
+    let readers = Memo::new(move |_| {
+        let dataset = name.get_value();
+        let mut readers = Vec::<String>::new();
+        live.graph.with(|graph| {
+            for edge in graph.iter().flat_map(|graph| &graph.edges) {
+                if edge.kind == EdgeKind::Read && edge.dataset.as_ref() == Some(&dataset) {
+                    readers.extend(edge.to.strip_prefix("pipe:").map(str::to_owned));
+                }
+            }
+            readers.retain(|pipe| {
+                let to = format!("pipe:{pipe}");
+                let edges = graph.iter().flat_map(|graph| &graph.edges);
+                let reads = edges.filter(|edge| edge.to == to && edge.kind == EdgeKind::Read);
+                reads.count() == 1
+            });
+        });
+        readers
+    });
+    let items = Signal::derive(move || {
+        let held = (!live.may_change()).then(|| "You may not change anything here".to_owned());
+        let newest = versions.with(|versions| match versions {
+            Some(Ok(all)) => all.first().map(|version| version.offset),
+            _ => None,
+        });
+        let is_old = shown.get().is_some_and(|shown| Some(shown) != newest);
+        let old = is_old.then(|| "Select the newest version".to_owned());
+        let mut items = vec![
+            MenuItem::new("Copy as sample", copy).sign(Sign::Copy),
+            MenuItem::new("Post again", repost).sign(Sign::Refresh).held(held.clone().or(old)),
+        ];
+        for pipe in readers.get() {
+            let label = format!("Set {pipe} back to here");
+            items.push(
+                MenuItem::new(label, move || reset(pipe.clone()))
+                    .sign(Sign::History)
+                    .held(held.clone()),
+            );
+        }
+        items
+    });
+    let none = move || entity.with(Option::is_none);
+    view! {
+        <Show when=move || !none()>
+            <Menu label="What can be done with it" items id="entity-actions">
+                <Icon sign=Sign::More />
+            </Menu>
         </Show>
     }
 }

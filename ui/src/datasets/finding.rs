@@ -1,10 +1,10 @@
 //! Looking for entities by what is in them: the node looks through the log in
 //! steps, and what it has found is shown meanwhile.
 
-use std::{ops::Range, time::Duration};
+use std::{collections::BTreeMap, ops::Range, time::Duration};
 
 use leptos::{prelude::*, task::spawn_local};
-use pipewright_protocol::studio::{Found, find_path};
+use pipewright_protocol::studio::{Filter, Found, find_path};
 
 use super::pages::{PAGE, Row};
 use crate::{
@@ -18,12 +18,16 @@ const PAUSE: Duration = Duration::from_millis(300);
 /// What is looked for in one dataset, and what was found so far.
 #[derive(Clone, Copy)]
 pub(super) struct Finding {
-    /// What was typed.
+    /// What was typed: words, a comparison, or DTL.
     pub(super) typed: RwSignal<String>,
+    /// What was typed for single properties.
+    pub(super) properties: RwSignal<BTreeMap<String, String>>,
     /// Why it could not be looked for.
     pub(super) failure: RwSignal<Option<Failure>>,
     rows: RwSignal<Vec<Row>>,
     looked_at: RwSignal<u64>,
+    /// Whether the index of full text said where to look.
+    by_index: RwSignal<bool>,
     /// Whether there is nothing more to look at.
     done: RwSignal<bool>,
     next: StoredValue<Option<u64>>,
@@ -43,9 +47,11 @@ impl Finding {
     pub(super) fn start(client: Client, dataset: String, shown: Signal<(bool, bool)>) -> Self {
         let finding = Finding {
             typed: RwSignal::default(),
+            properties: RwSignal::default(),
             failure: RwSignal::default(),
             rows: RwSignal::default(),
             looked_at: RwSignal::default(),
+            by_index: RwSignal::default(),
             done: RwSignal::default(),
             next: StoredValue::default(),
             wanted: StoredValue::new(PAGE),
@@ -63,6 +69,7 @@ impl Finding {
         };
         Effect::new(move |before: Option<()>| {
             finding.typed.track();
+            finding.properties.track();
             shown.track();
             cancel();
             if before.is_some() {
@@ -76,7 +83,14 @@ impl Finding {
 
     /// Whether something is looked for.
     pub(super) fn is_on(self) -> bool {
-        self.typed.with(|typed| !typed.trim().is_empty())
+        !self.filter().is_empty()
+    }
+
+    /// What is looked for. Tracked.
+    pub(super) fn filter(self) -> Filter {
+        let (history, deleted) = self.shown.get();
+        let properties = self.properties.get().into_iter().collect();
+        Filter { typed: self.typed.get(), properties, history, deleted }
     }
 
     /// How many were found so far.
@@ -102,8 +116,12 @@ impl Finding {
     /// How far it has come, of so many.
     pub(super) fn note(self, all: usize) -> String {
         let found = count(self.count() as u64);
+        let by = if self.by_index.get() { " by index" } else { "" };
         if self.done.get() {
-            return format!("{found} found");
+            return format!("{found} found{by}");
+        }
+        if self.by_index.get() {
+            return format!("{found} found by index so far");
         }
         format!("{found} found in {} of {}", count(self.looked_at.get()), count(all as u64))
     }
@@ -114,10 +132,12 @@ impl Finding {
         self.go_on();
     }
 
-    fn start_over(self) {
+    /// Looks anew, as the dataset may have changed.
+    pub(super) fn start_over(self) {
         self.epoch.update_value(|epoch| *epoch += 1);
         self.rows.update(Vec::clear);
         self.looked_at.set(0);
+        self.by_index.set(false);
         self.failure.set(None);
         self.done.set(false);
         self.next.set_value(None);
@@ -128,20 +148,14 @@ impl Finding {
 
     fn go_on(self) {
         let enough = self.rows.with_untracked(Vec::len) >= self.wanted.get_value();
-        let typed = self.typed.get_untracked().trim().to_owned();
-        if typed.is_empty() || enough || self.busy.get_value() || self.done.get_untracked() {
+        let filter = untrack(|| self.filter());
+        if filter.is_empty() || enough || self.busy.get_value() || self.done.get_untracked() {
             return;
         }
         self.busy.set_value(true);
         let asked = self.epoch.get_value();
-        let (history, deleted) = self.shown.get_untracked();
-        let path = find_path(
-            &self.dataset.get_value(),
-            &typed,
-            self.next.get_value(),
-            PAGE,
-            (history, deleted),
-        );
+        let since = self.next.get_value();
+        let path = find_path(&self.dataset.get_value(), &filter, since, PAGE);
         spawn_local(async move {
             let answer = self.client.get_value().get::<Found>(&path).await;
             // The table is gone, or something else is looked for.
@@ -158,6 +172,7 @@ impl Finding {
                     let rows = found.entities.iter().filter_map(|entity| Row::read(entity.text()));
                     self.rows.update(|all| all.extend(rows));
                     self.looked_at.update(|all| *all += found.looked_at);
+                    self.by_index.set(found.by_index);
                     self.next.set_value(found.next);
                     self.done.set(found.next.is_none());
                     self.go_on();

@@ -1,6 +1,10 @@
 //! How everything fares: the pipes, and the entities that failed.
 
+mod alerts;
+mod groups;
+mod history;
 mod inbox;
+mod node;
 mod pipes;
 mod screen;
 mod settle;

@@ -1,30 +1,64 @@
-//! The Monitor screen: figures on top, below them pipes or failed entities.
+//! The Monitor screen: figures on top, below them pipes, their runs, failed
+//! entities, alerts, or the node.
 
 use leptos::prelude::*;
 
-use super::{inbox::Inbox, pipes::Pipes};
+use super::{alerts::AlertList, history::Runs, inbox::Inbox, node::NodeHealth, pipes::Pipes};
 use crate::{
     components::{Figure, Tabs, clock, count},
     place::{Place, use_nav},
     state::use_live,
 };
 
+/// Sides of the screen.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Tab {
+    #[default]
+    Pipes,
+    Runs,
+    Failed,
+    Alerts,
+    Node,
+}
+
+const TABS: [Tab; 5] = [Tab::Pipes, Tab::Runs, Tab::Failed, Tab::Alerts, Tab::Node];
+
+impl Tab {
+    fn name(self) -> &'static str {
+        match self {
+            Tab::Pipes => "Pipes",
+            Tab::Runs => "Runs",
+            Tab::Failed => "Failed",
+            Tab::Alerts => "Alerts",
+            Tab::Node => "Node",
+        }
+    }
+
+    fn place(self) -> Place {
+        match self {
+            Tab::Pipes => Place::Monitor,
+            Tab::Runs => Place::MonitorRuns,
+            Tab::Failed => Place::Failed { entity: None },
+            Tab::Alerts => Place::Alerts,
+            Tab::Node => Place::Node,
+        }
+    }
+}
+
 /// The Monitor screen.
 #[component]
 pub fn MonitorScreen() -> impl IntoView {
     let (live, nav) = (use_live(), use_nav());
-    let failed = Memo::new(move |last: Option<&bool>| match nav.place() {
-        Place::Monitor => false,
-        Place::Failed { .. } => true,
-        _ => last.copied().unwrap_or(false),
+    let tab = nav.says(|place| match place {
+        Place::Monitor => Some(Tab::Pipes),
+        Place::MonitorRuns => Some(Tab::Runs),
+        Place::Failed { .. } => Some(Tab::Failed),
+        Place::Alerts => Some(Tab::Alerts),
+        Place::Node => Some(Tab::Node),
+        _ => None,
     });
-    let tabs = vec![("Pipes", Place::Monitor), ("Failed", Place::Failed { entity: None })];
-    let current =
-        Signal::derive(
-            move || {
-                if failed.get() { Place::Failed { entity: None } } else { Place::Monitor }
-            },
-        );
+    let tabs = TABS.map(|tab| (tab.name(), tab.place())).to_vec();
+    let current = Signal::derive(move || tab.get().place());
     let totals = live.totals;
     let next = Memo::new(move |_| {
         live.pipes.with(|pipes| pipes.values().filter_map(|pipe| pipe.next_run).min())
@@ -43,7 +77,13 @@ pub fn MonitorScreen() -> impl IntoView {
                 <Figure name="Given up" value=move || count(totals.get().dead) bad=Signal::derive(move || totals.get().dead > 0) />
                 <Figure name="Next run" value=move || next.get().map_or_else(|| "none is due".to_owned(), clock) />
             </ul>
-            {move || if failed.get() { view! { <Inbox /> }.into_any() } else { view! { <Pipes /> }.into_any() }}
+            {move || match tab.get() {
+                Tab::Pipes => view! { <Pipes /> }.into_any(),
+                Tab::Runs => view! { <Runs /> }.into_any(),
+                Tab::Failed => view! { <Inbox /> }.into_any(),
+                Tab::Alerts => view! { <AlertList /> }.into_any(),
+                Tab::Node => view! { <NodeHealth /> }.into_any(),
+            }}
         </div>
     }
 }

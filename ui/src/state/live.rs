@@ -16,6 +16,7 @@ use pipewright_protocol::studio::{
     PipeState, PipeStatus, Project,
 };
 
+use super::Alerts;
 use crate::{
     client::{Client, Failure, Part, Stream},
     place::Place,
@@ -74,6 +75,7 @@ pub struct Live {
     pub notice: RwSignal<Option<Notice>>,
     /// The config files that changed last; open texts follow it.
     pub changed: RwSignal<Vec<FileChange>>,
+    alerts: Alerts,
     one: StoredValue<Single, LocalStorage>,
 }
 
@@ -92,7 +94,7 @@ pub fn use_live() -> Live {
 
 impl Live {
     /// Opens the event stream and keeps it open until the owner goes.
-    pub fn start(client: Client) -> Self {
+    pub fn start(client: Client, alerts: Alerts) -> Self {
         let pipes = RwSignal::new(BTreeMap::<String, PipeStatus>::new());
         let live = Live {
             link: RwSignal::new(Link::Connecting),
@@ -105,6 +107,7 @@ impl Live {
             totals: Memo::new(move |_| pipes.with(|pipes| totals(pipes.values()))),
             notice: RwSignal::new(None),
             changed: RwSignal::default(),
+            alerts,
             one: StoredValue::new_local(Single::default()),
         };
         let way = Rc::new(Way { live, client, state: RefCell::default() });
