@@ -111,9 +111,16 @@ impl Workspace {
         for name in names {
             let known = PropertyLineage { name: name.clone(), ..PropertyLineage::default() };
             let property = properties.entry(name.clone()).or_insert(known);
+            // A copy of everything makes what the source is known to have, or
+            // what nothing else makes.
+            let is_named = made
+                .iter()
+                .any(|it| it.made.is(&name) && !matches!(it.made, Made::Copied(_)));
+            let may_be_copied = !is_named || given.contains(&name);
             property.made = made
                 .iter()
                 .filter(|making| making.made.is(&name))
+                .filter(|making| may_be_copied || !matches!(making.made, Made::Copied(_)))
                 .map(|making| self.made_by(pipe, making, &name))
                 .collect();
             if property.made.is_empty() && passes {

@@ -40,7 +40,7 @@ fn a_newer_format_is_refused_with_what_to_do() {
     newer.pragma_update(None, "user_version", 7).unwrap();
     drop(newer);
     let error = Store::open(dir.path()).unwrap_err();
-    assert!(matches!(error, StoreError::NewerFormat { found: 7, known: 1, .. }), "{error}");
+    assert!(matches!(error, StoreError::NewerFormat { found: 7, known: 2, .. }), "{error}");
     assert!(error.to_string().ends_with("open it with a newer version"), "{error}");
 }
 
