@@ -113,9 +113,8 @@ impl Workspace {
             let property = properties.entry(name.clone()).or_insert(known);
             // A copy of everything makes what the source is known to have, or
             // what nothing else makes.
-            let is_named = made
-                .iter()
-                .any(|it| it.made.is(&name) && !matches!(it.made, Made::Copied(_)));
+            let is_named =
+                made.iter().any(|it| it.made.is(&name) && !matches!(it.made, Made::Copied(_)));
             let may_be_copied = !is_named || given.contains(&name);
             property.made = made
                 .iter()
