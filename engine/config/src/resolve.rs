@@ -42,9 +42,10 @@ pub(crate) struct Entry {
 const CONDITIONAL: &str = "$conditional_properties";
 
 /// Keys whose values are kept as they are written: `rules` of a DTL transform
-/// and `entities` of an embedded source.
-fn is_opaque(key: &str) -> bool {
-    matches!(key, "rules" | "entities")
+/// and `entities` of an embedded source. A list of rules is no DTL: those are
+/// the rules of notifications.
+fn is_opaque(key: &str, value: &Node) -> bool {
+    key == "entities" || (key == "rules" && !value.is_array())
 }
 
 impl Item {
@@ -210,7 +211,7 @@ fn object(node: &Node, variables: &Variables, findings: &mut Findings<'_>) -> Ve
             conditional = Some(&member.value);
             continue;
         }
-        let value = if is_opaque(&member.key) && !member.value.is_missing() {
+        let value = if is_opaque(&member.key, &member.value) && !member.value.is_missing() {
             Item { span: member.value.span.clone(), form: Form::Opaque(member.value.clone()) }
         } else if let (Some(used), "alternatives") = (&used, member.key.as_str()) {
             alternatives(&member.value, used, variables, findings)
