@@ -1,6 +1,10 @@
 // The text editor as one module: what the screens load as `/monaco.js`.
 import * as monaco from 'monaco-editor/editor';
 import 'monaco-editor/features/register.all';
+import { setHoverDelegateFactory } from 'monaco-editor/base/browser/ui/hover/hoverDelegateFactory';
+import { StandaloneServices } from 'monaco-editor/editor/standalone/browser/standaloneServices';
+import { WorkbenchHoverDelegate } from 'monaco-editor/platform/hover/browser/hover';
+import { IInstantiationService } from 'monaco-editor/platform/instantiation/common/instantiation';
 
 // Every `*.worker.js` beside this file becomes a module of its own, served
 // from the same folder as this one.
@@ -61,5 +65,16 @@ monaco.languages.setMonarchTokensProvider('pipewright', {
     ],
   },
 });
+
+// The two halves of a diff editor leave behind that hovers are made by services
+// which end with it: every list of suggestions after that would fail.
+const createDiffEditor = monaco.editor.createDiffEditor;
+monaco.editor.createDiffEditor = (...given) => {
+  const editor = createDiffEditor(...given);
+  const services = StandaloneServices.get(IInstantiationService);
+  setHoverDelegateFactory((placement, instantHover) =>
+    services.createInstance(WorkbenchHoverDelegate, placement, { instantHover }, {}));
+  return editor;
+};
 
 export { monaco };

@@ -37,8 +37,8 @@ pub(crate) struct Conductor {
     clock: Arc<dyn Clock>,
     /// Held by who works.
     working: Mutex<()>,
-    /// The thread, once it was started.
-    thread: OnceLock<JoinHandle<()>>,
+    /// For runs and for rescans, once they were started.
+    threads: OnceLock<[JoinHandle<()>; 2]>,
 }
 
 struct State {
@@ -77,7 +77,7 @@ impl Conductor {
             changed: Condvar::new(),
             clock,
             working: Mutex::default(),
-            thread: OnceLock::new(),
+            threads: OnceLock::new(),
         })
     }
 
@@ -85,20 +85,21 @@ impl Conductor {
     /// one for rescans in the background.
     pub(crate) fn start(self: &Arc<Conductor>, runner: Arc<dyn Runner>) -> std::io::Result<()> {
         let (conductor, rescans) = (self.clone(), runner.clone());
-        std::thread::Builder::new()
+        let aside = std::thread::Builder::new()
             .name("rescans".into())
             .spawn(move || conductor.work_aside(&*rescans))?;
         let conductor = self.clone();
-        let thread = std::thread::Builder::new()
+        let pipes = std::thread::Builder::new()
             .name("pipes".into())
             .spawn(move || conductor.work(&*runner))?;
-        let _ = self.thread.set(thread);
+        let _ = self.threads.set([pipes, aside]);
         Ok(())
     }
 
-    /// Whether the thread has ended although nobody wanted it to.
+    /// Whether one of the threads has ended although nobody wanted it to.
     pub(crate) fn has_died(&self) -> bool {
-        self.thread.get().is_some_and(JoinHandle::is_finished) && !self.lock().closed
+        let mut threads = self.threads.get().into_iter().flatten();
+        threads.any(JoinHandle::is_finished) && !self.lock().closed
     }
 
     /// Replaces the pipes after a change of config. What was marked stays so,

@@ -363,12 +363,13 @@ fn begun(reader: &Reader, pipe: &str, run: &str, ts: i64) -> Result<Option<i64>,
         return Ok(None);
     }
     for line in reader.history(&log, "pump-started", RUNS)? {
-        if line.ts > ts {
+        // A short run writes that it began together with how it ended.
+        let Some(began) = status::run_of(&line.entity).started.filter(|began| *began <= ts) else {
             continue;
-        }
+        };
         let from = reader.provenance(&log, line.updated)?.unwrap_or_default();
         // Runs of a pipe come one after the other.
-        return Ok((from.run.as_deref() == Some(run)).then_some(line.ts));
+        return Ok((from.run.as_deref() == Some(run)).then_some(began));
     }
     Ok(None)
 }

@@ -85,17 +85,19 @@ impl Node {
 
     pub(crate) fn rescan_ended(&self, pipe: &Text, report: Option<&Report>) {
         self.hub().change_pipe(pipe, |status| status.rescan = None);
+        let mut batch = self.store().batch(self.now());
+        batch.set_durability(Durability::Normal);
         // Someone stopped it for good; what the end of the node cuts goes on
         // with the next.
-        if report.is_some_and(|report| report.ending == Ending::Stopped)
-            && !self.conductor.is_closing()
-        {
-            let mut batch = self.store().batch(self.now());
-            batch.set_durability(Durability::Normal);
+        let is_stopped = report.is_some_and(|report| report.ending == Ending::Stopped)
+            && !self.conductor.is_closing();
+        if is_stopped {
             want_rescan(pipe, false, &mut batch);
-            if let Err(error) = self.store().commit(batch) {
-                tracing::error!(%pipe, %error, "that a rescan is stopped cannot be remembered");
-            }
+        }
+        if (self.conductor.remember(pipe, &mut batch) || is_stopped)
+            && let Err(error) = self.store().commit(batch)
+        {
+            tracing::error!(%pipe, %error, "that a rescan is over cannot be remembered");
         }
         let loaded = self.loaded();
         if let Some(report) = report {

@@ -415,6 +415,11 @@ fn rescan(node: &mut TestNode, pipe: &str, beside: &[Beside], cut: Option<u32>, 
     if !node.plan(pipe).rescans_aside() || !node.run(pipe).is_success() {
         return;
     }
+    // Without a source there was nothing to run on, and is nothing to rescan.
+    let written = node.store.reader().unwrap().dataset(pipe).unwrap();
+    if !written.is_some_and(|dataset| dataset.is_populated()) {
+        return;
+    }
     spoil(node, pipe);
     for cut in cut.into_iter().chain([u32::MAX]) {
         node.cancel = Cancel::new();

@@ -43,6 +43,8 @@ pub(super) async fn told(scene: &mut Scene) -> Result<()> {
     // Half way between the two cards runs their line.
     let (from, to) = (window.middle_of(&card(FROM)).await?, window.middle_of(&card(TO)).await?);
     let line = ((from.0 + to.0) / 2.0, (from.1 + to.1) / 2.0);
+    window.click("[data-testid=shelf-find]").await?;
+    window.type_text("dtl").await?;
     let piece = window.middle_of("[data-piece=transform-dtl]").await?;
     window.drag_between(piece, line).await?;
     window.until("[data-testid=flow-change]", |text| text.contains("As a pipe of its own")).await?;

@@ -2,7 +2,7 @@
 //! often, and a question before it closes over work.
 
 use anyhow::{Result, ensure};
-use pipewright_tests::story::Scene;
+use pipewright_tests::story::{Key, Scene};
 use serde_json::json;
 
 /// Runs a command of the palette.
@@ -12,7 +12,7 @@ async fn command(scene: &Scene, words: &str) -> Result<()> {
     window.find("[data-testid=palette] input").await?;
     window.type_text(words).await?;
     window.until("[data-testid=palette]", |text| text.contains(words)).await?;
-    window.type_text("\n").await
+    window.press(Key::Enter, 1).await
 }
 
 pub(crate) async fn told(scene: &mut Scene) -> Result<()> {

@@ -276,9 +276,14 @@ fn Comparison(id: String, there: Client) -> impl IntoView {
     let shown = RwSignal::new(Shown::All);
     let way = RwSignal::new(None::<Way>);
     let read = move || {
+        // Asked again when something was copied, by when this may be gone.
+        let (Some(here), Some(there), Some(other)) =
+            (here.try_get_value(), there.try_get_value(), other.try_get_value())
+        else {
+            return;
+        };
         spawn_local(async move {
-            let answer =
-                Sides::read(&here.get_value(), &there.get_value(), &other.get_value()).await;
+            let answer = Sides::read(&here, &there, &other).await;
             if let Ok(sides) = &answer {
                 let still: BTreeSet<PartId> =
                     sides.differences.iter().map(|each| each.id.clone()).collect();

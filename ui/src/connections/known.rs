@@ -86,8 +86,9 @@ pub(super) fn KnownList() -> impl IntoView {
                     "Open in a new window",
                     Sign::Copy,
                     Box::new(move || {
+                        let id = id.get_value();
                         spawn_local(async move {
-                            told(desk.open_window(&id.get_value()).await);
+                            told(desk.open_window(&id).await);
                         });
                     }),
                 ));
@@ -110,8 +111,9 @@ pub(super) fn KnownList() -> impl IntoView {
                 mark,
                 Sign::Lock,
                 Box::new(move || {
+                    let id = id.get_value();
                     spawn_local(async move {
-                        told(desk.mark(&id.get_value(), !production).await);
+                        told(desk.mark(&id, !production).await);
                     });
                 }),
             ));
@@ -119,8 +121,9 @@ pub(super) fn KnownList() -> impl IntoView {
                 "Take off the list",
                 Sign::Close,
                 Box::new(move || {
+                    let id = id.get_value();
                     spawn_local(async move {
-                        told(desk.forget(&id.get_value()).await);
+                        told(desk.forget(&id).await);
                     });
                 }),
             ));

@@ -77,8 +77,9 @@ fn Current(project: Project) -> impl IntoView {
     let id = StoredValue::new(desk.current_id().unwrap_or_default());
     let production = Memo::new(move |_| desk.is_production(&id.get_value()));
     let mark = move |production: bool| {
+        let id = id.get_value();
         spawn_local(async move {
-            if let Err(failure) = desk.mark(&id.get_value(), production).await {
+            if let Err(failure) = desk.mark(&id, production).await {
                 toasts.failed(failure.to_string());
             }
         });
@@ -88,14 +89,12 @@ fn Current(project: Project) -> impl IntoView {
         Err(failure) => toasts.failed(failure.to_string()),
     };
     let trust = move |trusted: bool| {
-        spawn_local(async move {
-            send(client.get_value().post(studio::TRUST, &Trust { trusted }).await)
-        })
+        let client = client.get_value();
+        spawn_local(async move { send(client.post(studio::TRUST, &Trust { trusted }).await) })
     };
     let let_through = move |on: bool| {
-        spawn_local(async move {
-            send(client.get_value().post(studio::LIVE, &LiveWrites { live: on }).await)
-        })
+        let client = client.get_value();
+        spawn_local(async move { send(client.post(studio::LIVE, &LiveWrites { live: on }).await) })
     };
     let role = match project.role {
         Role::Admin => "Admin",

@@ -86,8 +86,8 @@ pub(super) fn Transfer(
     let kept = StoredValue::new((sides, chosen, there, other, here));
     if way == Way::Down {
         let name = name.clone();
+        let (sides, chosen, _, _, here) = kept.get_value();
         spawn_local(async move {
-            let (sides, chosen, _, _, here) = kept.get_value();
             let drafted = sides.draft(&here, &chosen, &name).await;
             step.try_set(match drafted {
                 Ok(drafted) => Step::Ready(Some(drafted)),
@@ -96,8 +96,8 @@ pub(super) fn Transfer(
         });
     }
     let remember = move || {
+        let Some((sides, _, there, other, here)) = kept.try_get_value() else { return };
         spawn_local(async move {
-            let (sides, _, there, other, here) = kept.get_value();
             // Without it only less can be said of the next difference.
             if let Err(failure) = sides.remember(&here, &there, &other).await {
                 leptos::logging::debug_warn!("what both have in common is not kept: {failure}");
@@ -107,8 +107,8 @@ pub(super) fn Transfer(
     };
     let upload = move |force: bool| {
         step.set(Step::Asking);
+        let (sides, chosen, there, _, _) = kept.get_value();
         spawn_local(async move {
-            let (sides, chosen, there, _, _) = kept.get_value();
             let done = sides.upload(&there, &chosen, force).await;
             if done.is_ok() {
                 remember();
@@ -171,9 +171,10 @@ pub(super) fn Transfer(
     let there_name = name.clone();
     let connection = StoredValue::new(connection);
     let open = move || {
+        let connection = connection.get_value();
         on_close();
         spawn_local(async move {
-            if let Err(failure) = desk.show(&connection.get_value()).await {
+            if let Err(failure) = desk.show(&connection).await {
                 toasts.failed(failure.to_string());
             }
         });

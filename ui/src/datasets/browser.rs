@@ -112,7 +112,8 @@ fn Entities(
         spawn_local(async move {
             let mut next = Some(want);
             while let Some(want) = next.take() {
-                let answer = client.get_value().get::<Vec<Json>>(&path(want)).await;
+                let Some(client) = client.try_get_value() else { return };
+                let answer = client.get::<Vec<Json>>(&path(want)).await;
                 // The table is gone, or what it shows was chosen anew.
                 if epoch.try_get_value() != Some(asked) {
                     break;
@@ -222,8 +223,13 @@ fn Entities(
             encode(&name.get_value()),
             encode(&wanted)
         );
+        let client = client.get_value();
         spawn_local(async move {
-            let found = client.get_value().get::<Json>(&path).await;
+            let found = client.get::<Json>(&path).await;
+            // The table is gone.
+            if follow.is_disposed() {
+                return;
+            }
             match (found, wanted.parse::<u64>()) {
                 (Ok(found), _) => {
                     if let Some(row) = Row::read(found.text()) {
@@ -390,7 +396,7 @@ fn Entities(
         false => view_range.set(range),
     };
     view! {
-        <div class="pane-head">
+        <div class="pane-head browse-head">
             <form
                 class="search-form"
                 on:submit=move |event| {

@@ -84,11 +84,9 @@ pub(super) fn EntityPane(dataset: String, entity: Memo<Option<String>>) -> impl 
             base.set(None);
         }
         if let Some(id) = wanted.clone() {
+            let (client, path) = (client.get_value(), versions_path(&name.get_value(), &id));
             spawn_local(async move {
-                let answer = client
-                    .get_value()
-                    .get::<Vec<EntityVersion>>(&versions_path(&name.get_value(), &id))
-                    .await;
+                let answer = client.get::<Vec<EntityVersion>>(&path).await;
                 if entity.try_get_untracked().flatten() == Some(id) {
                     versions.set(Some(answer.map(|versions| read(&versions))));
                 }
@@ -244,10 +242,11 @@ fn Actions(
             return;
         };
         let path = format!("/api/datasets/{}/entities?force=true", encode(&name.get_value()));
+        let client = client.get_value();
         spawn_local(async move {
             // Byte for byte: numbers may be larger than this page can count.
             let Ok(entity) = Json::from_text(version.text) else { return };
-            match client.get_value().tell(&path, &[entity]).await {
+            match client.tell(&path, &[entity]).await {
                 Ok(()) => toasts.done(format!("{entity_id} is posted again")),
                 Err(failure) => toasts.failed(failure.to_string()),
             }
@@ -258,10 +257,11 @@ fn Actions(
         let Some(version) = version() else { return };
         let before = version.offset.checked_sub(1).map(|before| before.to_string());
         let path = format!("/api/pipes/{}/pump", encode(&pipe));
+        let client = client.get_value();
         spawn_local(async move {
             let offset = before.unwrap_or_default();
             let fields = [("operation", "update-last-seen"), ("last-seen", offset.as_str())];
-            match client.get_value().form(&path, &fields).await {
+            match client.form(&path, &fields).await {
                 Ok(()) => toasts.done(format!(
                     "{pipe} goes on from version {}: it reads it again when it runs",
                     version.offset

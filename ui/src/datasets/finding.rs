@@ -156,8 +156,9 @@ impl Finding {
         let asked = self.epoch.get_value();
         let since = self.next.get_value();
         let path = find_path(&self.dataset.get_value(), &filter, since, PAGE);
+        let client = self.client.get_value();
         spawn_local(async move {
-            let answer = self.client.get_value().get::<Found>(&path).await;
+            let answer = client.get::<Found>(&path).await;
             // The table is gone, or something else is looked for.
             if self.epoch.try_get_value() != Some(asked) {
                 return;

@@ -47,9 +47,9 @@ fn Branch(relative: Relative, way: Way, depth: usize) -> AnyView {
     let turn = move |_| {
         open.update(|open| *open = !*open);
         if open.get_untracked() && behind.with_untracked(Option::is_none) {
-            let path = path.clone();
+            let (client, path) = (client.get_value(), path.clone());
             spawn_local(async move {
-                let answer = client.get_value().get::<Lineage>(&path).await;
+                let answer = client.get::<Lineage>(&path).await;
                 behind.try_set(Some(answer));
             });
         }

@@ -23,9 +23,9 @@ pub(super) fn FullText(dataset: String) -> impl IntoView {
     let name = StoredValue::new(dataset);
     let switch = move |_| {
         let on = state.get_untracked().0.is_none();
+        let (client, path) = (client.get_value(), full_text_path(&name.get_value()));
         spawn_local(async move {
-            let path = full_text_path(&name.get_value());
-            let answer = client.get_value().put(&path, &FullTextSwitch { on }).await;
+            let answer = client.put(&path, &FullTextSwitch { on }).await;
             if let Err(failure) = answer {
                 toasts.failed(failure.to_string());
             }
@@ -74,8 +74,9 @@ pub(super) fn Export(dataset: String, finding: Finding, columns: Columns) -> imp
         let path = export_path(&name.get_value(), &untrack(|| finding.filter()), form, &columns);
         let file = format!("{}.{form}", name.get_value());
         busy.set(true);
+        let client = client.get_value();
         spawn_local(async move {
-            let saved = desk.download(&client.get_value(), &path, &file).await;
+            let saved = desk.download(&client, &path, &file).await;
             busy.try_set(false);
             match saved {
                 Ok(Some(file)) => toasts.done(format!("{file} is written")),

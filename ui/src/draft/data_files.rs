@@ -55,7 +55,9 @@ impl DataFiles {
             }
             event.prevent_default();
             let dropped = event.data_transfer().and_then(|data| data.files());
-            if !untrack(|| live.may_change()) {
+            // Before it is known who one is, the node says so itself.
+            let known = untrack(|| live.project.with(Option::is_some));
+            if known && !untrack(|| live.may_change()) {
                 toasts.failed("Your access does not let you add pipes here.");
             } else if !files.take(dropped) {
                 toasts.failed("Only CSV and JSON files can become pipes.");
@@ -165,17 +167,15 @@ fn Names(files: DataFiles) -> impl IntoView {
     let close = move || files.open.set(false);
     let make = move || {
         let (drafts, replace) = (drafts.get_value(), there.get_untracked());
+        let (client, names) = (client.get_value(), names.get_untracked());
         busy.set(true);
         failure.set(None);
         spawn_local(async move {
-            let put = put(&client.get_value(), &drafts, replace).await;
+            let put = put(&client, &drafts, replace).await;
             busy.try_set(false);
             match put {
                 Err(why) => drop(failure.try_set(Some(why))),
-                Ok(put) => {
-                    let names = names.get_untracked();
-                    maker.make(step(&names, &put), first(&names), close);
-                }
+                Ok(put) => maker.make(step(&names, &put), first(&names), close),
             }
         });
     };

@@ -68,7 +68,7 @@ impl Maker {
 
     /// Applies the step; when it is done, calls `done` and goes to `then`.
     pub fn make(self, step: Edits, then: Option<Place>, done: impl Fn() + 'static) {
-        if self.busy.get_untracked() {
+        if self.busy.try_get_untracked() == Some(true) {
             return;
         }
         if let Some(path) = self.files.in_the_way(&step) {

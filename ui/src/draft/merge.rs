@@ -122,8 +122,9 @@ pub fn NewMerge(
                 "/api/datasets/{}/entities?limit={LOOKED_AT}&history=false&deleted=false",
                 encode(&dataset)
             );
+            let client = client.get_value();
             spawn_local(async move {
-                let Ok(entities) = client.get_value().get::<Vec<Json>>(&path).await else { return };
+                let Ok(entities) = client.get::<Vec<Json>>(&path).await else { return };
                 if part.dataset.try_get_untracked() == Some(dataset) {
                     part.known.try_set(properties(&entities));
                 }

@@ -64,9 +64,9 @@ pub(super) fn ClusterPane(
             read.set(None);
         }
         if let Some(id) = wanted.clone() {
+            let (client, path) = (client.get_value(), cluster_path(&pipe.get_value(), &id));
             spawn_local(async move {
-                let answer =
-                    client.get_value().get::<Cluster>(&cluster_path(&pipe.get_value(), &id)).await;
+                let answer = client.get::<Cluster>(&path).await;
                 if cluster.try_get_untracked().flatten() == Some(id) {
                     read.set(Some(answer));
                 }

@@ -59,8 +59,9 @@ pub(super) fn Clusters(
         let asked = epoch.get_value();
         let path =
             clusters_path(&pipe.get_value(), since.as_deref(), PAGE, find.get_untracked().trim());
+        let client = client.get_value();
         spawn_local(async move {
-            let answer = client.get_value().get::<ClusterPage>(&path).await;
+            let answer = client.get::<ClusterPage>(&path).await;
             if epoch.try_get_value() != Some(asked) {
                 return;
             }

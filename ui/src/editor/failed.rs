@@ -64,8 +64,9 @@ pub(super) fn FailedPane(pipe: Memo<String>) -> impl IntoView {
     Effect::new(move || {
         let id = pipe.get();
         live.pipe(&id).with(|status| (status.retries, status.dead, status.last_run));
+        let client = client.get_value();
         spawn_local(async move {
-            let read = client.get_value().get::<FailedPage>(FAILED).await;
+            let read = client.get::<FailedPage>(FAILED).await;
             let read = read.map(|page| {
                 page.entities.into_iter().filter(|failed| failed.pipe == id).collect::<Vec<_>>()
             });
@@ -77,8 +78,9 @@ pub(super) fn FailedPane(pipe: Memo<String>) -> impl IntoView {
     Effect::new(move || {
         one.set(None);
         let (id, Some(entity)) = (pipe.get(), selected.get()) else { return };
+        let client = client.get_value();
         spawn_local(async move {
-            let read = client.get_value().get::<FailedEntity>(&failed_path(&id, &entity)).await;
+            let read = client.get::<FailedEntity>(&failed_path(&id, &entity)).await;
             if selected.try_get_untracked().flatten() == Some(entity) {
                 one.try_set(Some(read));
             }

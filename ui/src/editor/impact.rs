@@ -94,8 +94,9 @@ pub(super) fn ImpactPane(pipe: Memo<String>, file: Signal<Option<OpenFile>>) -> 
             downstream: follows.get_untracked(),
             task: Some(name.clone()),
         };
+        let client = client.get_value();
         spawn_local(async move {
-            let answer = client.get_value().post::<Impact>(IMPACT, &request).await;
+            let answer = client.post::<Impact>(IMPACT, &request).await;
             if !task.end(&name) {
                 return;
             }

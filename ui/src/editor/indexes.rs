@@ -32,9 +32,10 @@ pub(super) fn IndexesPane(dataset: Memo<Option<String>>) -> impl IntoView {
         again.track();
         live.dataset(&id).with(|status| status.next_offset);
         cancel();
+        let client = client.get_value();
         spawn_local(async move {
             let path = format!("/api/datasets/{}/indexes", encode(&id));
-            let found = match client.get_value().get::<Vec<DatasetIndex>>(&path).await {
+            let found = match client.get::<Vec<DatasetIndex>>(&path).await {
                 // Before the first run there is no dataset.
                 Err(Failure::Refused { status: 404, .. }) => Ok(Vec::new()),
                 found => found,
@@ -108,9 +109,10 @@ fn DropIndex(
         let (Some(id), Some(index)) = (dataset.get_untracked(), index.get_untracked()) else {
             return;
         };
+        let client = client.get_value();
         spawn_local(async move {
             let path = format!("/api/datasets/{}/indexes/{}", encode(&id), index.id);
-            match client.get_value().delete(&path).await {
+            match client.delete(&path).await {
                 Ok(()) => toasts.done(format!("The index {} is gone.", index.expression)),
                 Err(failure) => toasts.failed(failure.to_string()),
             }

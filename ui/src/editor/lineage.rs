@@ -61,7 +61,7 @@ pub(super) fn LineagePane(pipe: Memo<String>, file: Signal<Option<OpenFile>>) ->
         </Show>
     };
     let detail = view! {
-        <div class="pane-body lineage" data-testid="lineage">
+        <div class="pane-body origins" data-testid="lineage">
             {move || match one.get() {
                 None => view! { <Empty sign=Sign::Merge title="No property selected" hint="Select one to see what makes it and who reads it." /> }.into_any(),
                 Some(property) => view! { <Ways property pipe /> }.into_any(),
@@ -134,13 +134,13 @@ fn Ways(property: PropertyLineage, pipe: Memo<String>) -> impl IntoView {
     let made = made.into_iter().map(|made| view! { <Made made pipe /> });
     let used = used.into_iter().map(|used| view! { <Used used /> });
     view! {
-        <h2 class="lineage-name">{name}</h2>
+        <h2 class="origin-name">{name}</h2>
         <h3 class="section-head">"Where it comes from"</h3>
         {none_made.then(|| view! { <p class="hint">"No rule names it. It is seen in the data, so something that copies or merges has brought it along."</p> })}
-        <ol class="lineage-way" data-testid="lineage-up">{made.collect_view()}</ol>
+        <ol class="origin-way" data-testid="lineage-up">{made.collect_view()}</ol>
         <h3 class="section-head">"Who reads it"</h3>
         {none_used.then(|| view! { <p class="hint">"No pipe of this project reads it."</p> })}
-        <ol class="lineage-way" data-testid="lineage-down">{used.collect_view()}</ol>
+        <ol class="origin-way" data-testid="lineage-down">{used.collect_view()}</ol>
     }
 }
 
@@ -182,7 +182,7 @@ fn Made(made: MadeBy, pipe: Memo<String>) -> impl IntoView {
     let from = from.into_iter().map(|from| view! { <MadeFrom from /> });
     view! {
         <li>
-            <button type="button" class="lineage-step" data-testid="lineage-rule" data-tip="To the rule" on:click=go>
+            <button type="button" class="origin-step" data-testid="lineage-rule" data-tip="To the rule" on:click=go>
                 <code>{word}</code>
             </button>
             <ul>{from.collect_view()}</ul>
@@ -198,11 +198,11 @@ fn MadeFrom(from: Property) -> impl IntoView {
             .into_any();
     }
     let of = datasets.into_iter().map(|dataset| {
-        view! { <Link to=Place::dataset(dataset.clone()) class="lineage-dataset"><Icon sign=Sign::Dataset />{dataset}</Link> }
+        view! { <Link to=Place::dataset(dataset.clone()) class="origin-dataset"><Icon sign=Sign::Dataset />{dataset}</Link> }
     });
     let by = pipes.into_iter().map(|pipe| {
         let to = Place::Pipe { id: pipe.clone(), tab: PipeTab::Lineage };
-        view! { <Link to class="lineage-pipe" tip="On to its lineage"><Icon sign=Sign::Pipe />{pipe}</Link> }
+        view! { <Link to class="origin-pipe" tip="On to its lineage"><Icon sign=Sign::Pipe />{pipe}</Link> }
     });
     view! {
         <li>
@@ -233,9 +233,9 @@ fn Used(used: UsedBy) -> impl IntoView {
     });
     view! {
         <li>
-            <Link to=on class="lineage-pipe" tip="On to its lineage"><Icon sign=Sign::Pipe />{pipe}</Link>
+            <Link to=on class="origin-pipe" tip="On to its lineage"><Icon sign=Sign::Pipe />{pipe}</Link>
             " "
-            <button type="button" class="lineage-step" data-tip="To the rule" on:click=go>{word}</button>
+            <button type="button" class="origin-step" data-tip="To the rule" on:click=go>{word}</button>
             {makes}
         </li>
     }

@@ -104,9 +104,9 @@ impl Live {
             };
             live.busy.set(true);
             let pinned = tests.with_untracked(|tests| !tests.is_empty());
+            let client = client.get_value();
             spawn_local(async move {
-                let mut outcome =
-                    client.get_value().post::<Preview>(studio::PREVIEW, &request).await;
+                let mut outcome = client.post::<Preview>(studio::PREVIEW, &request).await;
                 // An answer that was overtaken is not shown.
                 if newest.try_get_value() != Some(nth) {
                     return;
@@ -134,7 +134,7 @@ impl Live {
                     true => {
                         let PreviewRequest { pipe, text, .. } = request;
                         let request = PinsRequest { pipe, text };
-                        client.get_value().post::<TestReport>(studio::PINS, &request).await
+                        client.post::<TestReport>(studio::PINS, &request).await
                     }
                     false => Ok(TestReport::default()),
                 };

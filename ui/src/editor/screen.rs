@@ -48,8 +48,9 @@ pub fn PipeScreen() -> impl IntoView {
     let client = StoredValue::new(use_client());
     let run = move || {
         let run = Run { pipes: vec![pipe.get_untracked()] };
+        let client = client.get_value();
         spawn_local(async move {
-            if let Err(failure) = client.get_value().tell(studio::RUN, &run).await {
+            if let Err(failure) = client.tell(studio::RUN, &run).await {
                 toasts.failed(failure.to_string());
             }
         });

@@ -43,8 +43,9 @@ pub(super) fn TestsPane(
         let name = task.begin();
         ran.set(None);
         let request = TestsRequest { pipe: only.clone(), task: Some(name.clone()) };
+        let client = client.get_value();
         spawn_local(async move {
-            let answer = client.get_value().post::<TestReport>(TESTS, &request).await;
+            let answer = client.post::<TestReport>(TESTS, &request).await;
             if task.end(&name) {
                 ran.try_set(Some((only, answer)));
             }
@@ -307,11 +308,11 @@ fn Unpin(files: [String; 2], name: String, open: RwSignal<bool>) -> impl IntoVie
     let question = format!("{name} is no test any more. Ctrl+Z brings it back.");
     let files = StoredValue::new((files, name));
     let remove = move || {
-        let (files, name) = files.get_value();
+        let ((files, name), client) = (files.get_value(), client.get_value());
         spawn_local(async move {
             let mut changes = Vec::new();
             for path in files {
-                match read(&client.get_value(), &path).await {
+                match read(&client, &path).await {
                     Ok(file) => {
                         let change = Change::Delete { base: file.hash };
                         changes.push(FileEdit { path, change });

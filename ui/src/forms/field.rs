@@ -345,14 +345,17 @@ fn SecretEntry(
         };
         let body = Value::Object(Map::from_iter([(secret.clone(), typed.get_untracked().into())]));
         busy.set(true);
+        let client = client.get_value();
         spawn_local(async move {
-            let kept = client.get_value().tell(&path, &body).await;
+            let kept = client.tell(&path, &body).await;
             busy.try_set(false);
             match kept {
                 Ok(()) => {
                     typed.try_set(String::new());
-                    open.try_set(false);
-                    write(format!("$SECRET({secret})"));
+                    // With the form the config it would be written into may be gone.
+                    if open.try_set(false).is_none() {
+                        write(format!("$SECRET({secret})"));
+                    }
                     toasts.done(format!("The secret {secret} is kept by the node."));
                 }
                 Err(failure) => toasts.failed(failure.to_string()),

@@ -460,11 +460,12 @@ impl Scene {
         }
         self.live.placed(&cards);
         let files = vec![FileEdit { path: LAYOUT.into(), change: Change::Place { cards } }];
+        let client = self.client.get_value();
         spawn_local(async move {
             if let Err(failure) = self.history.apply(Edits { label, files }).await {
                 self.toasts.failed(failure.to_string());
                 // What was shown is not so.
-                self.live.read_graph(&self.client.get_value());
+                self.live.read_graph(&client);
             }
         });
     }
@@ -491,8 +492,8 @@ impl Scene {
             return;
         };
         let cards = nodes.iter().map(|node| node.id.clone()).collect();
+        let client = self.client.get_value();
         spawn_local(async move {
-            let client = self.client.get_value();
             match client.post::<Arranged>(studio::ARRANGE, &Arrange { cards }).await {
                 Ok(Arranged { cards }) => {
                     let (left, top) = (corner.left.round() as i32, corner.top.round() as i32);
@@ -524,8 +525,9 @@ impl Scene {
         if run.pipes.is_empty() {
             return;
         }
+        let client = self.client.get_value();
         spawn_local(async move {
-            if let Err(failure) = self.client.get_value().tell(path, &run).await {
+            if let Err(failure) = client.tell(path, &run).await {
                 self.toasts.failed(failure.to_string());
             }
         });
@@ -534,8 +536,8 @@ impl Scene {
     /// Has the pumps of the pipes that are chosen do something.
     pub(super) fn operate(self, operation: &'static str) {
         let pipes = self.pipes();
+        let client = self.client.get_value();
         spawn_local(async move {
-            let client = self.client.get_value();
             for pipe in pipes {
                 let path = format!("/api/pipes/{}/pump", encode(&pipe));
                 if let Err(failure) = client.form(&path, &[("operation", operation)]).await {

@@ -36,12 +36,17 @@ pub fn FlowScreen() -> impl IntoView {
         move |_| live.graph.get().map(|graph| Arc::new(Wiring::new(graph))),
         |old, new| !matches!((old, new), (Some(Some(a)), Some(Some(b))) if Arc::ptr_eq(&a.graph, &b.graph)),
     );
+    let drawn =
+        Memo::new(move |_| wiring.with(|it| it.as_ref().map(|it| !it.graph.nodes.is_empty())));
     view! {
         <div class="flow" data-testid="flow">
             <h1 class="unseen">"Flow"</h1>
-            {move || match wiring.get() {
-                Some(found) if !found.graph.nodes.is_empty() => view! { <Canvas wiring=Signal::derive(move || wiring.get().unwrap_or_else(|| found.clone())) /> }.into_any(),
-                Some(_) => {
+            {move || match drawn.get() {
+                // What it draws changes below: it is not drawn anew for that.
+                Some(true) => wiring.get_untracked().map(|first| {
+                    view! { <Canvas wiring=Signal::derive(move || wiring.get().unwrap_or_else(|| first.clone())) /> }
+                }).into_any(),
+                Some(false) => {
                     view! {
                         <Empty
                             sign=Sign::Flow

@@ -54,8 +54,9 @@ impl History {
             return;
         }
         self.busy.set_value(true);
+        let client = self.client.get_value();
         spawn_local(async move {
-            let answer = self.client.get_value().get::<Vec<RunInfo>>(RUNS).await;
+            let answer = client.get::<Vec<RunInfo>>(RUNS).await;
             if self.runs.try_set(Some(answer.map(Arc::new))).is_some() {
                 return;
             }

@@ -85,8 +85,9 @@ pub(super) fn NodeHealth() -> impl IntoView {
     let client = StoredValue::new(use_client());
     let health = RwSignal::new(None::<Result<Health, Failure>>);
     let read = move || {
+        let client = client.get_value();
         spawn_local(async move {
-            let answer = client.get_value().get::<Health>(HEALTH).await;
+            let answer = client.get::<Health>(HEALTH).await;
             health.try_set(Some(answer));
         });
     };

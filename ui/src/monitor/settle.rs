@@ -32,12 +32,13 @@ pub fn Settle(
         for entity in entities.get_untracked() {
             by_pipe.entry(entity.pipe).or_default().push(entity.id);
         }
+        let client = client.get_value();
         spawn_local(async move {
             let mut count = 0;
             for (pipe, ids) in by_pipe {
                 let number = ids.len();
                 let body = SettleFailed { pipe, ids, act: act.clone() };
-                match client.get_value().tell(FAILED, &body).await {
+                match client.tell(FAILED, &body).await {
                     Ok(()) => count += number,
                     Err(failure) => toasts.failed(failure.to_string()),
                 }

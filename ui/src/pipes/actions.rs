@@ -29,13 +29,15 @@ pub fn PipeActions(
     };
     let send = move |path: &'static str| {
         let run = Run { pipes: vec![id.get_value()] };
-        spawn_local(async move { tell(client.get_value().tell(path, &run).await) });
+        let client = client.get_value();
+        spawn_local(async move { tell(client.tell(path, &run).await) });
     };
     let operate = move |operation: &'static str, extra: &'static [(&'static str, &'static str)]| {
         let path = format!("/api/pipes/{}/pump", encode(&id.get_value()));
         let mut fields = vec![("operation", operation)];
         fields.extend_from_slice(extra);
-        spawn_local(async move { tell(client.get_value().form(&path, &fields).await) });
+        let client = client.get_value();
+        spawn_local(async move { tell(client.form(&path, &fields).await) });
     };
     let held = Memo::new(move |_| {
         if !live.may_change() {

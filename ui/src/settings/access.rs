@@ -105,8 +105,9 @@ fn Tokens() -> impl IntoView {
     let days = RwSignal::new("365".to_owned());
     let role = RwSignal::new(Role::Reader);
     let read = move || {
+        let Some(client) = client.try_get_value() else { return };
         spawn_local(async move {
-            let answer = client.get_value().get::<Vec<IssuedToken>>(TOKENS).await;
+            let answer = client.get::<Vec<IssuedToken>>(TOKENS).await;
             list.try_set(Some(answer));
         });
     };
@@ -128,8 +129,9 @@ fn Tokens() -> impl IntoView {
             role: role.get_untracked(),
             days: days.get_untracked().trim().parse().ok(),
         };
+        let client = client.get_value();
         spawn_local(async move {
-            match client.get_value().post::<MadeToken>(TOKENS, &new).await {
+            match client.post::<MadeToken>(TOKENS, &new).await {
                 Ok(token) => {
                     made.try_set(Some(token.token));
                     name.try_set(String::new());
@@ -140,8 +142,9 @@ fn Tokens() -> impl IntoView {
         });
     };
     let revoke = move |id: String| {
+        let client = client.get_value();
         spawn_local(async move {
-            match client.get_value().delete(&token_path(&id)).await {
+            match client.delete(&token_path(&id)).await {
                 Ok(()) => read(),
                 Err(failure) => toasts.failed(failure.to_string()),
             }

@@ -26,8 +26,8 @@ pub(super) fn Backup() -> impl IntoView {
             project.as_ref().map(|project| fitting(&project.name)).unwrap_or_default()
         });
         busy.set(true);
+        let client = client.get_value();
         spawn_local(async move {
-            let client = client.get_value();
             let done = desk.download(&client, BACKUP, &format!("{name}.backup")).await;
             busy.try_set(false);
             match done {

@@ -56,8 +56,9 @@ pub(super) fn Permissions() -> impl IntoView {
     let read = RwSignal::new(None::<Result<Vec<Stated>, Failure>>);
     Effect::new(move || {
         live.changed.track();
+        let client = client.get_value();
         spawn_local(async move {
-            let config = client.get_value().get::<Vec<Value>>("/api/config-all").await;
+            let config = client.get::<Vec<Value>>("/api/config-all").await;
             read.try_set(Some(config.map(|config| stated(&config))));
         });
     });

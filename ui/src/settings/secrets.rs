@@ -58,8 +58,11 @@ fn Of(owner: String) -> impl IntoView {
     let names = RwSignal::new(None::<Result<Vec<String>, Failure>>);
     let (name, value) = (RwSignal::new(String::new()), RwSignal::new(String::new()));
     let read = move || {
+        let (Some(client), Some(owner)) = (client.try_get_value(), owner.try_get_value()) else {
+            return;
+        };
         spawn_local(async move {
-            let answer = client.get_value().get::<Vec<String>>(&path(&owner.get_value())).await;
+            let answer = client.get::<Vec<String>>(&path(&owner)).await;
             names.try_set(Some(answer));
         });
     };
@@ -70,9 +73,9 @@ fn Of(owner: String) -> impl IntoView {
     });
     let set = move || {
         let new = json!({ name.get_untracked().trim(): value.get_untracked() });
+        let (client, owner) = (client.get_value(), owner.get_value());
         spawn_local(async move {
-            let set: Result<serde_json::Value, Failure> =
-                client.get_value().post(&path(&owner.get_value()), &new).await;
+            let set: Result<serde_json::Value, Failure> = client.post(&path(&owner), &new).await;
             match set {
                 Ok(_) => {
                     name.try_set(String::new());
@@ -85,9 +88,10 @@ fn Of(owner: String) -> impl IntoView {
         });
     };
     let remove = move |name: String| {
+        let (client, owner) = (client.get_value(), owner.get_value());
         spawn_local(async move {
-            let path = format!("{}/{}", path(&owner.get_value()), encode(&name));
-            match client.get_value().delete(&path).await {
+            let path = format!("{}/{}", path(&owner), encode(&name));
+            match client.delete(&path).await {
                 Ok(()) => read(),
                 Err(failure) => toasts.failed(failure.to_string()),
             }

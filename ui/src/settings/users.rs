@@ -31,8 +31,9 @@ pub(super) fn Users() -> impl IntoView {
     let name = RwSignal::new(String::new());
     let role = RwSignal::new(Role::Reader);
     let read = move || {
+        let Some(client) = client.try_get_value() else { return };
         spawn_local(async move {
-            let answer = client.get_value().get::<Vec<User>>(USERS).await;
+            let answer = client.get::<Vec<User>>(USERS).await;
             list.try_set(Some(answer));
         });
     };
@@ -52,8 +53,9 @@ pub(super) fn Users() -> impl IntoView {
             role: role.get_untracked(),
             days: None,
         };
+        let client = client.get_value();
         spawn_local(async move {
-            let answer = client.get_value().post(USERS, &new).await;
+            let answer = client.post(USERS, &new).await;
             if answer.is_ok() {
                 name.try_set(String::new());
             }
@@ -61,15 +63,17 @@ pub(super) fn Users() -> impl IntoView {
         });
     };
     let again = move |name: String| {
+        let client = client.get_value();
         spawn_local(async move {
-            took(client.get_value().post(&user_invitation_path(&name), &Renewal::default()).await);
+            took(client.post(&user_invitation_path(&name), &Renewal::default()).await);
         });
     };
     let change = move |name: String, chosen: String| {
         let Some((role, _)) = ROLES.iter().find(|(_, each)| *each == chosen) else { return };
         let role = UserRole { role: *role };
+        let client = client.get_value();
         spawn_local(async move {
-            let changed = client.get_value().put(&user_path(&name), &role).await;
+            let changed = client.put(&user_path(&name), &role).await;
             if let Err(failure) = changed {
                 toasts.failed(failure.to_string());
             }
@@ -77,8 +81,9 @@ pub(super) fn Users() -> impl IntoView {
         });
     };
     let remove = move |name: String| {
+        let client = client.get_value();
         spawn_local(async move {
-            match client.get_value().delete(&user_path(&name)).await {
+            match client.delete(&user_path(&name)).await {
                 Ok(()) => read(),
                 Err(failure) => toasts.failed(failure.to_string()),
             }

@@ -18,9 +18,9 @@ pub fn TrustBar() -> impl IntoView {
         live.project.with(|project| project.as_ref().is_some_and(|project| !project.trusted))
     });
     let allow = move || {
+        let client = client.get_value();
         spawn_local(async move {
-            match client.get_value().post::<Project>(studio::TRUST, &Trust { trusted: true }).await
-            {
+            match client.post::<Project>(studio::TRUST, &Trust { trusted: true }).await {
                 Ok(project) => live.project.set(Some(project)),
                 Err(failure) => toasts.failed(failure.to_string()),
             }

@@ -140,8 +140,9 @@ fn RunAll() -> impl IntoView {
     let client = StoredValue::new(use_client());
     let running = Memo::new(move |_| live.totals.with(|totals| totals.running > 0));
     let send = move |path: &'static str| {
+        let client = client.get_value();
         spawn_local(async move {
-            if let Err(failure) = client.get_value().tell(path, &Run::default()).await {
+            if let Err(failure) = client.tell(path, &Run::default()).await {
                 toasts.failed(failure.to_string());
             }
         });

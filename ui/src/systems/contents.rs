@@ -120,9 +120,9 @@ pub(super) fn Contents(
     let ask = move || {
         let asked = system.get_untracked();
         offers.set(None);
+        let client = client.get_value();
         spawn_local(async move {
-            let answer =
-                client.get_value().get::<Vec<SystemOffer>>(&system_offers_path(&asked)).await;
+            let answer = client.get::<Vec<SystemOffer>>(&system_offers_path(&asked)).await;
             if system.try_get_untracked() == Some(asked) {
                 offers.try_set(Some(answer));
             }

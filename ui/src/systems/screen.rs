@@ -75,8 +75,9 @@ pub fn SystemScreen() -> impl IntoView {
     let test = move || {
         let asked = system.get_untracked();
         busy.set(true);
+        let client = client.get_value();
         spawn_local(async move {
-            let answer = client.get_value().get::<SystemTest>(&system_test_path(&asked)).await;
+            let answer = client.get::<SystemTest>(&system_test_path(&asked)).await;
             busy.try_set(false);
             if system.try_get_untracked() == Some(asked) {
                 tested.try_set(Some(answer));

@@ -130,6 +130,30 @@ fn a_run_goes_through_the_node_that_has_the_project_open() {
 }
 
 #[test]
+fn what_is_logged_can_be_read_by_programs() {
+    let place = Place::with_example();
+    let env = [("PIPEWRIGHT_LOG", "info"), ("PIPEWRIGHT_LOG_FORMAT", "json")];
+    let served = Served::start_with(&place, &["--port", "0"], &env);
+    assert_eq!(
+        served.status("GET /api/pipes HTTP/1.1\r\nx-request-id: of-the-test\r\nx-rest:"),
+        401
+    );
+    let lines = || std::fs::read_to_string(place.log()).unwrap();
+    let begin = std::time::Instant::now();
+    while !lines().contains("of-the-test") && begin.elapsed().as_secs() < 10 {
+        std::thread::sleep(std::time::Duration::from_millis(20));
+    }
+    let lines: Vec<serde_json::Value> = lines()
+        .lines()
+        .map(|line| serde_json::from_str(line).expect("every line of the log is JSON"))
+        .collect();
+    let answered = lines.iter().find(|line| line["span"]["id"] == "of-the-test").unwrap();
+    assert_eq!(answered["status"], 401, "{answered}");
+    assert_eq!(answered["span"]["path"], "/api/pipes");
+    assert!(answered["timestamp"].is_string() && answered["level"] == "INFO", "{answered}");
+}
+
+#[test]
 fn tokens_say_who_may_do_what() {
     let place = Place::with_example();
     let served = Served::start(&place, &["--trust"]);

@@ -13,6 +13,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::datasets::Received;
+use super::query::Bytes;
 use super::{Failed, blocking};
 use crate::{Node, backup};
 
@@ -35,7 +36,7 @@ impl Drop for Passing {
 }
 
 /// A copy of the data as one file, which `pipewright restore` takes. Of admins.
-#[utoipa::path(get, path = "/backup", tag = "Node", responses((status = 200, description = "Done.", body = Vec<u8>, content_type = "application/octet-stream")))]
+#[utoipa::path(get, path = "/backup", tag = "Node", responses((status = 200, description = "Done.", body = Bytes, content_type = "application/octet-stream")))]
 async fn download(State(node): State<Arc<Node>>) -> Result<Response, Failed> {
     let name = node.name();
     let (file, passing, size) = blocking(node, |node| {

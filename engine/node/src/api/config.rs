@@ -59,7 +59,7 @@ fn default_group() -> Scope {
 }
 
 /// All components of the default config group, as JSON or as an archive.
-#[utoipa::path(get, path = "/config", tag = "Config", responses((status = 200, description = "Done.", content((Vec<Value> = "application/json"), (Vec<u8> = "application/zip")))))]
+#[utoipa::path(get, path = "/config", tag = "Config", responses((status = 200, description = "Done.", content((Vec<Value> = "application/json"), (Bytes = "application/zip")))))]
 async fn all(
     state: State<Arc<Node>>,
     claims: Extension<Claims>,
@@ -69,7 +69,7 @@ async fn all(
 }
 
 /// All components of a config group.
-#[utoipa::path(get, path = "/config/{group}", tag = "Config", responses((status = 200, description = "Done.", content((Vec<Value> = "application/json"), (Vec<u8> = "application/zip")))))]
+#[utoipa::path(get, path = "/config/{group}", tag = "Config", responses((status = 200, description = "Done.", content((Vec<Value> = "application/json"), (Bytes = "application/zip")))))]
 async fn of_group(
     state: State<Arc<Node>>,
     claims: Extension<Claims>,
@@ -80,7 +80,7 @@ async fn of_group(
 }
 
 /// All components of all groups.
-#[utoipa::path(get, path = "/config-all", tag = "Config", responses((status = 200, description = "Done.", content((Vec<Value> = "application/json"), (Vec<u8> = "application/zip")))))]
+#[utoipa::path(get, path = "/config-all", tag = "Config", responses((status = 200, description = "Done.", content((Vec<Value> = "application/json"), (Bytes = "application/zip")))))]
 async fn every(
     state: State<Arc<Node>>,
     claims: Extension<Claims>,

@@ -26,7 +26,7 @@ struct How {
 }
 
 /// Puts a CSV or JSON file into the folder `data` of the project.
-#[utoipa::path(put, path = "/data-files/{name}", tag = "Studio", params(("name" = String, Path, description = "Its name, without folders"), How), request_body(content = Vec<u8>, content_type = "application/octet-stream"), responses((status = 200, description = "Done.", body = DataFile), (status = 409, description = "Another file of this name is there.", body = pipewright_protocol::studio::ApiError)))]
+#[utoipa::path(put, path = "/data-files/{name}", tag = "Studio", params(("name" = String, Path, description = "Its name, without folders"), How), request_body(content = Bytes, content_type = "application/octet-stream"), responses((status = 200, description = "Done.", body = DataFile), (status = 409, description = "Another file of this name is there.", body = pipewright_protocol::studio::ApiError)))]
 async fn put(
     State(node): State<Arc<Node>>,
     Path(name): Path<String>,

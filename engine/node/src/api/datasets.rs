@@ -143,6 +143,7 @@ fn users(dataset: &Dataset) -> Result<(), Failed> {
 #[expect(dead_code, reason = "describes what `Operation` reads")]
 struct BreakerForm {
     /// `commit-circuit-breaker` or `rollback-circuit-breaker`.
+    #[schema(pattern = "^(commit|rollback)-circuit-breaker$")]
     operation: String,
 }
 
@@ -182,7 +183,7 @@ struct Force {
 
 /// Writes entities as they are. With `force` those that differ in nothing get
 /// a new version, too, and so go on to whoever reads the dataset.
-#[utoipa::path(post, path = "/datasets/{id}/entities", tag = "Datasets", params(Force), request_body(content((Vec<Value> = "application/json"), (Vec<u8> = "application/x-pipewright-entities"))), responses((status = 200, description = "Done.", body = DatasetWritten)))]
+#[utoipa::path(post, path = "/datasets/{id}/entities", tag = "Datasets", params(Force), request_body(content((Vec<Value> = "application/json"), (Bytes = "application/x-pipewright-entities"))), responses((status = 200, description = "Done.", body = DatasetWritten)))]
 async fn write(
     State(node): State<Arc<Node>>,
     Extension(claims): Extension<Claims>,
@@ -256,7 +257,7 @@ fn subset(text: &str, dataset: &str) -> Result<Subset, Failed> {
 }
 
 /// The entities of a dataset with the headers of the pull protocol.
-#[utoipa::path(get, path = "/datasets/{id}/entities", tag = "Datasets", params(Pull), responses((status = 200, description = "Done.", content((Vec<Value> = "application/json"), (Vec<u8> = "application/x-pipewright-entities")))))]
+#[utoipa::path(get, path = "/datasets/{id}/entities", tag = "Datasets", params(Pull), responses((status = 200, description = "Done.", content((Vec<Value> = "application/json"), (Bytes = "application/x-pipewright-entities")))))]
 async fn entities(
     State(node): State<Arc<Node>>,
     Path(id): Path<String>,

@@ -70,6 +70,7 @@ async fn license() -> Json<License> {
 #[expect(dead_code, reason = "describes what `Operation` reads")]
 struct OperationForm {
     /// `restart`, `reset` or `load_config`.
+    #[schema(pattern = "^(restart|reset|load_config)$")]
     operation: String,
 }
 

@@ -327,6 +327,9 @@ fn offset(text: &str) -> Option<pipewright_entity::Value> {
 #[expect(dead_code, reason = "describes what `Operation` reads")]
 struct PumpForm {
     /// One of `runtime.supported-operations`.
+    #[schema(
+        pattern = "^(start|start-rescan|stop|update-last-seen|set-last-seen-to-end|reset-tracking|discard-retries|enable|disable)$"
+    )]
     operation: String,
     /// Where `update-last-seen` sets the pipe; empty is the beginning.
     #[schema(rename = "last-seen")]

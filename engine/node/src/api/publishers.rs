@@ -17,7 +17,7 @@ use utoipa_axum::routes;
 use super::address::{self, Asker};
 use super::forms::Form;
 use super::pipes::known;
-use super::query::{Allow, Asked, Path, number};
+use super::query::{Allow, Asked, Bytes, Path, number};
 use super::{Failed, blocking};
 use crate::Node;
 use crate::evaluate::Stage;
@@ -75,7 +75,7 @@ enum Kind {
 }
 
 /// The entities of a pipe that publishes. Other parameters are `_B` in DTL.
-#[utoipa::path(get, path = "/publishers/{id}/entities", tag = "Publishers", params(Pull), responses((status = 200, description = "Done.", content((Vec<Value> = "application/json"), (Vec<u8> = "application/x-pipewright-entities")))))]
+#[utoipa::path(get, path = "/publishers/{id}/entities", tag = "Publishers", params(Pull), responses((status = 200, description = "Done.", content((Vec<Value> = "application/json"), (Bytes = "application/x-pipewright-entities")))))]
 async fn entities(
     State(node): State<Arc<Node>>,
     Path(id): Path<String>,
@@ -88,7 +88,7 @@ async fn entities(
 }
 
 /// The same under the name of a file.
-#[utoipa::path(get, path = "/publishers/{id}/entities/{file}", tag = "Publishers", params(Pull), responses((status = 200, description = "Done.", content((Vec<Value> = "application/json"), (Vec<u8> = "application/x-pipewright-entities")))))]
+#[utoipa::path(get, path = "/publishers/{id}/entities/{file}", tag = "Publishers", params(Pull), responses((status = 200, description = "Done.", content((Vec<Value> = "application/json"), (Bytes = "application/x-pipewright-entities")))))]
 async fn entities_as(
     State(node): State<Arc<Node>>,
     Path((id, file)): Path<(String, String)>,
@@ -101,7 +101,7 @@ async fn entities_as(
 }
 
 /// What a pipe publishes as CSV.
-#[utoipa::path(get, path = "/publishers/{id}/csv", tag = "Publishers", params(Pull, Linked), responses((status = 200, description = "Done.", content((String = "text/csv"), (Vec<u8> = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet")))))]
+#[utoipa::path(get, path = "/publishers/{id}/csv", tag = "Publishers", params(Pull, Linked), responses((status = 200, description = "Done.", content((String = "text/csv"), (Bytes = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet")))))]
 async fn csv(
     State(node): State<Arc<Node>>,
     Path(id): Path<String>,
@@ -117,7 +117,7 @@ async fn csv(
 }
 
 /// The same under the name of a file.
-#[utoipa::path(get, path = "/publishers/{id}/csv/{file}", tag = "Publishers", params(Pull, Linked), responses((status = 200, description = "Done.", content((String = "text/csv"), (Vec<u8> = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet")))))]
+#[utoipa::path(get, path = "/publishers/{id}/csv/{file}", tag = "Publishers", params(Pull, Linked), responses((status = 200, description = "Done.", content((String = "text/csv"), (Bytes = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet")))))]
 async fn csv_as(
     State(node): State<Arc<Node>>,
     Path((id, file)): Path<(String, String)>,
@@ -134,7 +134,7 @@ async fn csv_as(
 
 /// What a pipe publishes as an Excel workbook: the columns of its CSV, or one
 /// for each property.
-#[utoipa::path(get, path = "/publishers/{id}/excel", tag = "Publishers", params(Pull), responses((status = 200, description = "Done.", content_type = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet", body = Vec<u8>)))]
+#[utoipa::path(get, path = "/publishers/{id}/excel", tag = "Publishers", params(Pull), responses((status = 200, description = "Done.", content_type = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet", body = Bytes)))]
 async fn excel(
     State(node): State<Arc<Node>>,
     Path(id): Path<String>,
@@ -145,7 +145,7 @@ async fn excel(
 }
 
 /// The same under the name of a file.
-#[utoipa::path(get, path = "/publishers/{id}/excel/{file}", tag = "Publishers", params(Pull), responses((status = 200, description = "Done.", content_type = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet", body = Vec<u8>)))]
+#[utoipa::path(get, path = "/publishers/{id}/excel/{file}", tag = "Publishers", params(Pull), responses((status = 200, description = "Done.", content_type = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet", body = Bytes)))]
 async fn excel_as(
     State(node): State<Arc<Node>>,
     Path((id, file)): Path<(String, String)>,

@@ -9,6 +9,7 @@ use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::de::{DeserializeOwned, Error};
 use serde::{Deserialize, Deserializer, Serialize};
+use utoipa::ToSchema;
 
 use super::Failed;
 
@@ -68,6 +69,8 @@ impl<T: Serialize> IntoResponse for Json<T> {
 }
 
 /// A body of bytes.
+#[derive(ToSchema)]
+#[schema(value_type = String, format = Binary)]
 pub(super) struct Bytes(pub(super) axum::body::Bytes);
 
 impl<S: Send + Sync> FromRequest<S> for Bytes {

@@ -39,7 +39,7 @@ struct Push {
 }
 
 /// Takes entities for a pipe by the JSON push protocol.
-#[utoipa::path(post, path = "/receivers/{id}/entities", tag = "Receivers", params(Push), request_body(content((Vec<Value> = "application/json"), (Vec<u8> = "application/x-pipewright-entities"))), responses((status = 200, description = "Done.", body = Value)))]
+#[utoipa::path(post, path = "/receivers/{id}/entities", tag = "Receivers", params(Push), request_body(content((Vec<Value> = "application/json"), (Bytes = "application/x-pipewright-entities"))), responses((status = 200, description = "Done.", body = Value)))]
 async fn receive(
     State(node): State<Arc<Node>>,
     Path(id): Path<String>,

@@ -106,7 +106,7 @@ async fn dataset_fragments(
 }
 
 /// What is said of an entity of a dataset; nothing of one that is deleted.
-#[utoipa::path(get, path = "/datasets/{id}/sdshare-fragments/{*entity}", tag = "SDShare", responses((status = 200, description = "Done.", content_type = "application/n-triples", body = String)))]
+#[utoipa::path(get, path = "/datasets/{id}/sdshare-fragments/{*entity}", tag = "SDShare", params(("entity" = String, Path, description = "The entity's _id")), responses((status = 200, description = "Done.", content_type = "application/n-triples", body = String)))]
 async fn dataset_fragment(
     State(node): State<Arc<Node>>,
     Path((id, entity)): Path<(String, String)>,
@@ -196,7 +196,7 @@ async fn publisher_fragments(
 
 /// What a pipe publishes of an entity; nothing of one that is deleted. The links
 /// of the feed say with `since` where in the source it is found.
-#[utoipa::path(get, path = "/publishers/{id}/sdshare-fragments/{*entity}", tag = "SDShare", params(Pull), responses((status = 200, description = "Done.", content_type = "application/n-triples", body = String)))]
+#[utoipa::path(get, path = "/publishers/{id}/sdshare-fragments/{*entity}", tag = "SDShare", params(("entity" = String, Path, description = "The entity's _id"), Pull), responses((status = 200, description = "Done.", content_type = "application/n-triples", body = String)))]
 async fn publisher_fragment(
     State(node): State<Arc<Node>>,
     Path((id, entity)): Path<(String, String)>,

@@ -84,7 +84,7 @@ async fn reload(
 
 /// Passes a request on to the service of a system, and its answer back. What
 /// changes something waits until the node is set live.
-#[utoipa::path(method(get, put, post, patch, delete), path = "/systems/{id}/proxy/{*path}", tag = "Services", params(("path" = String, Path, description = "The path in the service")), request_body(content = Vec<u8>, content_type = "*/*"), responses((status = "default", description = "What the service answers.", content_type = "*/*", body = Vec<u8>)))]
+#[utoipa::path(method(get, put, post, patch, delete), path = "/systems/{id}/proxy/{*path}", tag = "Services", params(("path" = String, Path, description = "The path in the service")), request_body(content = Bytes, content_type = "*/*"), responses((status = "default", description = "What the service answers.", content_type = "*/*", body = Bytes)))]
 async fn proxy(
     State(node): State<Arc<Node>>,
     Extension(claims): Extension<Claims>,

@@ -41,6 +41,7 @@ pub enum Sample {
 pub struct Preview {
     /// The sample it ran on; `None` when the source holds none or the config
     /// could not be read so far.
+    #[cfg_attr(feature = "openapi", schema(value_type = Json))]
     pub source: Option<Json>,
     /// What came out, in the order it was produced.
     pub produced: Vec<Produced>,

@@ -173,6 +173,10 @@ impl Run<'_> {
         let completed = reader.get(&log, "pump-completed")?;
         let failed = place(&reader.get(&log, "pump-failed")?);
         let started = place(&reader.get(&log, "pump-started")?);
+        if completed.is_none() && failed.max(started).is_none() {
+            // What it said was long ago, and is no longer kept.
+            return Ok(false);
+        }
         let went_well = completed.as_ref().is_some_and(|line| {
             let is = |name: &str, value| line.entity.get(name) == Some(&value);
             !is("stopped", Value::Bool(true)) && is("entities_failed", Value::Int(0))
