@@ -26,8 +26,8 @@ use crate::{
         AREAS, Leaving, LinkBar, Outside, Rail, StatusBar, TopBar, TrustBar, command_of, start_of,
     },
     state::{
-        Files, History, Language, Live, Prefs, Side, Theme, use_files, use_history, use_live,
-        use_prefs,
+        Alerts, Files, History, Language, Live, Prefs, Side, Theme, use_files, use_history,
+        use_live, use_prefs,
     },
     systems::{SystemScreen, SystemsScreen},
     tour::{Tour, TourCard, use_tour},
@@ -68,7 +68,9 @@ pub fn App() -> impl IntoView {
 #[component]
 fn Session(client: Client) -> impl IntoView {
     provide_context(client.clone());
-    let live = Live::start(client.clone());
+    let alerts = Alerts::start(use_nav());
+    provide_context(alerts);
+    let live = Live::start(client.clone(), alerts);
     provide_context(live);
     let connection = use_desk().current.with_untracked(|current| {
         current.as_ref().map(|connection| connection.id.clone()).unwrap_or_default()
@@ -98,7 +100,7 @@ fn Session(client: Client) -> impl IntoView {
     let nav = use_nav();
     // Which screen, whatever it shows: going on inside a screen keeps it.
     let screen = Memo::new(move |_| match nav.place() {
-        Place::MonitorRuns | Place::Failed { .. } | Place::Node => {
+        Place::MonitorRuns | Place::Failed { .. } | Place::Alerts | Place::Node => {
             std::mem::discriminant(&Place::Monitor)
         }
         place => std::mem::discriminant(&place),
@@ -125,6 +127,7 @@ fn Session(client: Client) -> impl IntoView {
                         Place::Monitor
                         | Place::MonitorRuns
                         | Place::Failed { .. }
+                        | Place::Alerts
                         | Place::Node => view! { <MonitorScreen /> }.into_any(),
                         Place::Connections => view! { <ConnectionsScreen /> }.into_any(),
                         Place::Design => view! { <DesignScreen /> }.into_any(),

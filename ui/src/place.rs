@@ -61,6 +61,8 @@ pub enum Place {
     Monitor,
     /// The runs of all pipes.
     MonitorRuns,
+    /// What was told, and what holds now.
+    Alerts,
     /// How the node itself fares.
     Node,
     /// The entities that failed, with one selected.
@@ -266,9 +268,11 @@ impl Place {
             Place::Systems | Place::System { .. } | Place::File { .. } => Area::Systems,
             Place::Datasets | Place::Dataset { .. } => Area::Datasets,
             Place::Duplicates { .. } => Area::Duplicates,
-            Place::Monitor | Place::MonitorRuns | Place::Node | Place::Failed { .. } => {
-                Area::Monitor
-            }
+            Place::Monitor
+            | Place::MonitorRuns
+            | Place::Alerts
+            | Place::Node
+            | Place::Failed { .. } => Area::Monitor,
             Place::Connections | Place::Compare { .. } | Place::Design => Area::Connections,
             Place::Settings { .. } => Area::Settings,
         }
@@ -309,6 +313,7 @@ impl Place {
             }
             ["monitor"] => Place::Monitor,
             ["monitor", "runs"] => Place::MonitorRuns,
+            ["monitor", "alerts"] => Place::Alerts,
             ["monitor", "node"] => Place::Node,
             ["monitor", "failed"] => Place::Failed { entity: field("pipe").zip(field("entity")) },
             ["connections"] => Place::Connections,
@@ -367,6 +372,7 @@ impl fmt::Display for Place {
             }
             Place::Monitor => f.write_str("/monitor"),
             Place::MonitorRuns => f.write_str("/monitor/runs"),
+            Place::Alerts => f.write_str("/monitor/alerts"),
             Place::Node => f.write_str("/monitor/node"),
             Place::Failed { entity: None } => f.write_str("/monitor/failed"),
             Place::Failed { entity: Some((pipe, id)) } => {
@@ -541,6 +547,7 @@ mod tests {
             Place::Duplicates { pipe: Some(odd.into()), cluster: Some(odd.into()) },
             Place::Monitor,
             Place::MonitorRuns,
+            Place::Alerts,
             Place::Node,
             Place::Failed { entity: None },
             Place::Failed { entity: Some((odd.into(), odd.into())) },

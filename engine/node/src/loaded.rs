@@ -88,7 +88,13 @@ fn same_systems(project: &Project, before: &Loaded, pipe: &config::Pipe) -> bool
 /// Compiles a pipe, or says why it cannot run.
 pub(crate) fn plan_of(project: &Project, pipe: &config::Pipe) -> Result<Arc<Plan>, Unrunnable> {
     if let Some(obstacle) = pipe.obstacles().first() {
-        return Err(Unrunnable::NotYet(obstacle.why.clone()));
+        let is_wrong = |found: &config::Problem| {
+            found.is_error() && found.component.as_ref() == Some(&pipe.id)
+        };
+        return Err(match project.problems().iter().any(is_wrong) {
+            true => Unrunnable::Broken(obstacle.why.clone()),
+            false => Unrunnable::NotYet(obstacle.why.clone()),
+        });
     }
     // A source or a sink says so itself when it is used; what a transform would
     // call in the middle cannot be left out.

@@ -3,16 +3,28 @@
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
+use std::pin::pin;
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Router;
 use axum::http::{HeaderName, HeaderValue, header};
 use axum::response::Html;
 use axum::routing::get;
+use hyper::server::conn::http1;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::service::TowerToHyperService;
 use tokio::net::TcpListener;
+use tokio::sync::{Semaphore, watch};
+use tokio::task::JoinSet;
 use tower_http::services::{ServeDir, ServeFile};
 
 use crate::{Node, api};
+
+/// How long a caller may take over the head of a request, and until the next.
+const HEAD_WITHIN: Duration = Duration::from_secs(60);
+/// Connections at once.
+const CONNECTIONS: usize = 4096;
 
 /// Names the folder with the built studio.
 pub const STUDIO_VARIABLE: &str = "PIPEWRIGHT_STUDIO";
@@ -78,11 +90,57 @@ pub async fn listen_at(address: IpAddr, port: u16) -> io::Result<TcpListener> {
     TcpListener::bind(SocketAddr::from((address, port))).await
 }
 
-/// Serves until `stop` comes.
+/// Serves until `stop` comes, and then until what is being answered is.
+///
+/// A caller that takes long over the head of a request, or keeps a connection
+/// and asks nothing, is cut off; more callers than there are places for wait
+/// until one is free.
 pub async fn serve(
     listener: TcpListener,
     router: Router,
     stop: impl Future<Output = ()> + Send + 'static,
 ) -> io::Result<()> {
-    axum::serve(listener, router).with_graceful_shutdown(stop).await
+    let mut http = http1::Builder::new();
+    http.timer(TokioTimer::new()).header_read_timeout(HEAD_WITHIN);
+    let places = Arc::new(Semaphore::new(CONNECTIONS));
+    let (stopping, stopped) = watch::channel(());
+    let mut connections = JoinSet::new();
+    let mut stop = pin!(stop);
+    loop {
+        let place = tokio::select! {
+            place = places.clone().acquire_owned() => place,
+            () = &mut stop => break,
+        };
+        let socket = tokio::select! {
+            accepted = listener.accept() => match accepted {
+                Ok((socket, _)) => socket,
+                // Of one caller, or for want of something that is free again
+                // soon: the others are served on.
+                Err(error) => {
+                    tracing::debug!(%error, "a connection was not made");
+                    tokio::time::sleep(Duration::from_millis(50)).await;
+                    continue;
+                }
+            },
+            () = &mut stop => break,
+        };
+        let service = TowerToHyperService::new(router.clone());
+        let connection = http.serve_connection(TokioIo::new(socket), service).with_upgrades();
+        let mut stopped = stopped.clone();
+        connections.spawn(async move {
+            let _place = place;
+            let mut connection = pin!(connection);
+            tokio::select! {
+                _ = connection.as_mut() => return,
+                _ = stopped.changed() => connection.as_mut().graceful_shutdown(),
+            }
+            // What a caller does wrong is its own affair.
+            let _ = connection.await;
+        });
+        // Those that have ended need not be kept.
+        while connections.try_join_next().is_some() {}
+    }
+    drop((listener, stopping));
+    while connections.join_next().await.is_some() {}
+    Ok(())
 }

@@ -92,7 +92,7 @@ pub(super) async fn told(scene: &mut Scene) -> Result<()> {
     window.press(Key::Escape, 1).await?;
     window.gone("[data-testid=menu-at]").await?;
     ensure!(window.script(&format!("return {}", at("flow-stage")), vec![]).await? == true);
-    window.press(Key::Up, 1).await?;
+    window.press(Key::Left, 1).await?;
     window.until("[data-testid=panel] h2", |text| text != "crm-company-enrich-new").await?;
     window.control('a').await?;
     window.until("[data-testid=group] h2", |text| text.ends_with("cards")).await?;

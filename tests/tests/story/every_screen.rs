@@ -12,7 +12,7 @@ use super::PIPE;
 
 /// The screens by the name of their picture, with their address and something
 /// that is there once they are drawn.
-const SCREENS: [(&str, &str, &str); 36] = [
+const SCREENS: [(&str, &str, &str); 37] = [
     ("flow", "/flow?select=pipe:global-company", "[data-testid=panel] h2"),
     ("pipes", "/pipes", "[data-testid=pipes] .table-row"),
     ("pipe", "/pipes/crm-company-enrich", ".monaco-editor .view-line"),
@@ -41,6 +41,7 @@ const SCREENS: [(&str, &str, &str); 36] = [
     ("monitor", "/monitor", "[data-testid=monitor-pipes] .table-row"),
     ("monitor-runs", "/monitor/runs", "[data-testid=monitor-runs] .table-row"),
     ("failed", "/monitor/failed", "[data-testid=monitor]"),
+    ("alerts", "/monitor/alerts", "[data-testid=alerts-open]"),
     ("node", "/monitor/node", "[data-testid=health]"),
     ("design", "/design", "[data-testid=design] .form-row"),
     ("connections", "/connections", "[data-testid=connections] h1"),

@@ -71,6 +71,8 @@ pub enum Sign {
     Lock,
     /// Only some of them.
     Filter,
+    /// Something to be told of.
+    Bell,
     /// Columns of a table.
     Columns,
     /// Take a copy.
@@ -152,6 +154,7 @@ impl Sign {
             Sign::Lock => "M3.500 7h9v6.500h-9zM5.500 7V5a2.500 2.500 0 0 1 5 0v2",
             Sign::Columns => "M2.500 3h11v10h-11zM6.200 3v10M9.800 3v10",
             Sign::Filter => "M2.500 3.500h11L9.500 8.500v4l-3 1v-5z",
+            Sign::Bell => "M4 11V7a4 4 0 0 1 8 0v4l1 1.250H3zM6.750 14.250h2.500",
             Sign::Copy => "M5.500 5.500h8v8h-8zM3 10.500h-.5v-8h8V3",
             Sign::External => "M6 3H3v10h10v-3M9 2.500h4.500V7M13.500 2.500 7.500 8.500",
             Sign::History => {

@@ -215,7 +215,8 @@ fn Messages() -> impl IntoView {
 /// own.
 #[component]
 fn ComponentSample() -> impl IntoView {
-    const PATH: &str = "design/sample.conf.json";
+    // Where a system stands: only such a text has a form.
+    const PATH: &str = "systems/design-sample.conf.json";
     let text = FileText { path: PATH.into(), text: SYSTEM.into(), hash: String::new() };
     let file = Signal::stored(Some(OpenFile::new(text)));
     let language = use_language();

@@ -1,5 +1,6 @@
 //! How everything fares: the pipes, and the entities that failed.
 
+mod alerts;
 mod groups;
 mod history;
 mod inbox;

@@ -1,9 +1,9 @@
 //! The Monitor screen: figures on top, below them pipes, their runs, failed
-//! entities, or the node.
+//! entities, alerts, or the node.
 
 use leptos::prelude::*;
 
-use super::{history::Runs, inbox::Inbox, node::NodeHealth, pipes::Pipes};
+use super::{alerts::AlertList, history::Runs, inbox::Inbox, node::NodeHealth, pipes::Pipes};
 use crate::{
     components::{Figure, Tabs, clock, count},
     place::{Place, use_nav},
@@ -17,10 +17,11 @@ enum Tab {
     Pipes,
     Runs,
     Failed,
+    Alerts,
     Node,
 }
 
-const TABS: [Tab; 4] = [Tab::Pipes, Tab::Runs, Tab::Failed, Tab::Node];
+const TABS: [Tab; 5] = [Tab::Pipes, Tab::Runs, Tab::Failed, Tab::Alerts, Tab::Node];
 
 impl Tab {
     fn name(self) -> &'static str {
@@ -28,6 +29,7 @@ impl Tab {
             Tab::Pipes => "Pipes",
             Tab::Runs => "Runs",
             Tab::Failed => "Failed",
+            Tab::Alerts => "Alerts",
             Tab::Node => "Node",
         }
     }
@@ -37,6 +39,7 @@ impl Tab {
             Tab::Pipes => Place::Monitor,
             Tab::Runs => Place::MonitorRuns,
             Tab::Failed => Place::Failed { entity: None },
+            Tab::Alerts => Place::Alerts,
             Tab::Node => Place::Node,
         }
     }
@@ -50,6 +53,7 @@ pub fn MonitorScreen() -> impl IntoView {
         Place::Monitor => Some(Tab::Pipes),
         Place::MonitorRuns => Some(Tab::Runs),
         Place::Failed { .. } => Some(Tab::Failed),
+        Place::Alerts => Some(Tab::Alerts),
         Place::Node => Some(Tab::Node),
         _ => None,
     });
@@ -77,6 +81,7 @@ pub fn MonitorScreen() -> impl IntoView {
                 Tab::Pipes => view! { <Pipes /> }.into_any(),
                 Tab::Runs => view! { <Runs /> }.into_any(),
                 Tab::Failed => view! { <Inbox /> }.into_any(),
+                Tab::Alerts => view! { <AlertList /> }.into_any(),
                 Tab::Node => view! { <NodeHealth /> }.into_any(),
             }}
         </div>

@@ -6,6 +6,7 @@ use crate::{
     commands::{named, use_commands},
     components::{Icon, Link, Sign},
     place::{Area, Place, Section, use_nav},
+    state::use_alerts,
 };
 
 /// The screens of the rail.
@@ -91,9 +92,25 @@ pub fn Rail() -> impl IntoView {
                         >
                             <Icon sign />
                             <span>{name}</span>
+                            {(wanted == Area::Monitor).then(|| view! { <Badge /> })}
                         </Link>
                     }
                 })}
         </nav>
+    }
+}
+
+/// How many alerts nobody has looked at yet.
+#[component]
+fn Badge() -> impl IntoView {
+    let alerts = use_alerts();
+    let unseen = Memo::new(move |_| alerts.unseen());
+    view! {
+        <Show when=move || unseen.get() != 0>
+            <b class="badge" data-testid="alerts-badge">
+                {move || unseen.get()}
+                <span class="unseen">" new alerts"</span>
+            </b>
+        </Show>
     }
 }

@@ -13,9 +13,10 @@ use std::{
 use leptos::{leptos_dom::helpers::TimeoutHandle, prelude::*, task::spawn_local};
 use pipewright_protocol::studio::{
     self, DatasetStatus, Event, FileChange, FileInfo, FileKind, Graph, GraphNode, NodeKind, Notice,
-    PipeState, PipeStatus, Project, Spots,
+    Notifications, PipeState, PipeStatus, Project, Spots,
 };
 
+use super::Alerts;
 use crate::{
     client::{Client, Failure, Part, Stream},
     place::Place,
@@ -74,6 +75,7 @@ pub struct Live {
     pub notice: RwSignal<Option<Notice>>,
     /// The config files that changed last; open texts follow it.
     pub changed: RwSignal<Vec<FileChange>>,
+    alerts: Alerts,
     client: StoredValue<Client>,
     way: StoredValue<Option<Rc<Way>>, LocalStorage>,
     one: StoredValue<Single, LocalStorage>,
@@ -94,7 +96,7 @@ pub fn use_live() -> Live {
 
 impl Live {
     /// Opens the event stream and keeps it open until the owner goes.
-    pub fn start(client: Client) -> Self {
+    pub fn start(client: Client, alerts: Alerts) -> Self {
         let pipes = RwSignal::new(BTreeMap::<String, PipeStatus>::new());
         let live = Live {
             link: RwSignal::new(Link::Connecting),
@@ -107,6 +109,7 @@ impl Live {
             totals: Memo::new(move |_| pipes.with(|pipes| totals(pipes.values()))),
             notice: RwSignal::new(None),
             changed: RwSignal::default(),
+            alerts,
             client: StoredValue::new(client.clone()),
             way: StoredValue::new_local(None),
             one: StoredValue::new_local(Single::default()),
@@ -224,6 +227,7 @@ impl Live {
                 self.set_datasets(hello.datasets);
                 self.link.set(Link::Up);
                 self.read_graph(client);
+                self.read_alerts(client);
             }
             Event::Pipes(changed) => self.set_pipes(changed),
             Event::Datasets(changed) => self.set_datasets(changed),
@@ -238,8 +242,7 @@ impl Live {
             Event::Placed(cards) => self.placed(&cards),
             Event::Project(project) => self.project.set(Some(*project)),
             Event::Notice(notice) => self.notice.set(Some(notice)),
-            // The screens that show alerts read them.
-            Event::Notifications(_) => {}
+            Event::Notifications(told) => self.alerts.take(told),
         }
     }
 
@@ -284,6 +287,17 @@ impl Live {
         });
         self.datasets.update(|all| {
             all.extend(changed.into_iter().map(|dataset| (dataset.id.clone(), dataset)))
+        });
+    }
+
+    /// Reads what holds now; what changes from here on comes as events.
+    fn read_alerts(self, client: &Client) {
+        let client = client.clone();
+        spawn_local(async move {
+            let path = format!("{}?limit=0", studio::NOTIFICATIONS);
+            if let Ok(told) = client.get::<Notifications>(&path).await {
+                self.alerts.replace(told.alerts);
+            }
         });
     }
 

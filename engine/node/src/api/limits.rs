@@ -1,7 +1,7 @@
 //! How much of the node one caller, or all together, can take.
 //!
-//! How large a body may be, how many requests are worked on at once, and how
-//! long the node waits for the next piece of a body.
+//! How large a body may be, how many requests are worked on at once, how long
+//! the node waits for the next piece of a body, and how slowly one may come.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -25,6 +25,8 @@ pub(super) const LARGEST_BODY: usize = 256 << 20;
 const AT_ONCE: usize = 512;
 /// The longest pause within the body of a request.
 const PAUSE: Duration = Duration::from_secs(30);
+/// How slowly a body may come on the whole, in bytes a second.
+const SLOWEST: u64 = 4 << 10;
 
 /// What is left.
 #[derive(Clone)]
@@ -86,7 +88,12 @@ impl Stream for Patient {
     fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         match Pin::new(&mut self.body).poll_next(context) {
             Poll::Ready(piece) => {
-                let end = Instant::now() + self.pause;
+                // Each piece gives as much time as it may have taken: a drop now
+                // and then keeps no place for long.
+                let size =
+                    piece.as_ref().and_then(|piece| piece.as_ref().ok()).map_or(0, Bytes::len);
+                let earned = Duration::from_micros(size as u64 * 1_000_000 / SLOWEST);
+                let end = (self.end.deadline() + earned).min(Instant::now() + self.pause);
                 self.end.as_mut().reset(end);
                 Poll::Ready(piece)
             }
@@ -97,5 +104,49 @@ impl Stream for Patient {
                 ))))
             }),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Short enough for a test.
+    const PAUSE: Duration = Duration::from_secs(1);
+
+    /// Whether a body is waited for to its end that comes in pieces of a size,
+    /// each after so many milliseconds.
+    async fn is_awaited(pieces: usize, size: usize, after: u64) -> bool {
+        let (piece, next) = tokio::sync::mpsc::channel::<Result<Bytes, std::io::Error>>(1);
+        tokio::spawn(async move {
+            for _ in 0..pieces {
+                tokio::time::sleep(Duration::from_millis(after)).await;
+                if piece.send(Ok(vec![b'x'; size].into())).await.is_err() {
+                    return;
+                }
+            }
+        });
+        struct Pieces(tokio::sync::mpsc::Receiver<Result<Bytes, std::io::Error>>);
+        impl Stream for Pieces {
+            type Item = Result<Bytes, std::io::Error>;
+
+            fn poll_next(
+                mut self: Pin<&mut Self>,
+                context: &mut Context<'_>,
+            ) -> Poll<Option<Self::Item>> {
+                self.0.poll_recv(context)
+            }
+        }
+        let body = Body::from_stream(Pieces(next)).into_data_stream();
+        let end = Box::pin(tokio::time::sleep(PAUSE));
+        let patient = Body::from_stream(Patient { body, pause: PAUSE, end });
+        axum::body::to_bytes(patient, usize::MAX).await.is_ok()
+    }
+
+    #[tokio::test]
+    async fn a_body_may_come_slowly_but_not_by_drops() {
+        assert!(is_awaited(5, 16 << 10, 300).await, "pauses are no offence");
+        assert!(!is_awaited(1, 16 << 10, 2000).await, "a pause was too long");
+        assert!(!is_awaited(10, 1, 300).await, "it came by single bytes");
     }
 }
