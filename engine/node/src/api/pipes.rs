@@ -429,7 +429,8 @@ async fn log(
 #[derive(Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 struct AtStage {
-    /// `source` (or `before-transforms`), `after-transforms` or `sink`.
+    /// `source` (or `before-transforms`), `after-transforms` or `sink`; the two
+    /// in the middle also without the `s`, as tests have them.
     stage: Option<String>,
     #[serde(default, deserialize_with = "number")]
     limit: Option<usize>,
@@ -444,8 +445,8 @@ async fn entities(
 ) -> Result<Json<Vec<Entity>>, Failed> {
     let stage = match asked.stage.as_deref() {
         None | Some("sink" | "") => Stage::Sink,
-        Some("source" | "before-transforms") => Stage::Source,
-        Some("after-transforms") => Stage::AfterTransforms,
+        Some("source" | "before-transform" | "before-transforms") => Stage::Source,
+        Some("after-transform" | "after-transforms") => Stage::AfterTransforms,
         Some(other) => {
             return Err(Failed::bad_request(format!(
                 "no stage {other:?}: source, before-transforms, after-transforms, sink"
