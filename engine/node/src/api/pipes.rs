@@ -7,9 +7,10 @@ use axum::Extension;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
-use pipewright_entity::Entity;
+use pipewright_entity::{Entity, Value as Data, Version};
 use pipewright_protocol::service::{
-    ComponentConfig, EntityType, Pipe, PipePreview, PipeRuntime, Progress, Queues,
+    ComponentConfig, ConfigAudit, ConfigAuthor, EntityType, Pipe, PipePreview, PipeRuntime,
+    Progress, Queues,
 };
 use pipewright_protocol::studio::{self, PipeState};
 use pipewright_store::{Reader, Select, names};
@@ -115,7 +116,11 @@ async fn one(
     let parts = fields.parts()?;
     blocking(node, move |node| {
         let (loaded, reader) = (node.loaded(), node.store().reader()?);
-        show(node, &loaded, &reader, known(&loaded, &id)?, parts).map(Json)
+        let mut shown = show(node, &loaded, &reader, known(&loaded, &id)?, parts)?;
+        if let Some(config) = &mut shown.config {
+            config.audit = audit(&reader, &id)?;
+        }
+        Ok(Json(shown))
     })
     .await
 }
@@ -203,7 +208,8 @@ fn show(
         Some(dataset) => reader.dataset(dataset)?.map_or(0, |dataset| dataset.bytes),
         None => 0,
     };
-    let config = || ComponentConfig { original: pipe.original(), effective: pipe.effective() };
+    let config =
+        || ComponentConfig { original: pipe.original(), effective: pipe.effective(), audit: None };
     let runtime = match parts.runtime {
         true => Some(Box::new(runtime(node, loaded, reader, pipe)?)),
         false => None,
@@ -214,6 +220,29 @@ fn show(
         config: parts.config.then(config),
         runtime,
     })
+}
+
+/// Who wrote the config of a pipe, by its history. All of that is read, which
+/// would be much for a list.
+fn audit(reader: &Reader, pipe: &str) -> Result<Option<ConfigAudit>, Failed> {
+    if reader.dataset(names::CONFIG)?.is_none() {
+        return Ok(None);
+    }
+    let mut history = reader.history(names::CONFIG, pipe, usize::MAX)?;
+    // What had the name before it was removed is another pipe.
+    let removed = history.iter().position(|version| version.entity.is_deleted());
+    history.truncate(removed.unwrap_or(history.len()));
+    let (Some(last), Some(first)) = (history.first(), history.last()) else { return Ok(None) };
+    let author = |version: &Version| ConfigAuthor {
+        user_id: version.entity.get("changed_by").and_then(Data::as_str).map(str::to_owned),
+    };
+    let time = |version: &Version| format!("~t{}", crate::time::iso(version.ts));
+    Ok(Some(ConfigAudit {
+        created_by: author(first),
+        created_ts: time(first),
+        last_modified_by: author(last),
+        last_modified_ts: time(last),
+    }))
 }
 
 pub(super) fn runtime(
