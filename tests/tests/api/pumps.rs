@@ -103,7 +103,7 @@ async fn a_pipe_is_looked_at_by_stage_and_from_a_place_on() {
             json!({"_id": "more", "type": "pipe", "pump": {"mode": "manual"},
             "source": {"type": "dataset", "dataset": "all"},
             "transform": {"type": "dtl", "rules": {"default": [
-                ["copy", "*"], ["add", "n", ["+", "_S.n", 10]]
+                ["copy", "_id"], ["add", "n", ["+", "_S.n", 10]]
             ]}}}),
         ),
     ]);
