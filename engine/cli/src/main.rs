@@ -221,8 +221,7 @@ mod tests {
     use super::*;
 
     /// Their output is JSON in any case, or is made for a shell or a reader.
-    const OTHERS: [&str; 6] =
-        ["transform", "entities", "notebook", "completions", "man", "reference"];
+    const OTHERS: [&str; 5] = ["transform", "notebook", "completions", "man", "reference"];
 
     #[test]
     fn every_command_can_print_json() {

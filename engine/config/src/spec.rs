@@ -40,6 +40,9 @@ pub struct Spec {
     /// source has: a pinned sample. The official client does not know this key,
     /// and looks for tests in `expected` itself only, not in the folders there.
     pub sample: Option<Vec<Json>>,
+    /// What is wrong with the file itself, if anything: such a test fails, since
+    /// what it means to compare is not known.
+    pub broken: Option<String>,
     /// Where it is written.
     pub origin: Origin,
 }
@@ -85,6 +88,7 @@ const KEYS: [&str; 13] = [
 
 /// Reads a test. Keys that are missing have their documented defaults.
 pub(crate) fn read(file: &Arc<File>, problems: &mut Vec<Problem>) -> Spec {
+    let before = problems.len();
     let mut findings = Findings { file, component: None, most: Severity::Error, problems };
     let (folder, name) = file.path.rsplit_once('/').unwrap_or(("", &file.path));
     let name = name.strip_suffix(".test.json").unwrap_or(name);
@@ -181,8 +185,9 @@ pub(crate) fn read(file: &Arc<File>, problems: &mut Vec<Problem>) -> Spec {
     });
     let stage = match (stage.as_deref(), item.get("stage")) {
         (Some("source"), _) => Stage::Source,
-        (Some("before-transform"), _) => Stage::BeforeTransform,
-        (Some("after-transform"), _) => Stage::AfterTransform,
+        // Tests and the service API spell these in two ways.
+        (Some("before-transform" | "before-transforms"), _) => Stage::BeforeTransform,
+        (Some("after-transform" | "after-transforms"), _) => Stage::AfterTransform,
         (None | Some("sink"), _) | (_, None) => Stage::Sink,
         (Some(other), Some(item)) => {
             let known = ["source", "before-transform", "after-transform", "sink"];
@@ -197,6 +202,9 @@ pub(crate) fn read(file: &Arc<File>, problems: &mut Vec<Problem>) -> Spec {
         }
     };
     let expected = expected.unwrap_or_else(|| Text::from(format!("{name}.json")));
+    let found = problems[before..].iter().map(|problem| &problem.diagnostic);
+    let mut found = file.document.problems.iter().chain(found);
+    let broken = found.find(|it| it.severity == Severity::Error).map(ToString::to_string);
     Spec {
         id: id.unwrap_or_else(|| Text::new(name)),
         description: item.get("description").and_then(Item::as_str).map(str::to_owned),
@@ -214,6 +222,7 @@ pub(crate) fn read(file: &Arc<File>, problems: &mut Vec<Problem>) -> Spec {
         parameters,
         sort_by,
         sample,
+        broken,
         origin: Origin {
             file: file.clone(),
             at: pipewright_dtl::syntax::Path::root(),

@@ -64,6 +64,35 @@ fn a_folder_is_read_without_touching_it() {
     assert!(Project::open(&folder.path().join("none"), None).is_err());
 }
 
+#[test]
+fn a_test_takes_both_names_of_a_stage_and_says_what_is_wrong_with_it() {
+    let read = |text: &str| {
+        let project = Project::load([SourceFile::new("expected/a.test.json", text)], None);
+        project.specs()[0].clone()
+    };
+    for (name, stage) in [
+        ("before-transform", Stage::BeforeTransform),
+        ("before-transforms", Stage::BeforeTransform),
+        ("after-transform", Stage::AfterTransform),
+        ("after-transforms", Stage::AfterTransform),
+    ] {
+        let spec = read(&format!(r#"{{"stage": "{name}"}}"#));
+        assert_eq!((spec.stage, &spec.broken), (stage, &None), "{name}");
+    }
+    // What it has too many does not hinder it.
+    assert_eq!(read(r#"{"pipes": "a"}"#).broken, None);
+    for (text, what) in [
+        (r#"{"stage": "sinc"}"#, "there is no stage `sinc`"),
+        (r#"{"stage": 1}"#, "`stage` is a string"),
+        (r#"{"ignore_deletes": "no"}"#, "`ignore_deletes` is true or false"),
+        (r#"["a"]"#, "a test is an object"),
+        (r#"{"stage": "source""#, "error at $"),
+    ] {
+        let broken = read(text).broken.clone().unwrap_or_default();
+        assert!(broken.contains(what), "{text}: {broken}");
+    }
+}
+
 fn small() -> Project {
     let pipe = |id: &str, source: &str| {
         SourceFile::new(

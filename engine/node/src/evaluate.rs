@@ -56,7 +56,7 @@ impl Node {
     ) -> Result<Vec<Entity>, Failed> {
         let plan = loaded.plan(pipe).map_err(Failed::bad_request)?;
         if let (Stage::Sink, Some(dataset)) = (stage, plan.sink_dataset()) {
-            return self.stored(dataset, limit);
+            return self.stored(dataset, since, limit);
         }
         let plan = at_stage(loaded, pipe, plan, stage)?;
         let bound = bound.into_iter().map(|(name, value)| (Text::from(name), Value::from(value)));
@@ -80,13 +80,25 @@ impl Node {
         }
     }
 
-    fn stored(&self, dataset: &str, limit: Option<usize>) -> Result<Vec<Entity>, Failed> {
+    fn stored(
+        &self,
+        dataset: &str,
+        since: Option<String>,
+        limit: Option<usize>,
+    ) -> Result<Vec<Entity>, Failed> {
+        let since = since.map(|since| {
+            since.parse::<u64>().map_err(|_| {
+                let why = format!("\"since\" {since:?} is no place in the dataset {dataset:?}");
+                Failed::bad_request(why)
+            })
+        });
+        let since = since.transpose()?;
         let reader = self.store().reader()?;
         if reader.dataset(dataset)?.is_none() {
             return Ok(Vec::new());
         }
         let limit = limit.map(|limit| limit as u64);
-        let versions = reader.changes(dataset, None, limit, Select::default())?;
+        let versions = reader.changes(dataset, since, limit, Select::default())?;
         versions.map(|version| Ok(version?.with_metadata())).collect()
     }
 

@@ -25,9 +25,10 @@ impl Node {
     /// What is not as a test expects.
     ///
     /// # Errors
-    /// When it cannot be told: the file with what is expected cannot be read,
-    /// or the pipe gives nothing.
+    /// When it cannot be told: the test is broken, the file with what is
+    /// expected cannot be read, or the pipe gives nothing.
     pub fn differences(&self, spec: &Spec) -> Result<Vec<Difference>, NodeError> {
+        whole(spec)?;
         let produced = self.spec_output(spec)?;
         self.compared(spec, &produced)
     }
@@ -119,7 +120,8 @@ impl Node {
                 let bytes = serde_json::to_vec(&made)
                     .map_err(|error| Failed::internal(error.to_string()))?;
                 let text = String::from_utf8_lossy(&bytes).into_owned();
-                let found = self.compared(spec, &bytes).map_err(|error| error.to_string());
+                let found = whole(spec).and_then(|()| self.compared(spec, &bytes));
+                let found = found.map_err(|error| error.to_string());
                 (found, Json::from_text(text).ok())
             }
         };
@@ -203,6 +205,14 @@ impl Observer for Quiet {
 fn entities(bytes: &[u8]) -> Result<Vec<Value>, transit::StreamError> {
     let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
     transit::Entities::new(bytes).map(|entity| Ok(entity?.into_value())).collect()
+}
+
+/// Whether a test says what it compares.
+fn whole(spec: &Spec) -> Result<(), NodeError> {
+    match &spec.broken {
+        None => Ok(()),
+        Some(why) => Err(NodeError::Refused(format!("{}: {why}", spec.origin.file.path))),
+    }
 }
 
 /// How a test went: what differs, nothing when it is ignored, or why that cannot

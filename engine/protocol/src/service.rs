@@ -74,6 +74,31 @@ pub struct ComponentConfig {
     pub original: Value,
     /// With variables put in, conditions decided and defaults written out.
     pub effective: Value,
+    /// Who wrote it, where one pipe is asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub audit: Option<ConfigAudit>,
+}
+
+/// Who wrote the config of a component, and when. Times are transit text.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct ConfigAudit {
+    /// Who added it.
+    pub created_by: ConfigAuthor,
+    /// When it was added.
+    pub created_ts: String,
+    /// Who changed it last.
+    pub last_modified_by: ConfigAuthor,
+    /// When it was changed last.
+    pub last_modified_ts: String,
+}
+
+/// Somebody who wrote config.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct ConfigAuthor {
+    /// The name in the token; nothing when the file was changed on disk.
+    pub user_id: Option<String>,
 }
 
 /// A finding in a config.

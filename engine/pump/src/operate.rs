@@ -1,7 +1,7 @@
 //! What people do to a pipe between its runs.
 
 use pipewright_entity::{Text, Value};
-use pipewright_store::{Retry, Store, StoreError, Write, names};
+use pipewright_store::{Position, Retry, Store, StoreError, Write, names};
 
 use crate::dependencies;
 use crate::feed;
@@ -19,6 +19,15 @@ pub enum Operation {
     SetLastSeenToEnd,
     /// Takes every change in the datasets that the pipe looks into as followed.
     ResetTracking,
+    /// Follows every change again that there is in the datasets that the pipe
+    /// looks into.
+    SetTrackingToStart,
+    /// Says that the next rescan begins at the beginning. They all do: one that
+    /// was cut is begun again.
+    ResetRescan,
+    /// Forgets what entities of the pipe look like. Nothing is kept of that: it
+    /// is found out from the entities whenever someone asks.
+    DiscardInferredSchema,
     /// Tries failed entities again in the next run, dead letters among them:
     /// those with these ids, or all if there are none.
     TryAgain(Vec<Text>),
@@ -90,6 +99,16 @@ pub fn operate(
                 batch.set_position(pipe, position);
             }
             log::event("pump-tracking-reset", pipe, by, now)
+        }
+        Operation::SetTrackingToStart => {
+            for position in dependencies::positions(plan, &reader)? {
+                batch.set_position(pipe, Position { since: None, ..position });
+            }
+            log::event("pump-tracking-set-to-start", pipe, by, now)
+        }
+        Operation::ResetRescan => log::event("pump-rescan-reset", pipe, by, now),
+        Operation::DiscardInferredSchema => {
+            log::event("pump-discard-inferred-schema", pipe, by, now)
         }
         Operation::TryAgain(ids) => {
             let retries = chosen(pipe, ids, &reader)?;

@@ -83,6 +83,38 @@ fn tracking_that_is_reset_passes_over_what_changed() {
 }
 
 #[test]
+fn tracking_that_is_set_to_the_start_follows_everything_again() {
+    let hops = json!(["hops", {"datasets": ["other o"], "where": [["eq", "_S._id", "o._id"]],
+                               "return": "o.n"}]);
+    let node =
+        TestNode::new([transform("out", "in", json!([["copy", "_id"], ["add", "n", hops]]))]);
+    node.put("other", [json!({"_id": "0", "n": 1}), json!({"_id": "1", "n": 1})]);
+    node.put("in", entities(3));
+    node.run("out");
+    assert_eq!(node.run("out").counts.read, 0);
+    act(&node, Operation::SetTrackingToStart).unwrap();
+    // The third looks up nothing.
+    assert_eq!(node.run("out").counts.read, 2);
+    assert_eq!(node.run("out").counts.read, 0);
+    assert_eq!(node.log("out")["pump-tracking-set-to-start"]["user"]["user_id"], "ada");
+}
+
+#[test]
+fn what_nothing_is_kept_of_is_discarded_by_a_line_in_the_log() {
+    let node = TestNode::new([copy()]);
+    node.put("in", entities(2));
+    node.run("out");
+    for (operation, line) in [
+        (Operation::ResetRescan, "pump-rescan-reset"),
+        (Operation::DiscardInferredSchema, "pump-discard-inferred-schema"),
+    ] {
+        act(&node, operation).unwrap();
+        assert_eq!(node.log("out")[line]["user"]["user_id"], "ada", "{line}");
+        assert_eq!(node.run("out").counts.read, 0, "{line}");
+    }
+}
+
+#[test]
 fn discarded_retries_are_not_tried_again() {
     let fails = json!([["copy", "*"], ["if", ["eq", "_S._id", "1"], [["fail!", "no"]]]]);
     let node = TestNode::new([transform("out", "in", fails)]);

@@ -198,3 +198,29 @@ async fn variables_keep_their_spelling() {
     let list = place.send_as(Method::PATCH, "/api/env", kind, b"[1]".to_vec()).await;
     list.refused(StatusCode::BAD_REQUEST, "bad-request");
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_pipe_says_who_wrote_its_config() {
+    let pipe = |text: &str| {
+        json!({"_id": "a", "type": "pipe", "description": text,
+            "source": {"type": "embedded", "entities": []}})
+    };
+    let place = Place::with_files(&[("pipes/a.conf.json", pipe("one"))]);
+    let audit = async || place.ask::<Value>("/api/pipes/a").await["config"]["audit"].clone();
+    let first = audit().await;
+    // The file lay there.
+    assert_eq!(first["created_by"], json!({"user_id": null}), "{first}");
+    assert_eq!(first["created_ts"], first["last_modified_ts"]);
+    assert!(first["created_ts"].as_str().unwrap().starts_with("~t2"), "{first}");
+
+    place.put("/api/pipes/a/config", &pipe("two")).await;
+    let second = audit().await;
+    assert_eq!(second["created_by"], first["created_by"]);
+    assert_eq!(second["created_ts"], first["created_ts"]);
+    assert_eq!(second["last_modified_by"]["user_id"], "test", "{second}");
+    assert_ne!(second["last_modified_ts"], first["last_modified_ts"]);
+
+    assert_eq!(place.delete("/api/pipes/a").await.status, StatusCode::OK);
+    assert_eq!(place.post("/api/pipes", &pipe("three")).await.status, StatusCode::CREATED);
+    assert_eq!(audit().await["created_by"]["user_id"], "test");
+}

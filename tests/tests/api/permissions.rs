@@ -255,6 +255,43 @@ async fn nobody_changes_what_they_may_not() {
     }
 }
 
+/// What a call does is told by where a word stands in its path: a pipe may be
+/// called like a place that data is brought to.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn names_that_look_like_data_are_written_down() {
+    let place = Place::with_files(&[(
+        "pipes/entities.conf.json",
+        json!({"_id": "entities", "type": "pipe", "source": {"type": "http_endpoint"}}),
+    )]);
+    place.trust().await;
+    let pushed = place.post("/api/receivers/entities/entities", &json!([{"_id": "1"}])).await;
+    assert_eq!(pushed.status, StatusCode::OK);
+    for path in ["/api/config/webhook", "/api/config/entities"] {
+        place.put(path, &json!([])).await;
+    }
+    assert_eq!(place.delete("/api/pipes/entities").await.status, StatusCode::OK);
+
+    let wanted = [
+        ("PUT", "/api/config/webhook"),
+        ("PUT", "/api/config/entities"),
+        ("DELETE", "/api/pipes/entities"),
+    ];
+    let end = std::time::Instant::now() + Duration::from_secs(60);
+    loop {
+        let answer = place.get("/api/datasets/system:audit/entities").await;
+        let lines: Vec<Value> = serde_json::from_slice(&answer.body).unwrap_or_default();
+        let has = |(method, path): (&str, &str)| {
+            lines.iter().any(|line| line["method"] == method && line["path"] == path)
+        };
+        if wanted.iter().all(|wanted| has(*wanted)) {
+            assert!(!has(("POST", "/api/receivers/entities/entities")), "{lines:?}");
+            break;
+        }
+        assert!(std::time::Instant::now() < end, "{lines:?}");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn bodies_that_are_too_large_are_refused() {
     let place = place();

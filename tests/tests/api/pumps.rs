@@ -49,7 +49,13 @@ async fn a_pump_is_reset_moved_and_switched_off() {
     assert_eq!(seen().await, Value::Null);
     place.form(pump, "operation=set-last-seen-to-end").await;
     assert_eq!(seen().await, json!(4));
-    for operation in ["reset-tracking", "discard-retries"] {
+    for operation in [
+        "reset-tracking",
+        "set-tracking-to-start",
+        "reset-rescan",
+        "discard-retries",
+        "discard-inferred-schema",
+    ] {
         let answer = place.form(pump, &format!("operation={operation}")).await;
         assert_eq!(answer.status, StatusCode::OK, "{operation}");
     }
@@ -58,7 +64,15 @@ async fn a_pump_is_reset_moved_and_switched_off() {
     let enabled = place.form(pump, "operation=enable").await;
     assert_eq!(enabled.json::<Value>()["runtime"]["is-disabled"], false);
     let lines = log(&place, "copy").await;
-    for line in ["pump-offset-set", "pump-discard-retries", "pump-disabled", "pump-enabled"] {
+    for line in [
+        "pump-offset-set",
+        "pump-tracking-set-to-start",
+        "pump-rescan-reset",
+        "pump-discard-retries",
+        "pump-discard-inferred-schema",
+        "pump-disabled",
+        "pump-enabled",
+    ] {
         assert!(lines.iter().any(|id| id == line), "{line}: {lines:?}");
     }
     assert_eq!(place.form(pump, "operation=explode").await.status, StatusCode::BAD_REQUEST);
@@ -78,6 +92,42 @@ async fn a_pump_is_reset_moved_and_switched_off() {
         tokio::time::sleep(std::time::Duration::from_millis(50)).await;
     }
     assert_eq!(place.ask::<Value>("/api/datasets/copy").await["runtime"]["count-offset"], 5);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_pipe_is_looked_at_by_stage_and_from_a_place_on() {
+    let place = Place::with_files(&[
+        ("pipes/all.conf.json", embedded("all", 3, json!({}))),
+        (
+            "pipes/more.conf.json",
+            json!({"_id": "more", "type": "pipe", "pump": {"mode": "manual"},
+            "source": {"type": "dataset", "dataset": "all"},
+            "transform": {"type": "dtl", "rules": {"default": [
+                ["copy", "_id"], ["add", "n", ["+", "_S.n", 10]]
+            ]}}}),
+        ),
+    ]);
+    place.trust().await;
+    assert_eq!(run(&place).await["status"], "success");
+    let path = "/api/pipes/more/entities";
+    let numbers = async |query: &str| -> Vec<Value> {
+        let entities: Vec<Value> = place.ask(&format!("{path}?{query}")).await;
+        entities.iter().map(|entity| entity["n"].clone()).collect()
+    };
+    for stage in ["source", "before-transform", "before-transforms"] {
+        assert_eq!(numbers(&format!("stage={stage}")).await, [0, 1, 2], "{stage}");
+    }
+    for stage in ["after-transform", "after-transforms", "sink"] {
+        assert_eq!(numbers(&format!("stage={stage}")).await, [10, 11, 12], "{stage}");
+    }
+    assert_eq!(numbers("stage=source&since=1").await, [2]);
+    assert_eq!(numbers("stage=after-transforms&since=0&limit=1").await, [11]);
+    assert_eq!(numbers("since=0").await, [11, 12]);
+    assert_eq!(numbers("since=").await, [10, 11, 12]);
+    for query in ["stage=sinc", "since=yesterday"] {
+        let answer = place.get(&format!("{path}?{query}")).await;
+        answer.refused(StatusCode::BAD_REQUEST, "bad-request");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

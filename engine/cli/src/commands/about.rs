@@ -1,7 +1,7 @@
 //! What the program says of itself: completions, manual pages, reference.
 
-use std::io::Write;
-use std::path::PathBuf;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::{Context, Result};
@@ -26,7 +26,7 @@ impl Completions {
     pub(crate) fn execute(self, mut program: Command) -> Result<ExitCode> {
         let mut text = Vec::new();
         clap_complete::generate(self.shell, &mut program, "pipewright", &mut text);
-        std::io::stdout().write_all(&text)?;
+        io::stdout().write_all(&text)?;
         Ok(ExitCode::SUCCESS)
     }
 }
@@ -35,13 +35,13 @@ impl Man {
     pub(crate) fn execute(self, program: Command) -> Result<ExitCode> {
         match self.folder {
             None => {
-                let mut text = Vec::new();
-                clap_mangen::Man::new(program).render(&mut text)?;
-                std::io::stdout().write_all(&text)?;
+                io::stdout().write_all(&page(&clap_mangen::Man::new(program))?)?;
             }
             Some(folder) => {
+                let mut program = program.disable_help_subcommand(true);
+                program.build();
                 std::fs::create_dir_all(&folder)
-                    .and_then(|()| clap_mangen::generate_to(program, &folder))
+                    .and_then(|()| write_pages(&program, &folder))
                     .with_context(|| folder.display().to_string())?;
             }
         }
@@ -49,17 +49,43 @@ impl Man {
     }
 }
 
-/// How every command ends.
-const EXIT_CODES: &str = "\
-## Exit codes
+/// Writes the page of a command and those of what is below it.
+fn write_pages(command: &Command, folder: &Path) -> io::Result<()> {
+    for below in command.get_subcommands().filter(|below| !below.is_hide_set()) {
+        write_pages(below, folder)?;
+    }
+    let man = clap_mangen::Man::new(command.clone());
+    std::fs::write(folder.join(man.get_filename()), page(&man)?)
+}
 
-| code | |
-| --- | --- |
-| 0 | It was done, and all is well. |
-| 1 | It was done, and what was asked for is not so: a pipe or a test failed, a config has errors, the two differ. |
-| 2 | It could not be done: a wrong argument, no such folder, a node that refuses. Why is on standard error. |
-| 130 | It was broken off with a second Ctrl-C. |
-";
+/// A manual page, with how every command ends behind what is said of this one.
+fn page(man: &clap_mangen::Man) -> io::Result<Vec<u8>> {
+    let mut text = Vec::new();
+    man.render(&mut text)?;
+    text.extend_from_slice(b".SH \"EXIT STATUS\"\n");
+    for (code, meaning) in EXIT_CODES {
+        // No text begins with a dot or holds a backslash, which mean something
+        // in a page.
+        text.extend_from_slice(format!(".TP\n\\fB{code}\\fR\n{meaning}\n").as_bytes());
+    }
+    Ok(text)
+}
+
+/// How every command ends.
+const EXIT_CODES: [(u8, &str); 4] = [
+    (0, "It was done, and all is well."),
+    (
+        1,
+        "It was done, and what was asked for is not so: a pipe or a test failed, a config has \
+         errors, the two differ.",
+    ),
+    (
+        2,
+        "It could not be done: a wrong argument, no such folder, a node that refuses. Why is on \
+         standard error.",
+    ),
+    (130, "It was broken off with a second Ctrl-C."),
+];
 
 /// `docs/cli.md`.
 pub(crate) fn reference(mut program: Command) -> String {
@@ -71,7 +97,10 @@ pub(crate) fn reference(mut program: Command) -> String {
          `PIPEWRIGHT_TOKEN`. `pipewright completions SHELL` and `pipewright man` print what their \
          names say.\n\n",
     );
-    text.push_str(EXIT_CODES);
+    text.push_str("## Exit codes\n\n| code | |\n| --- | --- |\n");
+    for (code, meaning) in EXIT_CODES {
+        text.push_str(&format!("| {code} | {meaning} |\n"));
+    }
     describe(&program, &mut Vec::new(), &mut text);
     text
 }

@@ -26,10 +26,15 @@ pub(crate) struct Entities {
     /// All versions; else only the current one of each entity.
     #[arg(long)]
     history: bool,
+    /// Print one JSON object a line, as it does in any case.
+    #[arg(long)]
+    json: bool,
 }
 
 impl Entities {
     pub(crate) fn execute(self) -> Result<ExitCode> {
+        // Said or not, there is no other form.
+        let _ = self.json;
         let mut out = BufWriter::new(std::io::stdout().lock());
         match reach(self.project.options()?)? {
             Reached::Here(node) => {

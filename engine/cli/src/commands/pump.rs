@@ -18,8 +18,9 @@ pub(crate) struct Pump {
     /// The pipe.
     pipe: String,
     /// What to do: start, start-rescan, stop, enable, disable, update-last-seen,
-    /// set-last-seen-to-end, reset-tracking or discard-retries. Without it how
-    /// the pipe fares is shown.
+    /// set-last-seen-to-end, reset-tracking, set-tracking-to-start, reset-rescan,
+    /// discard-retries or discard-inferred-schema. Without it how the pipe fares
+    /// is shown.
     operation: Option<String>,
     /// Where update-last-seen sets the pipe; without it, to the beginning.
     #[arg(long, value_name = "OFFSET")]

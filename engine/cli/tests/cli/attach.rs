@@ -110,7 +110,7 @@ fn a_run_goes_through_the_node_that_has_the_project_open() {
     let asks: [(&str, &[&str]); 4] = [
         ("entities", &["erp-customer-transform"]),
         ("entities", &["crm-company-collect", "--since", "7", "--limit", "3"]),
-        ("entities", &["crm-company-collect", "--history", "--limit", "3"]),
+        ("entities", &["crm-company-collect", "--history", "--limit", "3", "--json"]),
         ("preview", &["crm-company-enrich", "--id", "C1023"]),
     ];
     let through: Vec<String> =

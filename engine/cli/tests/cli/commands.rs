@@ -63,6 +63,24 @@ fn a_folder_that_is_not_there_is_a_plain_error() {
 }
 
 #[test]
+fn a_test_that_is_broken_fails() {
+    let place = Place::empty();
+    place.write(
+        "pipes/a.conf.json",
+        r#"{"_id": "a", "type": "pipe",
+            "source": {"type": "embedded", "entities": [{"_id": "1"}]}}"#,
+    );
+    place.write("expected/a.json", r#"[{"_id": "1"}]"#);
+    place.write("expected/a.test.json", r#"{"stage": "sink"}"#);
+    place.call("test", &[]).well();
+    place.write("expected/a.test.json", r#"{"stage": "sinc"}"#);
+    let run = place.call("test", &["--json"]);
+    assert_eq!(run.code, Some(1), "{run:?}");
+    let why = run.json()["tests"][0]["differences"][0].to_string();
+    assert!(why.contains("expected/a.test.json") && why.contains("no stage `sinc`"), "{why}");
+}
+
+#[test]
 fn run_counts_and_test_compares() {
     let place = Place::with_example();
     let first = place.call("run", &["--json"]).well().json();

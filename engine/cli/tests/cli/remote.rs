@@ -136,10 +136,13 @@ fn the_program_describes_itself() {
     for shell in ["bash", "zsh", "fish", "powershell", "elvish"] {
         assert!(say(&["completions", shell]).contains("upload"), "{shell}");
     }
-    assert!(say(&["man"]).contains(".TH"));
+    let ending = ".SH \"EXIT STATUS\"\n.TP\n\\fB0\\fR\nIt was done";
+    let page = say(&["man"]);
+    assert!(page.contains(".TH") && page.contains(ending), "{page}");
     let folder = place.project().with_file_name("man");
     say(&["man", "--folder", folder.to_str().unwrap()]);
-    assert!(folder.join("pipewright-token-create.1").is_file());
+    let page = std::fs::read_to_string(folder.join("pipewright-token-create.1")).unwrap();
+    assert!(page.contains(ending), "{page}");
     let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/cli.md");
     let current = std::fs::read_to_string(page).unwrap_or_default();
     assert_eq!(say(&["reference"]), current, "run `cargo xtask docs`");

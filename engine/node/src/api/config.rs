@@ -359,6 +359,7 @@ fn show(system: &pipewright_config::System) -> System {
         config: ComponentConfig {
             original: system.original(),
             effective: Value::Object(system.config.clone()),
+            audit: None,
         },
         runtime: SystemRuntime { is_valid_config: system.obstacle.is_none() },
     }
@@ -450,6 +451,7 @@ fn show_metadata(node: &Node) -> Metadata {
         config: ComponentConfig {
             original: metadata.original(),
             effective: json!(metadata.config),
+            audit: None,
         },
     }
 }

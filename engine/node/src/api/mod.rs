@@ -27,6 +27,7 @@ mod node;
 mod openapi;
 mod pipes;
 mod publishers;
+mod pumps;
 mod query;
 mod receivers;
 mod reference;
@@ -92,6 +93,7 @@ fn described() -> (Router<Arc<Node>>, utoipa::openapi::OpenApi) {
         .merge(datasets::routes())
         .merge(runner::routes())
         .merge(pipes::routes())
+        .merge(pumps::routes())
         .merge(publishers::routes())
         .merge(links::routes())
         .merge(receivers::routes())

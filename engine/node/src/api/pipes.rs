@@ -1,4 +1,4 @@
-//! Pipes and their pumps.
+//! Pipes.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
@@ -7,12 +7,12 @@ use axum::Extension;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
-use pipewright_entity::Entity;
+use pipewright_entity::{Entity, Value as Data, Version};
 use pipewright_protocol::service::{
-    ComponentConfig, EntityType, Pipe, PipePreview, PipeRuntime, Progress, Pump, Queues,
+    ComponentConfig, ConfigAudit, ConfigAuthor, EntityType, Pipe, PipePreview, PipeRuntime,
+    Progress, Queues,
 };
 use pipewright_protocol::studio::{self, PipeState};
-use pipewright_pump::Operation;
 use pipewright_store::{Reader, Select, names};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -21,6 +21,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::config::{Force, Upload};
+use super::pumps::OPERATIONS;
 use super::query::{self, Asked, Json, Path, flag, number};
 use super::{Failed, blocking};
 use crate::evaluate::Stage;
@@ -34,7 +35,6 @@ pub(super) fn routes() -> OpenApiRouter<Arc<Node>> {
         .routes(routes!(list, add))
         .routes(routes!(one, remove))
         .routes(routes!(config, replace))
-        .routes(routes!(pump, operate))
         .routes(routes!(log))
         .routes(routes!(entities))
         .routes(routes!(preview))
@@ -116,7 +116,11 @@ async fn one(
     let parts = fields.parts()?;
     blocking(node, move |node| {
         let (loaded, reader) = (node.loaded(), node.store().reader()?);
-        show(node, &loaded, &reader, known(&loaded, &id)?, parts).map(Json)
+        let mut shown = show(node, &loaded, &reader, known(&loaded, &id)?, parts)?;
+        if let Some(config) = &mut shown.config {
+            config.audit = audit(&reader, &id)?;
+        }
+        Ok(Json(shown))
     })
     .await
 }
@@ -204,7 +208,8 @@ fn show(
         Some(dataset) => reader.dataset(dataset)?.map_or(0, |dataset| dataset.bytes),
         None => 0,
     };
-    let config = || ComponentConfig { original: pipe.original(), effective: pipe.effective() };
+    let config =
+        || ComponentConfig { original: pipe.original(), effective: pipe.effective(), audit: None };
     let runtime = match parts.runtime {
         true => Some(Box::new(runtime(node, loaded, reader, pipe)?)),
         false => None,
@@ -217,7 +222,30 @@ fn show(
     })
 }
 
-fn runtime(
+/// Who wrote the config of a pipe, by its history. All of that is read, which
+/// would be much for a list.
+fn audit(reader: &Reader, pipe: &str) -> Result<Option<ConfigAudit>, Failed> {
+    if reader.dataset(names::CONFIG)?.is_none() {
+        return Ok(None);
+    }
+    let mut history = reader.history(names::CONFIG, pipe, usize::MAX)?;
+    // What had the name before it was removed is another pipe.
+    let removed = history.iter().position(|version| version.entity.is_deleted());
+    history.truncate(removed.unwrap_or(history.len()));
+    let (Some(last), Some(first)) = (history.first(), history.last()) else { return Ok(None) };
+    let author = |version: &Version| ConfigAuthor {
+        user_id: version.entity.get("changed_by").and_then(Data::as_str).map(str::to_owned),
+    };
+    let time = |version: &Version| format!("~t{}", crate::time::iso(version.ts));
+    Ok(Some(ConfigAudit {
+        created_by: author(first),
+        created_ts: time(first),
+        last_modified_by: author(last),
+        last_modified_ts: time(last),
+    }))
+}
+
+pub(super) fn runtime(
     node: &Node,
     loaded: &Loaded,
     reader: &Reader,
@@ -283,104 +311,6 @@ fn runtime(
     })
 }
 
-/// The pump of a pipe.
-#[utoipa::path(get, path = "/pipes/{id}/pump", tag = "Pipes", responses((status = 200, description = "Done.", body = Pump)))]
-async fn pump(State(node): State<Arc<Node>>, Path(id): Path<String>) -> Result<Json<Pump>, Failed> {
-    blocking(node, move |node| {
-        let (loaded, reader) = (node.loaded(), node.store().reader()?);
-        let pipe = known(&loaded, &id)?;
-        let runtime = Box::new(runtime(node, &loaded, &reader, pipe)?);
-        Ok(Json(Pump { id: format!("pump:{id}"), runtime }))
-    })
-    .await
-}
-
-/// What can be done to a pipe that runs.
-const OPERATIONS: [&str; 9] = [
-    "start",
-    "start-rescan",
-    "stop",
-    "enable",
-    "disable",
-    "update-last-seen",
-    "set-last-seen-to-end",
-    "reset-tracking",
-    "discard-retries",
-];
-
-/// Where a pipe is to go on, as a form has it: a number, an object of numbers
-/// by dataset, or text that only the source understands; nothing is the
-/// beginning.
-fn offset(text: &str) -> Option<pipewright_entity::Value> {
-    use pipewright_entity::Value;
-    if text.is_empty() {
-        return None;
-    }
-    match serde_json::from_str::<serde_json::Value>(text) {
-        Ok(json) if json.is_i64() || json.is_object() => Some(Value::from_json(&json)),
-        _ => Some(Value::string(text)),
-    }
-}
-
-/// An operation on a pump, as a form.
-#[derive(ToSchema)]
-#[expect(dead_code, reason = "describes what `Operation` reads")]
-struct PumpForm {
-    /// One of `runtime.supported-operations`.
-    #[schema(
-        pattern = "^(start|start-rescan|stop|update-last-seen|set-last-seen-to-end|reset-tracking|discard-retries|enable|disable)$"
-    )]
-    operation: String,
-    /// Where `update-last-seen` sets the pipe; empty is the beginning.
-    #[schema(rename = "last-seen")]
-    last_seen: Option<String>,
-    /// Why someone does it: of `disable` and `discard-retries`.
-    comment: Option<String>,
-}
-
-/// Starts and stops a pipe, and what else is done to it.
-#[utoipa::path(post, path = "/pipes/{id}/pump", tag = "Pipes", request_body(content_type = "application/x-www-form-urlencoded", content = PumpForm), responses((status = 200, description = "Done.", body = Pump)))]
-async fn operate(
-    State(node): State<Arc<Node>>,
-    Extension(claims): Extension<Claims>,
-    Path(id): Path<String>,
-    asked: query::Operation,
-) -> Result<Json<Pump>, Failed> {
-    let path = id.clone();
-    blocking(node.clone(), move |node| {
-        known(&node.loaded(), &id)?;
-        let operation = match asked.name.as_str() {
-            "start" | "start-rescan" => {
-                if !node.is_trusted() {
-                    return Err(Failed::not_trusted());
-                }
-                if node.conductor.is_running(&id) {
-                    return Err(Failed::running(&id));
-                }
-                return node.start(std::slice::from_ref(&id), asked.name == "start-rescan");
-            }
-            "stop" => {
-                node.stop(std::slice::from_ref(&id));
-                return Ok(());
-            }
-            "update-last-seen" => {
-                Operation::SetLastSeen(offset(asked.field("last-seen").unwrap_or_default()))
-            }
-            "set-last-seen-to-end" => Operation::SetLastSeenToEnd,
-            "reset-tracking" => Operation::ResetTracking,
-            "discard-retries" => {
-                Operation::DiscardRetries { ids: Vec::new(), why: asked.comment() }
-            }
-            "enable" => Operation::Enable,
-            "disable" => Operation::Disable(asked.comment()),
-            _ => return Err(asked.unknown(&OPERATIONS)),
-        };
-        node.operate(&id, &operation, &claims.sub)
-    })
-    .await?;
-    pump(State(node), Path(path)).await
-}
-
 #[derive(Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 struct Log {
@@ -429,8 +359,12 @@ async fn log(
 #[derive(Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 struct AtStage {
-    /// `source` (or `before-transforms`), `after-transforms` or `sink`.
+    /// `source` (or `before-transforms`), `after-transforms` or `sink`; the two
+    /// in the middle also without the `s`, as tests have them.
     stage: Option<String>,
+    /// Only what comes after this: of a dataset an `_updated`, of other sources
+    /// what they understand.
+    since: Option<String>,
     #[serde(default, deserialize_with = "number")]
     limit: Option<usize>,
 }
@@ -444,8 +378,8 @@ async fn entities(
 ) -> Result<Json<Vec<Entity>>, Failed> {
     let stage = match asked.stage.as_deref() {
         None | Some("sink" | "") => Stage::Sink,
-        Some("source" | "before-transforms") => Stage::Source,
-        Some("after-transforms") => Stage::AfterTransforms,
+        Some("source" | "before-transform" | "before-transforms") => Stage::Source,
+        Some("after-transform" | "after-transforms") => Stage::AfterTransforms,
         Some(other) => {
             return Err(Failed::bad_request(format!(
                 "no stage {other:?}: source, before-transforms, after-transforms, sink"
@@ -454,7 +388,8 @@ async fn entities(
     };
     blocking(node, move |node| {
         known(&node.loaded(), &id)?;
-        node.entities(&id, stage, None, asked.limit, HashMap::new()).map(Json)
+        let since = asked.since.filter(|since| !since.is_empty());
+        node.entities(&id, stage, since, asked.limit, HashMap::new()).map(Json)
     })
     .await
 }
