@@ -68,8 +68,8 @@ pub(super) async fn told(scene: &mut Scene) -> Result<()> {
     window.drag_between(two, (two.0 - 30.0, two.1 + 60.0)).await?;
     scene.file_until(LAYOUT, |text| text.contains(&format!("\"{TO}\": ["))).await?;
     undo(window, "Move 2 cards").await?;
-    // What was put between two cards stands where the layout puts it.
-    scene.file_until(LAYOUT, str::is_empty).await?;
+    let moved = format!("\"{TO}\"");
+    scene.file_until(LAYOUT, |text| text.contains("-dtl") && !text.contains(&moved)).await?;
 
     // Taking both away says what breaks, and is given up.
     window.click("[data-testid=group-remove]").await?;
