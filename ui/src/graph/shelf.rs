@@ -94,7 +94,7 @@ pub(super) fn Shelf(scene: Scene) -> impl IntoView {
         let group = |(title, entries): (&'static str, Vec<Entry>)| {
             (!entries.is_empty()).then(|| {
                 view! {
-                    <h3>{title}</h3>
+                    <h2>{title}</h2>
                     <ul>{entries.into_iter().map(piece).collect_view()}</ul>
                 }
             })

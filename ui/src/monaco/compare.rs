@@ -36,6 +36,8 @@ pub fn Compare(
                         ("readOnly", JsValue::TRUE),
                         ("renderSideBySide", JsValue::TRUE),
                         ("renderOverviewRuler", JsValue::FALSE),
+                        ("originalAriaLabel", "Before".into()),
+                        ("modifiedAriaLabel", "After".into()),
                         ("hideUnchangedRegions", object(&[("enabled", JsValue::TRUE)])),
                     ];
                     let editor = api.create_diff_editor(&element, &options(&fields));

@@ -135,9 +135,12 @@ fn Help() -> impl IntoView {
     });
     let fixed = FIXED.map(|(keys, title)| view! { <dt><kbd>{keys}</kbd></dt> <dd>{title}</dd> });
     view! {
-        {groups.collect_view()}
-        <h3>"Always"</h3>
-        <dl class="key-help">{fixed}</dl>
-        <p class="hint">"All commands are in the palette. Keys can be chosen anew in Settings."</p>
+        // With the focus it is scrolled by keys.
+        <div tabindex="0" role="group" aria-label="Keys">
+            {groups.collect_view()}
+            <h3>"Always"</h3>
+            <dl class="key-help">{fixed}</dl>
+            <p class="hint">"All commands are in the palette. Keys can be chosen anew in Settings."</p>
+        </div>
     }
 }
