@@ -74,6 +74,15 @@ monaco.editor.createDiffEditor = (...given) => {
   const services = StandaloneServices.get(IInstantiationService);
   setHoverDelegateFactory((placement, instantHover) =>
     services.createInstance(WorkbenchHoverDelegate, placement, { instantHover }, {}));
+  // The names of its halves are lost whenever it arranges itself anew.
+  const { originalAriaLabel, modifiedAriaLabel } = given[1] ?? {};
+  const name = () => {
+    editor.getOriginalEditor().updateOptions({ ariaLabel: originalAriaLabel });
+    editor.getModifiedEditor().updateOptions({ ariaLabel: modifiedAriaLabel });
+  };
+  name();
+  editor.onDidUpdateDiff(name);
+  editor.getModifiedEditor().onDidLayoutChange(name);
   return editor;
 };
 
