@@ -17,7 +17,7 @@ fn card(id: &str) -> String {
 
 /// Takes the last step back, which has this name.
 async fn undo(window: &Window, step: &str) -> Result<()> {
-    window.click("[data-testid=undo]").await?;
+    window.click("[data-testid=undo]:not(:disabled)").await?;
     window.until(".toasts", |text| text.contains(&format!("Undone: {step}"))).await?;
     Ok(())
 }

@@ -30,7 +30,7 @@ pub(super) async fn told(scene: &mut Scene) -> Result<()> {
 
     // The whole step is taken back, on disk as well.
     window.gone("[data-testid=unsaved]").await?;
-    window.click("[data-testid=undo]").await?;
+    window.click("[data-testid=undo]:not(:disabled)").await?;
     scene.file_until(FILE, |text| text == before).await?;
     window.until("[data-testid=result]", |text| !text.contains("story")).await?;
     Ok(())

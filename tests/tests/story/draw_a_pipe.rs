@@ -48,7 +48,7 @@ pub(super) async fn told(scene: &mut Scene) -> Result<()> {
     ensure!(made["source"]["dataset"] == "crm-company-enrich", "{made}");
     window.find(CARD).await?;
 
-    window.click("[data-testid=undo]").await?;
+    window.click("[data-testid=undo]:not(:disabled)").await?;
     window.gone(CARD).await?;
     ensure!(scene.file(NEW).is_err(), "the file is still there");
     Ok(())

@@ -96,7 +96,7 @@ pub(super) async fn told(scene: &mut Scene) -> Result<()> {
     ensure!(merged["source"]["type"] == "merge", "{merged}");
 
     // One undo takes the last step back, file and card.
-    window.click("[data-testid=undo]").await?;
+    window.click("[data-testid=undo]:not(:disabled)").await?;
     window.gone("[data-testid=card][data-id='pipe:global-supplier']").await?;
     ensure!(scene.file("pipes/global-supplier.conf.json").is_err(), "the file is still there");
     Ok(())

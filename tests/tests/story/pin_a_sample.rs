@@ -58,7 +58,7 @@ pub(super) async fn told(scene: &mut Scene) -> Result<()> {
     ensure!(!tested.0 && tested.1.contains("crm-company:story"), "{}", tested.1);
 
     // Mended, it passes again.
-    window.click("[data-testid=undo]").await?;
+    window.click("[data-testid=undo]:not(:disabled)").await?;
     scene.file_until(FILE, |text| text == before).await?;
     window.until("[data-testid=pinned]", |text| text.contains("passed")).await?;
     window.click("[data-testid=tests-run]").await?;
@@ -71,7 +71,7 @@ pub(super) async fn told(scene: &mut Scene) -> Result<()> {
     window.click("[data-testid=unpin-confirm]").await?;
     window.until("[data-testid=tests]", |text| !text.contains("Pinned, with")).await?;
     ensure!(scene.file(TEST).is_err(), "{TEST} is still there");
-    window.click("[data-testid=undo]").await?;
+    window.click("[data-testid=undo]:not(:disabled)").await?;
     scene.file_until(TEST, |text| text == test).await?;
     window.find("[data-testid=pinned]").await?;
     Ok(())

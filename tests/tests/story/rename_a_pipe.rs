@@ -37,9 +37,9 @@ pub(super) async fn told(scene: &mut Scene) -> Result<()> {
     window.find("[data-testid=pipes]").await?;
     ensure!(scene.file(NEW).is_err(), "the file is still there");
 
-    window.click("[data-testid=undo]").await?;
+    window.click("[data-testid=undo]:not(:disabled)").await?;
     scene.file_until(NEW, |text| text.contains("\"crm-company-clean\"")).await?;
-    window.click("[data-testid=undo]").await?;
+    window.click("[data-testid=undo]:not(:disabled)").await?;
     scene.file_until(FILE, |text| text.contains(PIPE)).await?;
     scene.file_until(READER, |text| text == before).await?;
     Ok(())
