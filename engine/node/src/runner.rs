@@ -304,20 +304,20 @@ impl Node {
         let is_input =
             |pipe: &Text| loaded.project.pipe(pipe).is_some_and(|pipe| reads_no_dataset(pipe));
         let counts = |pipe: &Text| everything.check_inputs || !is_input(pipe);
-        let failed: BTreeMap<&str, &str> = tally
-            .failed
-            .iter()
-            .filter(|(pipe, _)| counts(pipe))
-            .map(|(pipe, why)| (pipe.as_str(), why.as_str()))
-            .collect();
+        let why_by_pipe = |(pipe, why): (&'_ Text, &'_ String)| (pipe.to_string(), why.clone());
+        let (failed, passed_over): (Vec<_>, Vec<_>) =
+            tally.failed.iter().partition(|(pipe, _)| counts(pipe));
+        let failed: BTreeMap<String, String> = failed.into_iter().map(why_by_pipe).collect();
+        // What does not count is not kept quiet.
+        let skipped: BTreeMap<String, String> =
+            tally.skipped.iter().chain(passed_over).map(why_by_pipe).collect();
         let state = match why.is_none() && failed.is_empty() {
             true => JobState::Success,
             false => JobState::Failed,
         };
         let mut info = json!({ "passes": passes, "failed": failed });
-        if !tally.skipped.is_empty() {
-            let skipped = tally.skipped.iter().map(|(pipe, why)| (pipe.as_str(), why.as_str()));
-            info["skipped"] = skipped.collect();
+        if !skipped.is_empty() {
+            info["skipped"] = json!(skipped);
         }
         if let Some(why) = why {
             info["reason"] = why.into();

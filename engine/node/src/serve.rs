@@ -114,11 +114,11 @@ pub async fn serve(
         let socket = tokio::select! {
             accepted = listener.accept() => match accepted {
                 Ok((socket, _)) => socket,
-                // Of one caller, or for want of something that is free again
-                // soon: the others are served on.
+                Err(error) if is_of_the_caller(&error) => continue,
+                // For want of something that others give back: files, memory.
                 Err(error) => {
-                    tracing::debug!(%error, "a connection was not made");
-                    tokio::time::sleep(Duration::from_millis(50)).await;
+                    tracing::error!(%error, "no connection can be accepted now");
+                    tokio::time::sleep(Duration::from_secs(1)).await;
                     continue;
                 }
             },
@@ -143,4 +143,10 @@ pub async fn serve(
     drop((listener, stopping));
     while connections.join_next().await.is_some() {}
     Ok(())
+}
+
+/// Whether a connection was given up by who made it.
+fn is_of_the_caller(error: &io::Error) -> bool {
+    use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset};
+    matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset)
 }

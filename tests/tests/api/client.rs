@@ -367,6 +367,38 @@ async fn restart_and_reset_are_seen_by_the_time_of_start() {
 
 /// What calls a container is left out of a run of everything, and named.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_config_that_is_wrong_fails_a_run_of_everything() {
+    let nowhere = |alternative: Value| {
+        json!({"type": "conditional", "condition": "nowhere",
+            "alternatives": {"here": alternative}})
+    };
+    let place = Place::with_files(&[
+        (
+            "pipes/in.conf.json",
+            json!({"_id": "in", "type": "pipe", "source": nowhere(json!({"type": "empty"}))}),
+        ),
+        (
+            "pipes/out.conf.json",
+            json!({"_id": "out", "type": "pipe", "source": {"type": "dataset", "dataset": "in"},
+                "transform": nowhere(json!({"type": "emit_children"}))}),
+        ),
+    ]);
+    place.trust().await;
+    let run = async |query: &str| -> Value {
+        place.post(&format!("/api/pipes/run-all-pipes{query}"), &json!({})).await.json()
+    };
+    let ran = run("").await;
+    assert_eq!(ran["status"], "failed", "{ran}");
+    let told = &ran["additional_info"];
+    assert!(told["failed"]["out"].as_str().unwrap().contains("nowhere"), "{ran}");
+    // One that brings data in counts only when asked, and is told of in any case.
+    assert!(told["failed"]["in"].is_null(), "{ran}");
+    assert!(told["skipped"]["in"].as_str().unwrap().contains("nowhere"), "{ran}");
+    let checked = run("?check_input_pipes=true").await;
+    assert!(checked["additional_info"]["failed"]["in"].is_string(), "{checked}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_cannot_run_here_does_not_fail_a_run_of_everything() {
     let place = Place::with_files(&[
         (

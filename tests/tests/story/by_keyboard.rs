@@ -85,8 +85,6 @@ pub(super) async fn told(scene: &mut Scene) -> Result<()> {
     ensure!(until(window, Key::Tab, 60, &at("flow-stage")).await?, "the graph lost the focus");
     window.holding(Key::Alt, window.press(Key::Down, 2)).await?;
     scene.file_until(LAYOUT, |text| text.contains("pipe:crm-company-enrich-new")).await?;
-    // It can be taken back when the node has answered.
-    window.find("[data-testid=undo][aria-label='Undo: Move by keys']").await?;
     window.control('z').await?;
     window.until(".toasts", |text| text.contains("Undone: Move by keys")).await?;
     window.holding(Key::Shift, window.press(Key::F10, 1)).await?;

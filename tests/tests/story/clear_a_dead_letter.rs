@@ -45,6 +45,12 @@ pub(super) async fn told(scene: &mut Scene) -> Result<()> {
     window.click("[data-testid=rail-monitor]").await?;
     let first = "[data-testid=monitor-pipes] .list-row:first-child .table-row[data-key=refund]";
     window.find(first).await?;
+    // It is told without being looked for, until someone has looked.
+    window.until("[data-testid=alerts-badge]", |text| text.starts_with('1')).await?;
+    window.click("[data-testid=tab-alerts]").await?;
+    let alert = "[data-testid=alerts] .list-row:first-child .table-row";
+    window.until(alert, |text| text.contains("refund") && text.contains("Holds")).await?;
+    window.gone("[data-testid=alerts-badge]").await?;
     window.click("[data-testid=tab-failed]").await?;
     let row = |id: &str| format!("[data-testid=failed-table] .table-row[data-key='refund/{id}']");
     window.until(&row("r-2"), |text| text.contains("given up")).await?;
@@ -69,6 +75,9 @@ pub(super) async fn told(scene: &mut Scene) -> Result<()> {
     window.click(&row("r-2")).await?;
     window.click("[data-testid=retry-one]").await?;
     window.until("[data-testid=monitor]", |text| text.contains("Nothing has failed")).await?;
+    window.click("[data-testid=tab-alerts]").await?;
+    window.until(alert, |text| text.contains("refund") && text.contains("Over")).await?;
+    window.until("[data-testid=alerts-open]", |text| text.contains("Nothing")).await?;
 
     window.click("[data-testid=rail-datasets]").await?;
     window.click("[data-testid=datasets] .table-row[data-key=refund]").await?;

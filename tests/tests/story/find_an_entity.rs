@@ -45,6 +45,7 @@ pub(super) async fn told(scene: &mut Scene) -> Result<()> {
     window.until("[data-testid=entity-json]", |text| text.contains(old)).await?;
     window.click("[data-testid=entity-lineage]").await?;
     window.until("[data-testid=came-from]", |text| text.contains("system \"crm\"")).await?;
+    window.until("[data-testid=lineage]", |text| text.contains("run that began")).await?;
     window.find("[data-testid=waits-in]").await?;
     window.until("[data-testid=made-from-it]", |text| text.contains(READER)).await?;
     window.click("[data-testid=entity-whole]").await?;

@@ -5,11 +5,16 @@
 use std::collections::BTreeMap;
 
 use leptos::{prelude::*, task::spawn_local};
-use pipewright_protocol::studio::{Notification, NotificationState, Severity};
+use pipewright_protocol::studio::{
+    NOTIFICATIONS, Notification, NotificationState, Notifications, Severity,
+};
 use wasm_bindgen::{JsCast, prelude::Closure};
 
 use super::{remember, remembered};
-use crate::place::{Nav, Place};
+use crate::{
+    client::Client,
+    place::{Nav, Place},
+};
 
 /// The alerts of one node. Copies are the same.
 #[derive(Clone, Copy)]
@@ -40,11 +45,25 @@ impl Alerts {
         }
     }
 
-    /// All that holds now, in place of what was known. What began since then
-    /// has been told by nobody here, but is no news either.
-    pub fn replace(self, alerts: Vec<Notification>) {
-        self.open.set(alerts.into_iter().map(|alert| (alert.id.clone(), alert)).collect());
-        self.told.update(|told| *told += 1);
+    /// Reads what holds now, in place of what was known; what changes from here
+    /// on is told. What began since then is no news for the desktop.
+    pub fn read(self, client: &Client) {
+        let client = client.clone();
+        spawn_local(async move {
+            let path = format!("{NOTIFICATIONS}?limit=0");
+            loop {
+                let Some(before) = self.told.try_get_untracked() else { return };
+                // Why they cannot be read is said where they are listed.
+                let Ok(answer) = client.get::<Notifications>(&path).await else { return };
+                // What was told meanwhile may be newer than the answer.
+                if self.told.try_get_untracked() == Some(before) {
+                    let by_id = |alert: Notification| (alert.id.clone(), alert);
+                    self.open.set(answer.alerts.into_iter().map(by_id).collect());
+                    self.told.update(|told| *told += 1);
+                    return;
+                }
+            }
+        });
     }
 
     /// What changed, in order.

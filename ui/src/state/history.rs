@@ -2,6 +2,9 @@
 //! of config is a step of text edits, and the node hands back the step that
 //! takes it back.
 
+use std::sync::Arc;
+
+use futures_util::lock::Mutex;
 use leptos::prelude::*;
 use pipewright_protocol::studio::{self, Edited, Edits};
 
@@ -28,7 +31,9 @@ pub struct History {
     files: Files,
     undo: RwSignal<Vec<Edits>>,
     redo: RwSignal<Vec<Edits>>,
-    busy: RwSignal<bool>,
+    /// Whose turn it is: steps are made and taken back one after the other, so
+    /// that undo takes back the last one, also when it is not made yet.
+    turn: StoredValue<Arc<Mutex<()>>>,
     /// Where redo goes on.
     pub last: RwSignal<Side>,
 }
@@ -46,14 +51,16 @@ impl History {
             files: use_files(),
             undo: RwSignal::default(),
             redo: RwSignal::default(),
-            busy: RwSignal::new(false),
+            turn: StoredValue::default(),
             last: RwSignal::default(),
         }
     }
 
     /// Applies a new step.
     pub async fn apply(self, edits: Edits) -> Result<(), Failure> {
-        let edited = self.send(&edits).await?;
+        let (client, turn) = (self.client.get_value(), self.turn.get_value());
+        let _turn = turn.lock().await;
+        let edited = self.send(&client, &edits).await?;
         self.undo.update(|undo| undo.push(edited.inverse));
         self.redo.update(Vec::clear);
         Ok(())
@@ -87,10 +94,9 @@ impl History {
         from: RwSignal<Vec<Edits>>,
         to: RwSignal<Vec<Edits>>,
     ) -> Result<Option<String>, Failure> {
-        if self.busy.get_untracked() {
-            return Ok(None);
-        }
-        let Some(step) = from.with_untracked(|steps| steps.last().cloned()) else {
+        let (client, turn) = (self.client.get_value(), self.turn.get_value());
+        let _turn = turn.lock().await;
+        let Some(step) = from.try_with_untracked(|steps| steps.last().cloned()).flatten() else {
             return Ok(None);
         };
         if let Some(path) = self.files.in_the_way(&step) {
@@ -98,17 +104,14 @@ impl History {
                 format!("{path} has changes that are not saved. Save or undo them first.");
             return Err(Failure::Refused { status: 0, code: "unsaved".into(), message });
         }
-        self.busy.set(true);
-        let edited = self.send(&step).await;
-        self.busy.set(false);
-        let edited = edited?;
+        let edited = self.send(&client, &step).await?;
         from.update(|steps| drop(steps.pop()));
         to.update(|steps| steps.push(edited.inverse));
         Ok(Some(step.label))
     }
 
-    async fn send(self, edits: &Edits) -> Result<Edited, Failure> {
-        let edited: Edited = self.client.get_value().post(studio::EDITS, edits).await?;
+    async fn send(self, client: &Client, edits: &Edits) -> Result<Edited, Failure> {
+        let edited: Edited = client.post(studio::EDITS, edits).await?;
         self.files.took(edits, &edited);
         Ok(edited)
     }

@@ -13,7 +13,7 @@ use std::{
 use leptos::{leptos_dom::helpers::TimeoutHandle, prelude::*, task::spawn_local};
 use pipewright_protocol::studio::{
     self, DatasetStatus, Event, FileChange, FileInfo, FileKind, Graph, GraphNode, NodeKind, Notice,
-    Notifications, PipeState, PipeStatus, Project, Spots,
+    PipeState, PipeStatus, Project, Spots,
 };
 
 use super::Alerts;
@@ -227,7 +227,7 @@ impl Live {
                 self.set_datasets(hello.datasets);
                 self.link.set(Link::Up);
                 self.read_graph(client);
-                self.read_alerts(client);
+                self.alerts.read(client);
             }
             Event::Pipes(changed) => self.set_pipes(changed),
             Event::Datasets(changed) => self.set_datasets(changed),
@@ -287,17 +287,6 @@ impl Live {
         });
         self.datasets.update(|all| {
             all.extend(changed.into_iter().map(|dataset| (dataset.id.clone(), dataset)))
-        });
-    }
-
-    /// Reads what holds now; what changes from here on comes as events.
-    fn read_alerts(self, client: &Client) {
-        let client = client.clone();
-        spawn_local(async move {
-            let path = format!("{}?limit=0", studio::NOTIFICATIONS);
-            if let Ok(told) = client.get::<Notifications>(&path).await {
-                self.alerts.replace(told.alerts);
-            }
         });
     }
 

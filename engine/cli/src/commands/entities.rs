@@ -28,13 +28,12 @@ pub(crate) struct Entities {
     history: bool,
     /// Print one JSON object a line, as it does in any case.
     #[arg(long)]
+    #[expect(dead_code, reason = "said or not, there is no other form")]
     json: bool,
 }
 
 impl Entities {
     pub(crate) fn execute(self) -> Result<ExitCode> {
-        // Said or not, there is no other form.
-        let _ = self.json;
         let mut out = BufWriter::new(std::io::stdout().lock());
         match reach(self.project.options()?)? {
             Reached::Here(node) => {

@@ -65,21 +65,28 @@ pub(super) async fn bound(
         ));
     }
     let pause = limits.pause;
-    let request = request.map(|body| {
-        Body::from_stream(Patient {
-            body: body.into_data_stream(),
-            pause,
-            end: Box::pin(tokio::time::sleep(pause)),
-        })
-    });
+    let request =
+        request.map(|body| Body::from_stream(Patient::new(body.into_data_stream(), pause)));
     Ok(next.run(request).await)
 }
 
-/// A body whose pieces must not keep the node waiting.
+/// A body whose pieces must not keep the node waiting. What the node does with
+/// a piece meanwhile does not count.
 struct Patient {
     body: BodyDataStream,
     pause: Duration,
+    /// How long it is waited for, on the whole.
+    left: Duration,
+    /// Since when it is waited for, while it is.
+    since: Option<Instant>,
     end: Pin<Box<Sleep>>,
+}
+
+impl Patient {
+    fn new(body: BodyDataStream, pause: Duration) -> Patient {
+        let end = Box::pin(tokio::time::sleep(pause));
+        Patient { body, pause, left: pause, since: None, end }
+    }
 }
 
 impl Stream for Patient {
@@ -88,21 +95,29 @@ impl Stream for Patient {
     fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         match Pin::new(&mut self.body).poll_next(context) {
             Poll::Ready(piece) => {
+                let waited = self.since.take().map(|since| since.elapsed()).unwrap_or_default();
                 // Each piece gives as much time as it may have taken: a drop now
                 // and then keeps no place for long.
                 let size =
                     piece.as_ref().and_then(|piece| piece.as_ref().ok()).map_or(0, Bytes::len);
                 let earned = Duration::from_micros(size as u64 * 1_000_000 / SLOWEST);
-                let end = (self.end.deadline() + earned).min(Instant::now() + self.pause);
-                self.end.as_mut().reset(end);
+                self.left = (self.left.saturating_sub(waited) + earned).min(self.pause);
                 Poll::Ready(piece)
             }
-            Poll::Pending => self.end.as_mut().poll(context).map(|()| {
-                Some(Err(axum::Error::new(std::io::Error::new(
-                    std::io::ErrorKind::TimedOut,
-                    "the body took too long to come",
-                ))))
-            }),
+            Poll::Pending => {
+                if self.since.is_none() {
+                    let now = Instant::now();
+                    let end = now + self.left;
+                    self.since = Some(now);
+                    self.end.as_mut().reset(end);
+                }
+                self.end.as_mut().poll(context).map(|()| {
+                    Some(Err(axum::Error::new(std::io::Error::new(
+                        std::io::ErrorKind::TimedOut,
+                        "the body took too long to come",
+                    ))))
+                })
+            }
         }
     }
 }
@@ -114,9 +129,8 @@ mod tests {
     /// Short enough for a test.
     const PAUSE: Duration = Duration::from_secs(1);
 
-    /// Whether a body is waited for to its end that comes in pieces of a size,
-    /// each after so many milliseconds.
-    async fn is_awaited(pieces: usize, size: usize, after: u64) -> bool {
+    /// A body that comes in pieces of a size, each after so many milliseconds.
+    fn body(pieces: usize, size: usize, after: u64) -> Patient {
         let (piece, next) = tokio::sync::mpsc::channel::<Result<Bytes, std::io::Error>>(1);
         tokio::spawn(async move {
             for _ in 0..pieces {
@@ -137,16 +151,28 @@ mod tests {
                 self.0.poll_recv(context)
             }
         }
-        let body = Body::from_stream(Pieces(next)).into_data_stream();
-        let end = Box::pin(tokio::time::sleep(PAUSE));
-        let patient = Body::from_stream(Patient { body, pause: PAUSE, end });
-        axum::body::to_bytes(patient, usize::MAX).await.is_ok()
+        Patient::new(Body::from_stream(Pieces(next)).into_data_stream(), PAUSE)
+    }
+
+    /// Whether it is waited for to its end, by one who takes so many
+    /// milliseconds over each piece.
+    async fn is_awaited(mut body: Patient, over: u64) -> bool {
+        while let Some(piece) =
+            std::future::poll_fn(|context| Pin::new(&mut body).poll_next(context)).await
+        {
+            if piece.is_err() {
+                return false;
+            }
+            tokio::time::sleep(Duration::from_millis(over)).await;
+        }
+        true
     }
 
     #[tokio::test]
     async fn a_body_may_come_slowly_but_not_by_drops() {
-        assert!(is_awaited(5, 16 << 10, 300).await, "pauses are no offence");
-        assert!(!is_awaited(1, 16 << 10, 2000).await, "a pause was too long");
-        assert!(!is_awaited(10, 1, 300).await, "it came by single bytes");
+        assert!(is_awaited(body(5, 16 << 10, 300), 0).await, "pauses are no offence");
+        assert!(!is_awaited(body(1, 16 << 10, 2000), 0).await, "a pause was too long");
+        assert!(!is_awaited(body(10, 1, 300), 0).await, "it came by single bytes");
+        assert!(is_awaited(body(4, 1, 10), 600).await, "it was the node that took long");
     }
 }

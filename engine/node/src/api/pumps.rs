@@ -67,7 +67,7 @@ fn offset(text: &str) -> Option<pipewright_entity::Value> {
 struct PumpForm {
     /// One of `runtime.supported-operations`.
     #[schema(
-        pattern = "^(start|start-rescan|stop|update-last-seen|set-last-seen-to-end|reset-tracking|set-tracking-to-start|reset-rescan|discard-retries|discard-inferred-schema|enable|disable)$"
+        pattern = "^(start|start-rescan|stop|enable|disable|update-last-seen|set-last-seen-to-end|reset-tracking|set-tracking-to-start|reset-rescan|discard-retries|discard-inferred-schema)$"
     )]
     operation: String,
     /// Where `update-last-seen` sets the pipe; empty is the beginning.
@@ -121,4 +121,16 @@ async fn operate(
     })
     .await?;
     pump(State(node), Path(path)).await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_form_takes_every_operation() {
+        let form = serde_json::to_value(<PumpForm as utoipa::PartialSchema>::schema()).unwrap();
+        let pattern = format!("^({})$", OPERATIONS.join("|"));
+        assert_eq!(form["properties"]["operation"]["pattern"], pattern, "{form}");
+    }
 }
