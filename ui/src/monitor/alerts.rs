@@ -75,7 +75,7 @@ fn columns() -> Vec<Column<Notification>> {
         ),
         Column::text(
             "Rule",
-            "minmax(96px,1fr)",
+            "minmax(128px,1fr)",
             |row| row.rule.clone().into_any(),
             |a, b| a.rule.cmp(&b.rule),
         ),

@@ -28,7 +28,6 @@ pub(crate) struct Entities {
     history: bool,
     /// Print one JSON object a line, as it does in any case.
     #[arg(long)]
-    #[expect(dead_code, reason = "said or not, there is no other form")]
     json: bool,
 }
 
